@@ -1,0 +1,118 @@
+"""Reading and writing: every file appears whole or not at all, with the same bytes each time.
+
+Everything depends on this module, so it stays small.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+FLOAT_FORMAT = "%.8g"
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` when the block ends well.
+
+    The temporary name keeps all suffixes, since writers choose formats by them.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"{path}: cannot be written ({error.strerror or error}). Free space or choose another folder."
+        raise UserError(msg) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Write `text` as UTF-8."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(value: Mapping[str, Any], path: str | Path) -> None:
+    """Write `value` as indented JSON in the order of its keys; NaN is refused."""
+    write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object."""
+    value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return value
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write `frame` without its index as .tsv, .tsv.gz (no time stamp) or .parquet, by suffix."""
+    name = str(path)
+    with atomic(path) as temporary:
+        if name.endswith(".parquet"):
+            frame.to_parquet(temporary, index=False, compression="zstd")
+        elif name.endswith((".tsv", ".tsv.gz")):
+            text = frame.to_csv(sep="\t", index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+            data = text.encode()
+            temporary.write_bytes(gzip.compress(data, 6, mtime=0) if name.endswith(".gz") else data)
+        else:
+            msg = f"unknown table format: {name}"
+            raise ValueError(msg)
+
+
+def read_table(path: str | Path, **options: Any) -> pd.DataFrame:
+    """Read what `write_table` wrote; an empty field is missing, the word NA is text."""
+    import pandas as pd
+
+    if str(path).endswith(".parquet"):
+        return pd.read_parquet(path, **options)
+    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], **options)
+
+
+def write_h5ad(cells: AnnData, path: str | Path, *, compression: str | None = "lzf") -> None:
+    """Write `cells`; the default codec is quick and the file is only read by this workflow."""
+    with atomic(path) as temporary:
+        cells.write_h5ad(temporary, compression=compression)  # type: ignore[arg-type]
+
+
+def read_h5ad(path: str | Path) -> AnnData:
+    """Read an h5ad file into memory."""
+    import anndata
+
+    return anndata.read_h5ad(path)
+
+
+def join_cells(
+    left: pd.DataFrame, right: pd.DataFrame, *, columns: Sequence[str] | None = None, subset: bool = False
+) -> pd.DataFrame:
+    """Join two tables keyed by the column ``cell``, in the order of `left`.
+
+    `columns` are those taken from `right` (default: all). With `subset`, `right` may lack cells of
+    `left` (their values are missing) but may still not hold cells that `left` lacks.
+
+    Raises ValueError on a missing, an extra or a duplicated cell.
+    """
+    for name, table in (("left", left), ("right", right)):
+        if table["cell"].duplicated().any():
+            msg = f"the {name} table holds a cell twice: {table['cell'][table['cell'].duplicated()].iloc[0]}"
+            raise ValueError(msg)
+    extra = set(right["cell"]) - set(left["cell"])
+    missing = set() if subset else set(left["cell"]) - set(right["cell"])
+    if extra or missing:
+        msg = f"the tables hold different cells: {len(missing)} missing, {len(extra)} extra"
+        raise ValueError(msg)
+    taken = right if columns is None else right[["cell", *columns]]
+    return left.merge(taken, on="cell", how="left", validate="one_to_one", sort=False)

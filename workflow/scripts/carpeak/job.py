@@ -1,0 +1,91 @@
+"""What every script does around its own work: one thread, a log, clean errors, and death with its parent."""
+
+from __future__ import annotations
+
+import os
+
+# Sums in another order give other last digits, so one thread; set before numpy is imported anywhere.
+for _name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR"):
+    os.environ[f"{_name}_NUM_THREADS"] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+
+POLL_SECONDS = 0.5
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a script's body.
+
+    Writes warnings and tracebacks to the rule's log file; a `UserError` becomes one message on stderr
+    and exit status 1. A watcher ends the process when Snakemake is gone (killed): orphaned jobs that go
+    on writing would collide with the next run.
+    """
+    end_with_parent()
+    log = Path(str(snakemake.log[0])) if snakemake.log else None
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        warnings.showwarning = _warnings_into(log)
+    started = time.perf_counter()
+    try:
+        yield
+    except UserError as error:
+        message = f"\ncarpeak: {snakemake.rule}: {error}\n"
+        _append(log, message)
+        sys.stderr.write(message)
+        sys.exit(1)
+    except BaseException:
+        _append(log, traceback.format_exc())
+        raise
+    _append(log, f"done in {time.perf_counter() - started:.1f} s\n")
+
+
+def _append(log: Path | None, text: str) -> None:
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _warnings_into(log: Path) -> Any:
+    def show(message: Any, category: Any, filename: str, lineno: int, *_: Any) -> None:
+        _append(log, warnings.formatwarning(message, category, filename, lineno))
+
+    return show
+
+
+def end_with_parent() -> None:
+    """Start a daemon thread that ends this process when the Snakemake above it no longer runs."""
+    import psutil
+
+    above = [p for p in psutil.Process().parents() if "snakemake" in " ".join(_command(p))]
+    if not above:
+        return
+    snakemake = above[0]
+
+    def watch() -> None:
+        while snakemake.is_running() and snakemake.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(POLL_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _command(process: Any) -> list[str]:
+    import psutil
+
+    try:
+        return list(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []
