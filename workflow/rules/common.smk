@@ -1,0 +1,49 @@
+"""What all rules share: the study, wildcard constraints, and the hash of the code behind a script."""
+
+import sys
+from pathlib import Path
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(WORKFLOW / "scripts"))
+
+from carpeak import config as configuration
+from carpeak import fingerprint
+from carpeak import study as studies
+from carpeak.errors import UserError
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+
+def load_study():
+    """The study to run.
+
+    Snakemake merges --configfile into `configfile:`, so a default there would leak into every study.
+    The file is therefore read here, and only when none was given: config/config.yaml of the working
+    directory, else the demo's. What --config gives is laid over it.
+    """
+    given = [str(path) for path in workflow.overwrite_configfiles or []]
+    try:
+        if given:
+            return studies.load(config, source=given[-1], workflow=WORKFLOW)
+        own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"
+        source = own if own.is_file() else demo
+        value = configuration.load_yaml(source) or {}
+        update_config(value, config)
+        return studies.load(value, source=source, workflow=WORKFLOW)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def code(script):
+    """The hash of the package's modules that scripts/SCRIPT.py runs; a param of its rule."""
+    return fingerprint.code(WORKFLOW / "scripts" / f"{script}.py")
+
+
+study = load_study()
+POPULATIONS = studies.POPULATIONS
+
+
+wildcard_constraints:
+    sample="|".join(study.names),
+    population="|".join(POPULATIONS),
+    contrast="|".join(study.contrasts),

@@ -1,0 +1,91 @@
+"""Checking a configuration against its schema, with defaults filled in and every mistake told at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from .errors import UserError, nearest
+
+
+def load_yaml(path: str | Path) -> Any:
+    """Read a YAML file.
+
+    Raises UserError, with the line, where the file is missing or is not YAML.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig") as file:
+            return yaml.safe_load(file)
+    except FileNotFoundError:
+        msg = f"{path}: no such file."
+        raise UserError(msg) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path}: not valid YAML: {error}"
+        raise UserError(msg) from None
+
+
+def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a copy of `value` in which absent keys of objects have their defaults, at every depth.
+
+    Snakemake's own filling stops at absent parents; here a parent's default ({}) is filled in turn.
+    """
+    if not isinstance(value, Mapping) or "properties" not in schema:
+        return copy.deepcopy(value)
+    filled = {key: copy.deepcopy(item) for key, item in value.items()}
+    for key, sub in schema["properties"].items():
+        if key not in filled and "default" in sub:
+            filled[key] = copy.deepcopy(sub["default"])
+        if key in filled:
+            filled[key] = with_defaults(filled[key], sub)
+    return filled
+
+
+def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices."""
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path])
+    return [sentence for error in errors for sentence in _sentences(error)]
+
+
+def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
+    where = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"{where}: " if where else ""
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(error.schema.get("properties", {}))
+        for key in error.instance:
+            if key not in known:
+                full = f"{where}.{key}" if where else str(key)
+                yield f"{full}: unknown key{nearest(str(key), known)}; valid keys: {', '.join(known)}"
+    elif error.validator == "required":
+        for key in error.validator_value:
+            if key not in error.instance:
+                yield f"{prefix}the key '{key}' is missing"
+    elif error.validator == "enum":
+        choices = ", ".join(str(c) for c in error.validator_value if c is not None)
+        yield f"{prefix}{error.instance!r} is not one of: {choices}"
+    elif error.validator == "type":
+        wanted = error.validator_value
+        wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        yield f"{prefix}{error.instance!r} should be of type {wanted}"
+    elif error.validator == "oneOf":
+        yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"
+    else:
+        yield f"{prefix}{error.message}"
+
+
+def check(value: Any, schema_path: str | Path, *, source: str) -> dict[str, Any]:
+    """Return `value` with defaults, or raise UserError with all its problems; `source` names the file."""
+    schema = load_yaml(schema_path)
+    if not isinstance(value, Mapping):
+        msg = f"{source}: expected keys and values, found {type(value).__name__}."
+        raise UserError(msg)
+    filled: dict[str, Any] = with_defaults(value, schema)
+    found = problems(filled, schema)
+    if found:
+        raise UserError(f"{source}:\n" + "\n".join(f"  - {line}" for line in found))
+    return filled

@@ -1,0 +1,256 @@
+"""A study: the configuration, its sample sheet, and the checks that a schema can't express."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import config as configuration
+from .errors import UserError, nearest
+
+POPULATIONS = ("all", "t_cells", "car_t")
+BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
+LIBRARY_NAME = re.compile(r"^[A-Za-z0-9_\-]{1,100}$")
+_TRIO = re.compile(r"^(matrix\.mtx|(features|genes)\.tsv|barcodes\.tsv)(\.gz)?$")
+_SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One library, as its row of the sheet says; paths resolved."""
+
+    sample: str
+    condition: str
+    donor: str
+    path: str
+    raw_path: str | None = None
+    batch: str = ""
+    flow_car_percent: float | None = None
+    chemistry: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """The validated configuration (`config`, with defaults, paths resolved) and its samples."""
+
+    config: dict[str, Any]
+    samples: tuple[Sample, ...]
+    source: str
+
+    @property
+    def names(self) -> list[str]:
+        """The sample names, in the order of the sheet."""
+        return [sample.sample for sample in self.samples]
+
+    @property
+    def contrasts(self) -> dict[str, dict[str, str]]:
+        """The contrasts by name, each with its conditions `test` and `reference`."""
+        contrasts: dict[str, dict[str, str]] = self.config["contrasts"]
+        return contrasts
+
+    @property
+    def simulates(self) -> bool:
+        """Whether the libraries are made by this run."""
+        return "demo" in self.config
+
+    def sample(self, name: str) -> Sample:
+        """The sample called `name`."""
+        return next(sample for sample in self.samples if sample.sample == name)
+
+    def files(self, path: str) -> list[str]:
+        """The files to watch behind a matrix path: itself, or the matrix files of a folder."""
+        if self.simulates:
+            return [f"{path}/{name}" for name in _SIMULATED_TRIO]
+        folder = Path(path)
+        if not folder.is_dir():
+            return [path]
+        return [str(file) for file in sorted(folder.iterdir()) if _TRIO.match(file.name)] or [path]
+
+
+def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) -> Study:
+    """Check a configuration and its sheet.
+
+    `value` is the configuration as read from the file `source` (and `--config`); `workflow` is the
+    folder that holds schemas/ and resources/. Raises UserError with every problem found.
+    """
+    source, workflow = Path(source), Path(workflow)
+    config = configuration.check(value, workflow / "schemas/config.schema.yaml", source=str(source))
+    base = source.parent
+    config["samples"] = str(base / config["samples"])
+    _resolve_optional(config, base, workflow)
+    samples = read_sheet(config["samples"], workflow / "schemas/samples.schema.yaml", simulated="demo" in config)
+    found = cross_checks(config, samples)
+    if found:
+        raise UserError(f"{source}:\n" + "\n".join(f"  - {line}" for line in found))
+    return Study(config, samples, str(source))
+
+
+def _resolve_optional(config: dict[str, Any], base: Path, workflow: Path) -> None:
+    annotation = config["annotation"]
+    root = workflow.parent
+    annotation["markers"] = str(base / annotation["markers"] if annotation["markers"] else root / "config/markers.yaml")
+    config["claims"] = str(base / config["claims"] if config["claims"] else root / "config/claims.yaml")
+    if annotation["reference"]:
+        annotation["reference"] = str(base / annotation["reference"])
+    config["enrichment"]["gene_sets"] = [
+        _gene_set(name, base, workflow) for name in config["enrichment"]["gene_sets"]
+    ]
+    if "demo" in config and config["demo"]["variant"] is None:  # YAML reads a bare null as nothing
+        config["demo"]["variant"] = "null"
+
+
+def _gene_set(name: str, base: Path, workflow: Path) -> str:
+    if name in BUNDLED_GENE_SETS:
+        return str(workflow / BUNDLED_GENE_SETS[name])
+    is_library = LIBRARY_NAME.match(name) and not (base / name).exists()
+    return name if is_library else str(base / name)
+
+
+def read_sheet(path: str | Path, schema_path: str | Path, *, simulated: bool = False) -> tuple[Sample, ...]:
+    """Read the sample sheet.
+
+    Relative paths are taken relative to the sheet, except in the demo (`simulated`), whose libraries are
+    made in the working directory. Raises UserError that names file, row and column.
+    """
+    path = Path(path)
+    rows = _rows(path)
+    schema = configuration.load_yaml(schema_path)
+    columns = schema["properties"]
+    found: list[str] = []
+    samples = []
+    for number, row in rows:
+        values = {key: _typed(text, columns.get(key, {})) for key, text in row.items() if text != ""}
+        found += [f"row {number}: {line}" for line in configuration.problems(values, schema)]
+        if not found:
+            samples.append(_sample(values, path.parent, simulated=simulated))
+    twice = [name for name, n in Counter(row.get("sample") for _, row in rows).items() if name and n > 1]
+    found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
+    if not found and not simulated:
+        found += _missing_files(samples)
+    if found:
+        raise UserError(f"{path}:\n" + "\n".join(f"  - {line}" for line in found))
+    return tuple(samples)
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        msg = f"{path}: no such file; the key 'samples' of the configuration names the sample sheet."
+        raise UserError(msg) from None
+    except UnicodeDecodeError:
+        msg = f"{path}: not UTF-8 text; save the sheet as tab-separated text (UTF-8)."
+        raise UserError(msg) from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        msg = f"{path}: the sheet is empty."
+        raise UserError(msg)
+    if "\t" not in lines[0]:
+        msg = f"{path}: the first line holds no tab; columns must be separated by tabs, not commas or blanks."
+        raise UserError(msg)
+    table = [[field.strip() for field in record] for record in csv.reader(lines, delimiter="\t")]
+    header = table[0]
+    while header and header[-1] == "":  # a trailing tab, as spreadsheets leave it
+        header.pop()
+    repeated = [name for name, n in Counter(header).items() if n > 1]
+    if repeated:
+        msg = f"{path}: the column '{repeated[0]}' stands twice in the header."
+        raise UserError(msg)
+    rows = []
+    for number, record in enumerate(table[1:], start=2):
+        if any(record[len(header) :]):
+            msg = f"{path}: row {number} holds more fields than the header; look for a tab too many."
+            raise UserError(msg)
+        rows.append((number, dict(zip(header, record + [""] * (len(header) - len(record)), strict=False))))
+    if not rows:
+        msg = f"{path}: the sheet holds a header and no sample."
+        raise UserError(msg)
+    return rows
+
+
+def _typed(text: str, column: Mapping[str, Any]) -> str | float:
+    if column.get("type") != "number":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _sample(values: Mapping[str, Any], base: Path, *, simulated: bool) -> Sample:
+    def resolve(name: str) -> str | None:
+        if name not in values:
+            return None
+        return str(values[name]) if simulated else str(base / str(values[name]))
+
+    return Sample(
+        sample=values["sample"],
+        condition=values["condition"],
+        donor=values["donor"],
+        path=resolve("path") or "",
+        raw_path=resolve("raw_path"),
+        batch=values.get("batch", values["sample"]),
+        flow_car_percent=values.get("flow_car_percent"),
+        chemistry=values.get("chemistry"),
+    )
+
+
+def _missing_files(samples: list[Sample]) -> list[str]:
+    found = []
+    for sample in samples:
+        for column in ("path", "raw_path"):
+            path = getattr(sample, column)
+            if path and not Path(path).exists():
+                found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
+    owners: dict[str, str] = {}
+    for sample in samples:
+        other = owners.setdefault(str(Path(sample.path).resolve()), sample.sample)
+        if other != sample.sample:
+            found.append(f"samples '{other}' and '{sample.sample}' name the same path: {sample.path}")
+    return found
+
+
+def cross_checks(config: Mapping[str, Any], samples: tuple[Sample, ...]) -> list[str]:
+    """What is wrong between configuration, sheet and files, as sentences; no matrix is opened."""
+    found = []
+    conditions = sorted({sample.condition for sample in samples})
+    for name, contrast in config["contrasts"].items():
+        for side in ("test", "reference"):
+            if contrast[side] not in conditions:
+                hint = nearest(contrast[side], conditions)
+                found.append(
+                    f"contrasts.{name}.{side}: no sample has the condition '{contrast[side]}'{hint}; "
+                    f"conditions in {config['samples']}: {', '.join(conditions)}"
+                )
+        if contrast["test"] == contrast["reference"]:
+            found.append(f"contrasts.{name}: test and reference are the same condition")
+    if config["qc"]["min_genes"] >= config["qc"]["max_genes"]:
+        found.append("qc: min_genes must be below max_genes")
+    if config["enrichment"]["min_size"] > config["enrichment"]["max_size"]:
+        found.append("enrichment: min_size must not exceed max_size")
+    annotation = config["annotation"]
+    if annotation["method"] == "singler" and not annotation["reference"]:
+        found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
+    if "demo" in config and not {"product", "peak"} >= {sample.sample for sample in samples}:
+        found.append("demo: the simulated libraries are called product and peak; the sheet names others")
+    return found + _missing_named_files(config)
+
+
+def _missing_named_files(config: Mapping[str, Any]) -> list[str]:
+    named = {
+        "annotation.markers": [config["annotation"]["markers"]],
+        "annotation.reference": [config["annotation"]["reference"]],
+        "claims": [config["claims"]],
+        "enrichment.gene_sets": [n for n in config["enrichment"]["gene_sets"] if not LIBRARY_NAME.match(n)],
+    }
+    return [
+        f"{key}: no such file: {path}"
+        for key, paths in named.items()
+        for path in paths
+        if path and not Path(path).is_file()
+    ]
