@@ -74,8 +74,8 @@ Made by `make_resources.py` (its first lines say how to run it); do not edit by 
 {files}
 
 `go_bp.gmt.gz`: biological processes of the Gene Ontology with their human genes. One term a line:
-`GO id`, `name`, then gene symbols, sorted, tab-separated. Annotations are propagated, so a gene of a term is a
-gene of its ancestors too (what R calls GO2ALLEGS). Terms with {smallest} to {largest:,} genes.
+`GO id`, `name`, then gene symbols, sorted, tab-separated. Annotations are propagated, so a gene of a term
+is a gene of its ancestors too (what R calls GO2ALLEGS). Terms with {smallest} to {largest:,} genes.
 
 `genes.tsv.gz`: human genes with an Ensembl id on chromosomes 1 to 22, X, Y and MT (columns symbol, gene_id,
 chromosome, type): protein-coding genes, long non-coding RNA, and immunoglobulin and T-cell receptor segments.
@@ -95,8 +95,8 @@ Debian packages `r-bioc-org.hs.eg.db` and `r-bioc-go.db`, version {package} (Bio
 The Gene Ontology and its annotations are under the Creative Commons Attribution 4.0 International licence
 (CC BY 4.0); this release is that of {go_release}. Cite: Ashburner et al., Nature Genetics 2000;25:25-29, and
 The Gene Ontology Consortium, Nucleic Acids Research 2021;49:D325-D334. Changes made here: terms outside
-{smallest} to {largest:,} genes left out, genes given as symbols. NCBI Gene and Ensembl place no restriction on the
-mappings.
+{smallest} to {largest:,} genes left out, genes given as symbols. NCBI Gene and Ensembl place no
+restriction on the mappings.
 """
 
 
@@ -151,7 +151,7 @@ def sources(org: sqlite3.Connection) -> tuple[str, str]:
     table = dict(org.execute("SELECT name, value FROM metadata"))
     lines = [
         f"- Gene Ontology, release {table['GOSOURCEDATE']} ({table['GOSOURCEURL']})",
-        f"- annotations of genes to terms (NCBI gene2go), {table['GOEGSOURCEDATE']} ({table['GOEGSOURCEURL']})",
+        f"- genes annotated to terms (NCBI gene2go), {table['GOEGSOURCEDATE']} ({table['GOEGSOURCEURL']})",
         f"- gene symbols, types, chromosomes and Ensembl ids (NCBI Gene), {table['EGSOURCEDATE']}"
         f" ({table['EGSOURCEURL']})",
         f"- Ensembl ids of mitochondrial genes (Ensembl), {table['ENSOURCEDATE']} ({table['ENSOURCEURL']})",
@@ -162,14 +162,16 @@ def sources(org: sqlite3.Connection) -> tuple[str, str]:
 def write(text: str, path: Path) -> str:
     """Write `text` compressed, without a time stamp; return the file's row of the README."""
     data = gzip.compress(text.encode(), 9, mtime=0)
-    data = data[:9] + b"\xff" + data[10:]  # the operating system's byte, which differs between Python versions
+    data = data[:9] + b"\xff" + data[10:]  # the system's byte, which differs between Python versions
     path.write_bytes(data)
     return f"| `{path.name}` | {text.count(chr(10)):,} | `{hashlib.sha256(data).hexdigest()}` |"
 
 
 def main() -> None:
     """Read the two SQLite files and write the resources."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("org", type=Path, help="org.Hs.eg.sqlite")
     parser.add_argument("go", type=Path, help="GO.sqlite")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
