@@ -1,0 +1,185 @@
+"""The configuration: every mistake told at once, with the key and the valid choices; defaults at every depth."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from carpeak import config, study
+from carpeak.errors import UserError
+from conftest import ROOT
+
+WORKFLOW = ROOT / "workflow"
+MINIMAL = {"samples": "samples.tsv", "transgene": {"features": ["CAR"]}}
+ROWS = [
+    {"sample": "ip", "condition": "product", "donor": "P1", "path": "ip"},
+    {"sample": "pk", "condition": "peak", "donor": "P1", "path": "pk"},
+]
+
+
+def write_study(folder: Path, *, rows=ROWS, text: str | None = None) -> Path:
+    """A sheet beside two folders that stand for matrices; returns the name of the configuration."""
+    for row in rows:
+        (folder / row.get("path", "x")).mkdir(exist_ok=True)
+    columns = list(rows[0])
+    lines = ["\t".join(columns), *("\t".join(row.get(c, "") for c in columns) for row in rows)]
+    (folder / "samples.tsv").write_text(text if text is not None else "\n".join(lines) + "\n")
+    return folder / "config.yaml"
+
+
+def load(folder: Path, value=None, **changes):
+    return study.load({**(value or MINIMAL), **changes}, source=folder / "config.yaml", workflow=WORKFLOW)
+
+
+def test_defaults_reach_every_depth(tmp_path):
+    write_study(tmp_path)
+    loaded = load(tmp_path)
+    assert loaded.config["embedding"]["resolution"] == {"all": 0.8, "t_cells": 0.5, "car_t": 0.5}
+    assert loaded.config["qc"]["min_genes"] == 100
+    assert loaded.contrasts == {"peak_vs_product": {"test": "peak", "reference": "product"}}
+    assert not loaded.config["simulated"], "the demo's value must not leak into a user's study"
+
+
+def test_defaults_do_not_change_the_value_given():
+    value = {"samples": "s", "transgene": {"features": ["CAR"]}}
+    schema = config.load_yaml(WORKFLOW / "schemas/config.schema.yaml")
+    config.with_defaults(value, schema)
+    assert value == {"samples": "s", "transgene": {"features": ["CAR"]}}
+
+
+def test_shipped_configuration_is_valid():
+    value = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    loaded = study.load(value, source=ROOT / "config/config.yaml", workflow=WORKFLOW)
+    assert loaded.names == ["product", "peak"]
+    assert loaded.sample("product").flow_car_percent == 33.96
+    assert loaded.sample("product").path == "demo/product/filtered_feature_bc_matrix"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"transgene": {}}, ["transgene", "'features' is missing"]),
+        ({"transgene": {"features": []}}, ["transgene.features"]),
+        ({"qc": {"min_gene": 3}}, ["qc.min_gene: unknown key", "did you mean 'min_genes'", "valid keys"]),
+        ({"qc": {"preset": "strict"}}, ["qc.preset", "paper, adaptive"]),
+        ({"qc": {"mads": "three"}}, ["qc.mads", "number"]),
+        ({"qc": {"min_genes": 50000}}, ["min_genes must be below max_genes"]),
+        ({"qc": {"max_mito_percent": 130}}, ["qc.max_mito_percent"]),
+        ({"emmbedding": {}}, ["emmbedding: unknown key", "did you mean 'embedding'"]),
+        ({"contrasts": {"a": {"test": "peek", "reference": "product"}}}, ["'peek'", "did you mean 'peak'", "peak, product"]),
+        ({"contrasts": {"a": {"test": "peak", "reference": "peak"}}}, ["same condition"]),
+        ({"contrasts": {"../x": {"test": "peak", "reference": "product"}}}, ["../x"]),
+        ({"annotation": {"method": "singler"}}, ["annotation.reference", "singler"]),
+        ({"annotation": {"markers": "nowhere.yaml"}}, ["annotation.markers", "no such file", "nowhere.yaml"]),
+        ({"annotation": {"overrides": [{"population": "all", "cluster": "3", "label": "B"}]}}, ["expect"]),
+        ({"enrichment": {"gene_sets": ["sets.gmt"]}}, ["enrichment.gene_sets", "no such file", "sets.gmt"]),
+        ({"enrichment": {"min_size": 600}}, ["min_size must not exceed max_size"]),
+        ({"samples": "other.tsv"}, ["other.tsv", "no such file"]),
+    ],
+)
+def test_mistakes_name_key_and_remedy(tmp_path, changes, words):
+    write_study(tmp_path)
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, **changes)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    write_study(tmp_path)
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, qc={"presett": 1, "mads": 0}, car={"rule": "guess"})
+    text = str(caught.value)
+    assert "qc.presett" in text
+    assert "qc.mads" in text
+    assert "car.rule" in text
+    assert str(tmp_path / "config.yaml") in text
+
+
+def test_no_transgene_is_refused(tmp_path):
+    write_study(tmp_path)
+    with pytest.raises(UserError, match="'transgene' is missing"):
+        study.load({"samples": "samples.tsv"}, source=tmp_path / "config.yaml", workflow=WORKFLOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["empty"]),
+        ("sample,condition,donor,path\na,b,c,d\n", ["tab", "commas"]),
+        ("sample\tcondition\tdonor\tpath\n", ["no sample"]),
+        ("sample\tcondition\tdonor\nip\tproduct\tP1\n", ["row 2", "'path' is missing"]),
+        ("sample\tcondition\tdonor\tpath\tflow\nip\tproduct\tP1\tip\t3\n", ["flow: unknown key", "flow_car_percent"]),
+        ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\textra\n", ["row 2", "tab too many"]),
+        ("sample\tcondition\tdonor\tpath\na b\tproduct\tP1\tip\n", ["row 2", "sample"]),
+        ("sample\tcondition\tdonor\tpath\n../x\tproduct\tP1\tip\n", ["row 2", "sample"]),
+        ("sample\tcondition\tdonor\tpath\n<b>x</b>\tproduct\tP1\tip\n", ["row 2", "sample"]),
+        ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\nip\tpeak\tP1\tpk\n", ["'ip'", "more than one row"]),
+        ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\npk\tpeak\tP1\tip\n", ["same path"]),
+        ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tgone\npk\tpeak\tP1\tpk\n", ["'ip'", "does not exist", "gone"]),
+        (
+            "sample\tcondition\tdonor\tpath\tflow_car_percent\nip\tproduct\tP1\tip\thigh\n",
+            ["row 2", "flow_car_percent", "number"],
+        ),
+    ],
+)
+def test_sheet_mistakes(tmp_path, text, words):
+    write_study(tmp_path, text=text)
+    with pytest.raises(UserError) as caught:
+        load(tmp_path)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_sheet_as_spreadsheets_save_it(tmp_path):
+    """A byte-order mark, Windows line ends, trailing blanks and a trailing tab change nothing."""
+    text = "\ufeffsample\tcondition\tdonor\tpath\t\r\nip \tproduct\tP1\tip\t\r\npk\tpeak\tP1\tpk\t\r\n\r\n"
+    write_study(tmp_path, text=text)
+    loaded = load(tmp_path)
+    assert loaded.names == ["ip", "pk"]
+    assert loaded.sample("ip").path == str(tmp_path / "ip")
+    assert loaded.sample("ip").batch == "ip"
+
+
+def test_paths_are_relative_to_their_file(tmp_path):
+    (tmp_path / "sheets").mkdir()
+    write_study(tmp_path / "sheets")
+    loaded = load(tmp_path, samples="sheets/samples.tsv")
+    assert loaded.sample("pk").path == str(tmp_path / "sheets/pk")
+
+
+def test_not_yaml_names_the_line(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("a: 1\nb: [1, 2\nc: 3\n")
+    with pytest.raises(UserError, match=r"(?s)c\.yaml.*line"):
+        config.load_yaml(path)
+
+
+@pytest.mark.parametrize("name", ["config", "samples"])
+def test_schemas_are_strict_and_described(name):
+    schema = config.load_yaml(WORKFLOW / f"schemas/{name}.schema.yaml")
+
+    def walk(node, where):
+        if node.get("type") == "object" and "properties" in node:
+            assert node["additionalProperties"] is False, where
+            for key, sub in node["properties"].items():
+                assert sub.get("description"), f"{where}.{key} has no description"
+                walk(sub, f"{where}.{key}")
+        if "items" in node:
+            walk(node["items"], f"{where}[]")
+
+    walk(schema, name)
+
+
+def test_readme_describes_every_key():
+    text = (ROOT / "config/README.md").read_text()
+    schema = config.load_yaml(WORKFLOW / "schemas/config.schema.yaml")
+
+    def keys(node, prefix=""):
+        for key, sub in node.get("properties", {}).items():
+            yield prefix + key
+            yield from keys(sub, f"{prefix}{key}.")
+
+    for key in keys(schema):
+        assert f"`{key}`" in text, f"config/README.md does not describe {key}"
+    for column in config.load_yaml(WORKFLOW / "schemas/samples.schema.yaml")["properties"]:
+        assert f"`{column}`" in text

@@ -1,0 +1,53 @@
+"""The lock and the conda files: same pins, hashed, and free of any host."""
+
+import re
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT
+
+ENVS = ROOT / "envs"
+sys.path.insert(0, str(ENVS))
+import make_conda  # noqa: E402
+
+LOCK = (ENVS / "requirements.txt").read_text()
+
+
+def test_every_requirement_is_pinned_and_hashed():
+    blocks = re.split(r"\n(?=[a-zA-Z0-9])", "\n" + LOCK)[1:]
+    assert len(blocks) > 80
+    for block in blocks:
+        assert re.match(r"[A-Za-z0-9_.-]+==", block), block[:60]
+        assert "--hash=sha256:" in block, block[:60]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "test.txt", "requirements.in", "test.in"])
+def test_no_index_or_host_is_named(name):
+    text = (ENVS / name).read_text()
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+
+
+def test_the_test_lock_agrees_with_the_run_lock():
+    run, test = make_conda.pins(LOCK), make_conda.pins((ENVS / "test.txt").read_text())
+    assert {name: test.get(name) for name in run} == run
+
+
+@pytest.mark.parametrize("stage", sorted(make_conda.STAGES))
+def test_conda_files_hold_the_pins_of_the_lock(stage):
+    versions = make_conda.pins(LOCK)
+    file = yaml.safe_load((ENVS / f"{stage}.yaml").read_text())
+    *conda, pip = file["dependencies"]
+    assert [entry.split("=")[0] for entry in conda] == ["python", "pip"]
+    for requirement in pip["pip"]:
+        name, version = requirement.split("==")
+        assert versions[name] == version
+    assert len(pip["pip"]) == len(make_conda.STAGES[stage])
+
+
+def test_named_core_is_locked():
+    versions = make_conda.pins(LOCK)
+    assert versions["snakemake"].startswith("9.")
+    assert versions["harmonypy"].startswith("2.")
+    assert {"scanpy", "anndata", "gseapy", "matplotlib"} <= versions.keys()
+    assert tuple(map(int, versions["pynndescent"].split(".")[:2])) < (0, 6), "scanpy 1.11.5 breaks with 0.6"

@@ -1,0 +1,68 @@
+"""The hash behind `code=`: blind to comments, awake to logic, complete."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from carpeak import fingerprint
+from conftest import ROOT
+
+SCRIPTS = ROOT / "workflow/scripts"
+RULES = ROOT / "workflow/rules"
+
+
+def hash_of(folder, script):
+    program = f"from pathlib import Path; from carpeak import fingerprint; print(fingerprint.code(Path({str(script)!r})))"
+    return subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "scripts"
+
+
+def test_comments_and_docstrings_change_nothing_and_logic_does(copy):
+    script, module = copy / "filter_cells.py", copy / "carpeak/qc.py"
+    before = hash_of(copy, script)
+    text = module.read_text()
+    module.write_text("# a comment\n" + text.replace('"""', '"""Other words. ', 1))
+    assert hash_of(copy, script) == before
+    module.write_text(text + "\n\nEXTRA = 1\n")
+    assert hash_of(copy, script) != before
+    assert hash_of(copy, copy / "embed.py") == hash_of(SCRIPTS, SCRIPTS / "embed.py"), "embed does not use qc"
+
+
+def test_a_change_deep_below_is_seen(copy):
+    before = hash_of(copy, copy / "filter_cells.py")
+    module = copy / "carpeak/errors.py"
+    module.write_text(module.read_text() + "\nEXTRA = 1\n")
+    assert hash_of(copy, copy / "filter_cells.py") != before
+
+
+def rule_scripts():
+    return sorted(path for path in SCRIPTS.glob("*.py") if path.name != "unlock.py")
+
+
+@pytest.mark.parametrize("script", rule_scripts(), ids=lambda path: path.stem)
+def test_the_modules_found_are_those_imported(script):
+    """Run every import of the script in a fresh process; what lands in sys.modules must have been found.
+
+    Imports inside functions are found from the syntax tree and need not show up, so found >= loaded.
+    """
+    lines = [line.strip() for line in script.read_text().splitlines() if "import" in line and "carpeak" in line]
+    program = "\n".join([*lines, "import sys", "print(*sorted(m for m in sys.modules if m.startswith('carpeak.')))"])
+    out = subprocess.run([sys.executable, "-c", program], cwd=SCRIPTS, capture_output=True, text=True, check=True).stdout
+    found = {".".join(p.relative_to(SCRIPTS).with_suffix("").parts).removesuffix(".__init__") for p in fingerprint.modules(script)}
+    assert set(out.split()) <= found
+    assert found, f"{script.name} imports nothing of the package"
+
+
+def test_every_script_rule_declares_its_own_code():
+    for rules in RULES.glob("*.smk"):
+        for block in rules.read_text().split("\nrule ")[1:]:
+            name = block.split(":", 1)[0].strip()
+            if "script:" in block:
+                assert f'code("{name}")' in block, f"rule {name} in {rules.name} lacks code=code(\"{name}\")"
+                assert f'scripts/{name}.py"' in block, f"rule {name} runs a script of another name"

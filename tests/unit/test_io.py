@@ -1,0 +1,66 @@
+"""Files appear whole or not at all, with the same bytes each time; joins lose and invent no cell."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import io
+from carpeak.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("old\n")
+    with pytest.raises(RuntimeError), io.atomic(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.tsv"]
+
+
+def test_an_unwritable_folder_is_the_users_mistake(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises((UserError, OSError)):
+        io.write_text("x", tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "tsv.gz", "parquet"])
+def test_tables_come_back_and_have_the_same_bytes(tmp_path, suffix):
+    frame = pd.DataFrame(
+        {"cell": ["a_1", "b_2"], "n": [1, 2], "share": [0.1, np.nan], "label": ["NA", "T cell"], "kept": [True, False]}
+    )
+    first, second = tmp_path / f"1.{suffix}", tmp_path / f"2.{suffix}"
+    io.write_table(frame, first)
+    io.write_table(frame, second)
+    assert first.read_bytes() == second.read_bytes()
+    pd.testing.assert_frame_equal(io.read_table(first), frame)
+
+
+def test_gzip_holds_no_time_stamp(tmp_path):
+    io.write_table(pd.DataFrame({"a": [1]}), tmp_path / "t.tsv.gz")
+    assert (tmp_path / "t.tsv.gz").read_bytes()[4:8] == b"\0\0\0\0"
+    assert gzip.decompress((tmp_path / "t.tsv.gz").read_bytes()) == b"a\n1\n"
+
+
+def test_join_keeps_the_order_of_the_left():
+    left = pd.DataFrame({"cell": ["b", "a"], "x": [1, 2]})
+    right = pd.DataFrame({"cell": ["a", "b"], "y": ["A", "B"], "z": [0, 0]})
+    joined = io.join_cells(left, right, columns=["y"])
+    assert joined.to_dict("list") == {"cell": ["b", "a"], "x": [1, 2], "y": ["B", "A"]}
+
+
+@pytest.mark.parametrize(
+    ("cells", "subset", "word"),
+    [(["a"], False, "1 missing"), (["a", "b", "c"], False, "1 extra"), (["a", "c"], True, "1 extra"), (["a", "a"], False, "twice")],
+)
+def test_join_refuses_other_cells(cells, subset, word):
+    left = pd.DataFrame({"cell": ["a", "b"]})
+    with pytest.raises(ValueError, match=word):
+        io.join_cells(left, pd.DataFrame({"cell": cells, "y": 0}), subset=subset)
+
+
+def test_join_of_a_subset_leaves_missing_values():
+    left = pd.DataFrame({"cell": ["a", "b"]})
+    joined = io.join_cells(left, pd.DataFrame({"cell": ["b"], "y": ["B"]}), subset=True)
+    assert joined["y"].isna().tolist() == [True, False]
