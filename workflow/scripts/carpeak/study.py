@@ -83,11 +83,21 @@ def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) 
     base = source.parent
     config["samples"] = str(base / config["samples"])
     _resolve_optional(config, base, workflow)
-    samples = read_sheet(config["samples"], workflow / "schemas/samples.schema.yaml", simulated="demo" in config)
+    root = _data_root(config, base)
+    samples = read_sheet(config["samples"], workflow / "schemas/samples.schema.yaml", root=root)
     found = cross_checks(config, samples)
+    if "demo" not in config:
+        found += [f"{config['samples']}: {line}" for line in _missing_files(samples)]
     if found:
         raise UserError(f"{source}:\n" + "\n".join(f"  - {line}" for line in found))
     return Study(config, samples, str(source))
+
+
+def _data_root(config: dict[str, Any], base: Path) -> Path:
+    """Where the sheet's relative paths start; the demo's libraries are made in the working directory."""
+    if "demo" in config:
+        return Path()
+    return base / config["data_root"] if "data_root" in config else Path(config["samples"]).parent
 
 
 def _resolve_optional(config: dict[str, Any], base: Path, workflow: Path) -> None:
@@ -111,11 +121,10 @@ def _gene_set(name: str, base: Path, workflow: Path) -> str:
     return name if is_library else str(base / name)
 
 
-def read_sheet(path: str | Path, schema_path: str | Path, *, simulated: bool = False) -> tuple[Sample, ...]:
-    """Read the sample sheet.
+def read_sheet(path: str | Path, schema_path: str | Path, *, root: Path) -> tuple[Sample, ...]:
+    """Read the sample sheet; its relative paths start from `root`.
 
-    Relative paths are taken relative to the sheet, except in the demo (`simulated`), whose libraries are
-    made in the working directory. Raises UserError that names file, row and column.
+    Raises UserError that names file, row and column.
     """
     path = Path(path)
     rows = _rows(path)
@@ -127,11 +136,9 @@ def read_sheet(path: str | Path, schema_path: str | Path, *, simulated: bool = F
         values = {key: _typed(text, columns.get(key, {})) for key, text in row.items() if text != ""}
         found += [f"row {number}: {line}" for line in configuration.problems(values, schema)]
         if not found:
-            samples.append(_sample(values, path.parent, simulated=simulated))
+            samples.append(_sample(values, root))
     twice = [name for name, n in Counter(row.get("sample") for _, row in rows).items() if name and n > 1]
     found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
-    if not found and not simulated:
-        found += _missing_files(samples)
     if found:
         raise UserError(f"{path}:\n" + "\n".join(f"  - {line}" for line in found))
     return tuple(samples)
@@ -182,11 +189,9 @@ def _typed(text: str, column: Mapping[str, Any]) -> str | float:
         return text
 
 
-def _sample(values: Mapping[str, Any], base: Path, *, simulated: bool) -> Sample:
+def _sample(values: Mapping[str, Any], root: Path) -> Sample:
     def resolve(name: str) -> str | None:
-        if name not in values:
-            return None
-        return str(values[name]) if simulated else str(base / str(values[name]))
+        return str(root / str(values[name])) if name in values else None
 
     return Sample(
         sample=values["sample"],
@@ -200,7 +205,7 @@ def _sample(values: Mapping[str, Any], base: Path, *, simulated: bool) -> Sample
     )
 
 
-def _missing_files(samples: list[Sample]) -> list[str]:
+def _missing_files(samples: tuple[Sample, ...]) -> list[str]:
     found = []
     for sample in samples:
         for column in ("path", "raw_path"):
