@@ -1,0 +1,153 @@
+"""One opened count matrix, whatever its layout: names in memory, values as a stream of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+# (feature rows, cell rows, values) of the non-zero entries of one piece of the file, zero-based
+Block: TypeAlias = "tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.generic]]"
+
+BLOCK = 1 << 20  # entries per block where the reader chooses
+LARGEST = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Library:
+    """A count matrix that is open for reading.
+
+    `symbols` and `gene_ids` name the features, `barcodes` (an arrow array: raw matrices have millions)
+    the cells. `entries` is the number of stored values, `stream()` yields them as blocks; what it yields
+    is checked, so consumers see non-negative int32 only. `kept` maps the rows of the file to features
+    (-1: another modality, left out and counted in `others`).
+    """
+
+    path: Path
+    layout: str
+    symbols: NDArray[np.object_]
+    gene_ids: NDArray[np.object_]
+    barcodes: pa.Array
+    entries: int
+    stream: Callable[[], Iterator[Block]]
+    kept: NDArray[np.int32] | None = None
+    others: dict[str, int] = field(default_factory=dict)
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
+        """Yield (features, cells, counts) of gene expression as int32, checked."""
+        rows = len(self.symbols) if self.kept is None else len(self.kept)
+        for features, cells, values in self.stream():
+            if not len(values):
+                continue
+            counts = as_counts(values, self.path)
+            if features.min() < 0 or features.max() >= rows or cells.min() < 0 or cells.max() >= len(self.barcodes):
+                msg = (
+                    f"{self.path}: the matrix points to a gene or cell that is not listed "
+                    f"({rows} features, {len(self.barcodes)} barcodes). The files do not belong together, or "
+                    "one is cut short: copy all of them again."
+                )
+                raise UserError(msg)
+            if self.kept is not None:
+                features = self.kept[features]
+                inside = features >= 0
+                features, cells, counts = features[inside], cells[inside], counts[inside]
+            yield features.astype(np.int32, copy=False), cells.astype(np.int32, copy=False), counts
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Cells x genes, csr int32; the peak memory is the matrix and one block."""
+        from scipy import sparse
+
+        genes = np.empty(self.entries, np.int32)
+        data = np.empty(self.entries, np.int32)
+        per_cell = np.zeros(len(self.barcodes), np.int64)
+        at, last = 0, 0
+        for features, cells, counts in self.blocks():
+            if len(cells) and (cells[0] < last or (np.diff(cells) < 0).any()):
+                return self._scattered()
+            genes[at : at + len(counts)] = features
+            data[at : at + len(counts)] = counts
+            per_cell += np.bincount(cells, minlength=len(per_cell))
+            at += len(counts)
+            last = cells[-1] if len(cells) else last
+        return _csr(data[:at], genes[:at], per_cell, len(self.symbols))
+
+    def _scattered(self) -> sparse.csr_matrix:
+        """The same for values that are not sorted by cell: count first, then put each in its place."""
+        per_cell = np.zeros(len(self.barcodes), np.int64)
+        for _, cells, _ in self.blocks():
+            per_cell += np.bincount(cells, minlength=len(per_cell))
+        place = np.concatenate([[0], np.cumsum(per_cell)[:-1]])
+        genes = np.empty(per_cell.sum(), np.int32)
+        data = np.empty(per_cell.sum(), np.int32)
+        for features, cells, counts in self.blocks():
+            order = np.argsort(cells, kind="stable")
+            sizes = np.bincount(cells, minlength=len(per_cell))
+            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+            rows = cells[order]
+            target = place[rows] + np.arange(len(rows)) - starts[rows]
+            genes[target], data[target] = features[order], counts[order]
+            place += sizes
+        return _csr(data, genes, per_cell, len(self.symbols))
+
+
+def _csr(
+    data: NDArray[np.int32], genes: NDArray[np.int32], per_cell: NDArray[np.int64], n_genes: int
+) -> sparse.csr_matrix:
+    from scipy import sparse
+
+    dtype = np.int32 if len(data) <= LARGEST else np.int64
+    indptr = np.concatenate([[0], np.cumsum(per_cell)]).astype(dtype)
+    matrix = sparse.csr_matrix((data, genes, indptr), shape=(len(per_cell), n_genes))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def as_counts(values: NDArray[np.generic], path: Path, *, place: str = "") -> NDArray[np.int32]:
+    """Return `values` as int32, or raise UserError that says what they are instead of counts."""
+    wrong = not_counts(values)
+    if wrong:
+        msg = (
+            f"{path}{place}: {wrong} where raw UMI counts belong. Give the matrix of raw counts "
+            "(Cell Ranger's filtered_feature_bc_matrix, or an h5ad with them in layers['counts'])."
+        )
+        raise UserError(msg)
+    return values.astype(np.int32, copy=False)
+
+
+def not_counts(values: NDArray[np.generic]) -> str:
+    """Say what is wrong with `values` as counts: an empty string for non-negative integers."""
+    if not len(values):
+        return ""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return "missing or infinite values"
+    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    if low < 0:
+        return f"negative values (the lowest is {low:g}: scaled or corrected data?)"
+    if values.dtype.kind == "f" and (values != np.rint(values)).any():  # type: ignore[operator, call-overload]
+        kind = "log-normalised data?" if high < 15 else "normalised or corrected data?"
+        return f"fractional values (the highest is {high:g}: {kind})"
+    return f"a value of {high:g}, too large for a count" if high > LARGEST else ""
+
+
+def pick_expression(types: NDArray[np.object_] | None) -> tuple[NDArray[np.int32] | None, dict[str, int]]:
+    """Map file rows to gene-expression features and count the other modalities.
+
+    `types` holds the feature type of each row. Files without types, or that call nothing
+    "Gene Expression", are taken whole.
+    """
+    if types is None or not (types == "Gene Expression").any() or (types == "Gene Expression").all():
+        return None, {}
+    inside = types == "Gene Expression"
+    kept = np.where(inside, np.cumsum(inside) - 1, -1).astype(np.int32)
+    names, counts = np.unique(types[~inside].astype(str), return_counts=True)
+    return kept, {str(n): int(c) for n, c in zip(names, counts)}
