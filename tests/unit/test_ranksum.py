@@ -1,0 +1,151 @@
+"""The rank-sum test against scipy in float64 and against Seurat's published marker table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import matrix, ranksum
+from scipy import sparse, stats
+from scipy.io import mmread
+
+
+def planted(seed=0, n_cells=300, n_genes=40):
+    """Log counts with many zeros and many ties, and three groups of unequal size."""
+    generator = np.random.default_rng(seed)
+    counts = generator.poisson(generator.gamma(0.5, 2, n_genes), (n_cells, n_genes))
+    counts[:100, 0] += 40
+    counts[:, 1] = 0
+    counts[:, 2] = 3
+    groups = np.repeat(["a", "b", "c"], [100, 150, 50])
+    return np.log1p(counts.astype(float)), groups, [f"g{i}" for i in range(n_genes)]
+
+
+def test_one_vs_rest_equals_scipy():
+    dense, groups, genes = planted()
+    found = ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes, min_pct=0)
+    assert len(found) == 3 * (dense > 0).any(axis=0).sum()  # genes that nobody expresses are not tested
+    for row in found.itertuples():
+        column = dense[:, genes.index(row.gene)]
+        inside, outside = column[groups == row.cluster], column[groups != row.cluster]
+        if row.gene == "g2":
+            assert (row.auc, row.p_value) == (0.5, 1.0)
+            continue
+        u, p = stats.mannwhitneyu(inside, outside, use_continuity=True, method="asymptotic")
+        assert row.p_value == pytest.approx(p, rel=1e-10)
+        assert row.auc == pytest.approx(u / (len(inside) * len(outside)), rel=1e-12)
+        assert row.pct_in == pytest.approx((inside > 0).mean())
+        assert row.pct_out == pytest.approx((outside > 0).mean())
+        change = np.log2((np.expm1(inside).mean() + 0.1) / (np.expm1(outside).mean() + 0.1))
+        assert row.log2_fold_change == pytest.approx(change, rel=1e-9, abs=1e-12)
+
+
+def test_chunks_change_nothing(monkeypatch):
+    dense, groups, genes = planted()
+    whole = ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes)
+    monkeypatch.setattr(ranksum, "_CHUNK", 500)
+    pd.testing.assert_frame_equal(ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes), whole)
+
+
+def test_two_groups_equals_one_vs_rest_and_numpy():
+    dense, groups, genes = planted()
+    test = groups == "a"
+    found = ranksum.two_groups(sparse.csr_matrix(dense), test, genes)
+    rest = ranksum.one_vs_rest(sparse.csr_matrix(dense), np.where(test, "a", "x"), genes)
+    rest = rest[rest["cluster"] == "a"].set_index("gene").loc[found.table["gene"]]
+    for column in ("log2_fold_change", "auc", "p_value", "p_adjusted"):
+        np.testing.assert_allclose(found.table[column], rest[column], rtol=1e-10, atol=1e-14)
+    normalised = np.expm1(dense)[:, [genes.index(g) for g in found.table["gene"]]]
+    np.testing.assert_allclose(found.mean_test, normalised[test].mean(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(
+        found.variance_reference, normalised[~test].var(axis=0, ddof=1), rtol=1e-8, atol=1e-9
+    )
+
+
+def test_a_perfect_separation_has_auc_one_and_no_underflow():
+    values = sparse.csr_matrix(np.r_[np.zeros(600), np.linspace(1, 2, 600)][:, None].astype(np.float32))
+    table = ranksum.two_groups(values, np.arange(1200) >= 600, ["g"]).table
+    expected = stats.mannwhitneyu(np.linspace(1, 2, 600), np.zeros(600), method="asymptotic").pvalue
+    assert table["auc"].item() == 1
+    assert 0 < table["p_value"].item() == pytest.approx(expected, rel=1e-9)
+    assert expected < 1e-200
+
+
+def test_explicit_zeros_are_zeros_and_negatives_are_refused():
+    dense, groups, genes = planted()
+    stored = sparse.csr_matrix(dense + 1)
+    stored.data -= 1
+    pd.testing.assert_frame_equal(
+        ranksum.one_vs_rest(stored, groups, genes),
+        ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes),
+    )
+    with pytest.raises(ValueError, match="not negative"):
+        ranksum.one_vs_rest(sparse.csr_matrix(dense - 1), groups, genes)
+
+
+def test_excluded_genes_are_never_tested_nor_counted():
+    dense, groups, genes = planted()
+    mask = np.arange(len(genes)) == 0
+    found = ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes, exclude=mask)
+    assert "g0" not in set(found["gene"])
+    family = found[found["cluster"] == "a"]
+    np.testing.assert_allclose(
+        family["p_adjusted"], stats.false_discovery_control(family["p_value"]), rtol=1e-12
+    )
+
+
+def test_order_is_by_cluster_number_then_from_up_to_down():
+    dense, _, genes = planted()
+    groups = np.repeat(["10", "2", "0"], 100)
+    found = ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes)
+    assert list(found["cluster"].unique()) == ["0", "2", "10"]
+    first = found[found["cluster"] == "10"]
+    assert first["gene"].iloc[0] == "g0"  # raised in the first hundred cells
+
+
+def test_one_group_or_no_cells_give_a_header_only_table():
+    dense, _, genes = planted()
+    assert list(ranksum.one_vs_rest(sparse.csr_matrix(dense), ["a"] * 300, genes)) == ranksum.MARKER_COLUMNS
+    assert ranksum.one_vs_rest(sparse.csr_matrix((0, 40)), [], genes).empty
+
+
+def test_adjust_equals_scipy():
+    p = np.random.default_rng(3).uniform(0, 1, 500) ** 4
+    p[:20] = 0
+    p[30:40] = 1
+    np.testing.assert_allclose(ranksum.adjust(p), stats.false_discovery_control(p), rtol=1e-12)
+    assert len(ranksum.adjust([])) == 0
+
+
+def test_fold_change_by_hand():
+    assert ranksum.fold_change(3, 1, pseudocount=1) == pytest.approx(1)
+    assert ranksum.fold_change(3, 1, pseudocount=1, base=np.e) == pytest.approx(np.log(2))
+    assert ranksum.fold_change(0.8, 0.4) == pytest.approx(np.log2(0.9 / 0.5))
+    assert np.isfinite(ranksum.fold_change(0, 5))
+
+
+@pytest.fixture(scope="module")
+def seurat(real_data):
+    folder = real_data / "pbmc3k"
+    counts = folder / "counts_13714x2700"
+    genes = pd.read_csv(counts / "features.tsv.gz", sep="\t", header=None)[0].tolist()
+    barcodes = pd.read_csv(counts / "barcodes.tsv.gz", header=None)[0].str.replace("-1", "")
+    cells = sparse.csr_matrix(mmread(counts / "matrix.mtx.gz").T)
+    meta = pd.read_csv(folder / "seurat_meta_2638.csv").set_index("barcode")
+    keep = np.flatnonzero(barcodes.isin(meta.index))
+    clusters = meta.loc[barcodes.iloc[keep], "seurat_clusters"].astype(str).to_numpy()
+    published = pd.read_csv(folder / "seurat_FindAllMarkers_clusters_0-3.csv")
+    log_counts = matrix.normalise(cells[keep], dtype=np.float64)
+    found = ranksum.one_vs_rest(log_counts, clusters, genes, min_pct=0, pseudocount=1)
+    published["cluster"] = published["cluster"].astype(str)
+    return published.merge(found, on=["gene", "cluster"], validate="one_to_one"), len(published)
+
+
+def test_seurat_table_is_reproduced(seurat):
+    both, n_published = seurat
+    assert len(both) == n_published == 691
+    natural_log = both["log2_fold_change"] * np.log(2)
+    np.testing.assert_allclose(natural_log, both["avg_logFC"], atol=1e-6)
+    np.testing.assert_allclose(both["pct_in"], both["pct.1"], atol=0.0005001)
+    np.testing.assert_allclose(both["pct_out"], both["pct.2"], atol=0.0005001)
+    nonzero = both["p_val"] > 0
+    np.testing.assert_allclose(both["p_value"][nonzero], both["p_val"][nonzero], rtol=0.005)
+    assert (both["p_value"][~nonzero] < 1e-300).all()
