@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint accept bench lock conda clean help
+.PHONY: demo test lint accept bench lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -52,6 +52,10 @@ lock: $(VENV)/.test
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
 	$(LOCK) -c envs/requirements.txt envs/test.in -o envs/test.txt
 	$(BIN)/python envs/make_conda.py
+
+bench: $(VENV)/.run
+	@test -n "$(SCRIPT)" || { echo "name the script to compare with: make bench SCRIPT=plain.py"; exit 1; }
+	$(BIN)/python benchmarks/against_script.py $(SCRIPT)
 
 clean:
 	rm -rf results demo logs .snakemake

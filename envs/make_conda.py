@@ -10,7 +10,17 @@ ENVS = Path(__file__).resolve().parent
 BASE = ["numpy", "scipy", "pandas", "pyarrow", "h5py", "anndata", "psutil", "pyyaml", "jsonschema"]
 STAGES = {
     "core": [*BASE, "scikit-learn"],
-    "embed": [*BASE, "scikit-learn", "scanpy", "pynndescent", "harmonypy", "igraph", "umap-learn", "illico", "singler"],
+    "embed": [
+        *BASE,
+        "scikit-learn",
+        "scanpy",
+        "pynndescent",
+        "harmonypy",
+        "igraph",
+        "umap-learn",
+        "illico",
+        "singler",
+    ],
     "stats": [*BASE, "illico", "gseapy"],
     "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
 }

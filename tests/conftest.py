@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
+from runs import ROOT, demo, snakemake
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +15,25 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set CARPEAK_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A finished run of the demo with about 2,000 cells."""
+    folder = tmp_path_factory.mktemp("small")
+    snakemake(folder, *demo())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory):
+    """Finished runs of the demo at full size, by variant."""
+    done = {}
+
+    def run(variant: str):
+        if variant not in done:
+            done[variant] = tmp_path_factory.mktemp(variant)
+            snakemake(done[variant], *demo(variant, cells=15414))
+        return done[variant]
+
+    return run

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from carpeak import config, study
 from carpeak.errors import UserError
-from conftest import ROOT
+from runs import ROOT
 
 WORKFLOW = ROOT / "workflow"
 MINIMAL = {"samples": "samples.tsv", "transgene": {"features": ["CAR"]}}
@@ -65,7 +65,10 @@ def test_shipped_configuration_is_valid():
         ({"qc": {"min_genes": 50000}}, ["min_genes must be below max_genes"]),
         ({"qc": {"max_mito_percent": 130}}, ["qc.max_mito_percent"]),
         ({"emmbedding": {}}, ["emmbedding: unknown key", "did you mean 'embedding'"]),
-        ({"contrasts": {"a": {"test": "peek", "reference": "product"}}}, ["'peek'", "did you mean 'peak'", "peak, product"]),
+        (
+            {"contrasts": {"a": {"test": "peek", "reference": "product"}}},
+            ["'peek'", "did you mean 'peak'", "peak, product"],
+        ),
         ({"contrasts": {"a": {"test": "peak", "reference": "peak"}}}, ["same condition"]),
         ({"contrasts": {"../x": {"test": "peak", "reference": "product"}}}, ["../x"]),
         ({"annotation": {"method": "singler"}}, ["annotation.reference", "singler"]),
@@ -108,14 +111,23 @@ def test_no_transgene_is_refused(tmp_path):
         ("sample,condition,donor,path\na,b,c,d\n", ["tab", "commas"]),
         ("sample\tcondition\tdonor\tpath\n", ["no sample"]),
         ("sample\tcondition\tdonor\nip\tproduct\tP1\n", ["row 2", "'path' is missing"]),
-        ("sample\tcondition\tdonor\tpath\tflow\nip\tproduct\tP1\tip\t3\n", ["flow: unknown key", "flow_car_percent"]),
+        (
+            "sample\tcondition\tdonor\tpath\tflow\nip\tproduct\tP1\tip\t3\n",
+            ["flow: unknown key", "flow_car_percent"],
+        ),
         ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\textra\n", ["row 2", "tab too many"]),
         ("sample\tcondition\tdonor\tpath\na b\tproduct\tP1\tip\n", ["row 2", "sample"]),
         ("sample\tcondition\tdonor\tpath\n../x\tproduct\tP1\tip\n", ["row 2", "sample"]),
         ("sample\tcondition\tdonor\tpath\n<b>x</b>\tproduct\tP1\tip\n", ["row 2", "sample"]),
-        ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\nip\tpeak\tP1\tpk\n", ["'ip'", "more than one row"]),
+        (
+            "sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\nip\tpeak\tP1\tpk\n",
+            ["'ip'", "more than one row"],
+        ),
         ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\npk\tpeak\tP1\tip\n", ["same path"]),
-        ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tgone\npk\tpeak\tP1\tpk\n", ["'ip'", "does not exist", "gone"]),
+        (
+            "sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tgone\npk\tpeak\tP1\tpk\n",
+            ["'ip'", "does not exist", "gone"],
+        ),
         (
             "sample\tcondition\tdonor\tpath\tflow_car_percent\nip\tproduct\tP1\tip\thigh\n",
             ["row 2", "flow_car_percent", "number"],

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT
+from runs import ROOT
 
 ENVS = ROOT / "envs"
 sys.path.insert(0, str(ENVS))

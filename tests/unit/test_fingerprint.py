@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from carpeak import fingerprint
-from conftest import ROOT
+from runs import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
 RULES = ROOT / "workflow/rules"
@@ -14,7 +14,9 @@ RULES = ROOT / "workflow/rules"
 
 def hash_of(folder, script):
     program = f"from pathlib import Path; from carpeak import fingerprint; print(fingerprint.code(Path({str(script)!r})))"
-    return subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.fixture
@@ -51,10 +53,19 @@ def test_the_modules_found_are_those_imported(script):
 
     Imports inside functions are found from the syntax tree and need not show up, so found >= loaded.
     """
-    lines = [line.strip() for line in script.read_text().splitlines() if "import" in line and "carpeak" in line]
-    program = "\n".join([*lines, "import sys", "print(*sorted(m for m in sys.modules if m.startswith('carpeak.')))"])
-    out = subprocess.run([sys.executable, "-c", program], cwd=SCRIPTS, capture_output=True, text=True, check=True).stdout
-    found = {".".join(p.relative_to(SCRIPTS).with_suffix("").parts).removesuffix(".__init__") for p in fingerprint.modules(script)}
+    lines = [
+        line.strip() for line in script.read_text().splitlines() if "import" in line and "carpeak" in line
+    ]
+    program = "\n".join(
+        [*lines, "import sys", "print(*sorted(m for m in sys.modules if m.startswith('carpeak.')))"]
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program], cwd=SCRIPTS, capture_output=True, text=True, check=True
+    ).stdout
+    found = {
+        ".".join(p.relative_to(SCRIPTS).with_suffix("").parts).removesuffix(".__init__")
+        for p in fingerprint.modules(script)
+    }
     assert set(out.split()) <= found
     assert found, f"{script.name} imports nothing of the package"
 
@@ -64,5 +75,5 @@ def test_every_script_rule_declares_its_own_code():
         for block in rules.read_text().split("\nrule ")[1:]:
             name = block.split(":", 1)[0].strip()
             if "script:" in block:
-                assert f'code("{name}")' in block, f"rule {name} in {rules.name} lacks code=code(\"{name}\")"
+                assert f'code("{name}")' in block, f'rule {name} in {rules.name} lacks code=code("{name}")'
                 assert f'scripts/{name}.py"' in block, f"rule {name} runs a script of another name"

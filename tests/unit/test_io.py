@@ -28,7 +28,13 @@ def test_an_unwritable_folder_is_the_users_mistake(tmp_path):
 @pytest.mark.parametrize("suffix", ["tsv", "tsv.gz", "parquet"])
 def test_tables_come_back_and_have_the_same_bytes(tmp_path, suffix):
     frame = pd.DataFrame(
-        {"cell": ["a_1", "b_2"], "n": [1, 2], "share": [0.1, np.nan], "label": ["NA", "T cell"], "kept": [True, False]}
+        {
+            "cell": ["a_1", "b_2"],
+            "n": [1, 2],
+            "share": [0.1, np.nan],
+            "label": ["NA", "T cell"],
+            "kept": [True, False],
+        }
     )
     first, second = tmp_path / f"1.{suffix}", tmp_path / f"2.{suffix}"
     io.write_table(frame, first)
@@ -52,7 +58,12 @@ def test_join_keeps_the_order_of_the_left():
 
 @pytest.mark.parametrize(
     ("cells", "subset", "word"),
-    [(["a"], False, "1 missing"), (["a", "b", "c"], False, "1 extra"), (["a", "c"], True, "1 extra"), (["a", "a"], False, "twice")],
+    [
+        (["a"], False, "1 missing"),
+        (["a", "b", "c"], False, "1 extra"),
+        (["a", "c"], True, "1 extra"),
+        (["a", "a"], False, "twice"),
+    ],
 )
 def test_join_refuses_other_cells(cells, subset, word):
     left = pd.DataFrame({"cell": ["a", "b"]})

@@ -20,7 +20,9 @@ def test_the_transgene_does_not_scale_other_genes():
     assert scaled[0, :3].sum() == pytest.approx(1e4)
     more_car = COUNTS.copy()
     more_car.data[more_car.indices == 3] *= 50
-    np.testing.assert_allclose(matrix.normalise(more_car, exclude=CAR, log=False).toarray()[:, :3], scaled[:, :3], rtol=1e-6)
+    np.testing.assert_allclose(
+        matrix.normalise(more_car, exclude=CAR, log=False).toarray()[:, :3], scaled[:, :3], rtol=1e-6
+    )
 
 
 def test_normalise_leaves_its_input_alone():

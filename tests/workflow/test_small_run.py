@@ -1,0 +1,208 @@
+"""A small finished run: the contract of outputs, reruns, and the same bytes again."""
+
+import json
+import shutil
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from runs import ROOT, demo, jobs_to_run, snakemake, tables
+
+CONTRACT = {
+    "samples.tsv": ["sample", "condition", "donor", "cells_in", "cells_kept", "median_umis", "median_genes"],
+    "cells.tsv.gz": [
+        *[
+            "cell",
+            "sample",
+            "condition",
+            "donor",
+            "n_umis",
+            "n_genes",
+            "pct_mito",
+            "doublet_score",
+            "cluster",
+        ],
+        *["cell_type", "t_state", "car_umis", "car_probability", "car_call", "umap_1", "umap_2"],
+    ],
+    "car.tsv": [
+        *["sample", "condition", "donor", "t_cells", "detected_fraction", "car_fraction", "car_fraction_low"],
+        *["car_fraction_high", "identifiable", "ambient_rate", "ambient_source", "false_positive_rate"],
+        *[
+            "false_positive_rate_low",
+            "false_positive_rate_high",
+            "n_positive",
+            "n_undetermined",
+            "n_negative",
+        ],
+        "flow_car_percent",
+    ],
+    "composition.tsv": [
+        *["population", "label", "sample", "condition", "donor", "n", "total", "fraction", "fraction_low"],
+        "fraction_high",
+    ],
+    "markers.all.tsv": [
+        "gene",
+        "cluster",
+        "log2_fold_change",
+        "pct_in",
+        "pct_out",
+        "auc",
+        "p_value",
+        "p_adjusted",
+    ],
+    "markers.t_cells.tsv": [
+        "gene",
+        "cluster",
+        "log2_fold_change",
+        "pct_in",
+        "pct_out",
+        "auc",
+        "p_value",
+        "p_adjusted",
+    ],
+    "markers.car_t.tsv": [
+        "gene",
+        "cluster",
+        "log2_fold_change",
+        "pct_in",
+        "pct_out",
+        "auc",
+        "p_value",
+        "p_adjusted",
+    ],
+    "de.peak_vs_product.tsv": [
+        *["population", "group", "gene", "depth", "log2_fold_change", "pct_test", "pct_reference", "auc"],
+        *["p_value", "p_adjusted", "unit"],
+    ],
+    "enrichment.peak_vs_product.tsv": [
+        *[
+            "population",
+            "group",
+            "direction",
+            "library",
+            "term_id",
+            "term",
+            "overlap",
+            "set_size",
+            "odds_ratio",
+        ],
+        *["p_value", "p_adjusted", "genes"],
+    ],
+    "claims.tsv": ["claim", "statement", "verdict", "estimate", "low", "high", "reason"],
+}
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_tables_have_the_contracts_columns(small, name):
+    frame = pd.read_csv(small / "results/tables" / name, sep="\t")
+    columns = list(frame.columns)
+    wanted = CONTRACT[name]
+    assert [c for c in columns if c in wanted] == wanted
+    assert len(frame)
+
+
+def test_every_removed_cell_has_one_reason(small):
+    samples = pd.read_csv(small / "results/tables/samples.tsv", sep="\t")
+    removed = samples.filter(regex="^removed_").sum(axis=1)
+    assert (samples["cells_in"] - removed == samples["cells_kept"]).all()
+    assert samples["cells_in"].sum() == 2000
+
+
+def test_the_atlas_is_the_contracts(small):
+    cells = anndata.read_h5ad(small / "results/atlas.h5ad")
+    table = pd.read_csv(small / "results/tables/cells.tsv.gz", sep="\t", keep_default_na=False)
+    assert list(cells.obs_names) == table["cell"].tolist()
+    counts = cells.layers["counts"]
+    assert (counts.data == np.round(counts.data)).all()
+    car = np.isin(cells.var_names, ["RQR8", "CLL1_scFv"])
+    total = np.asarray(counts[:, ~car].sum(axis=1)).ravel()
+    row = 7
+    expected = np.log1p(counts[row].toarray().ravel() / total[row] * 1e4)
+    np.testing.assert_allclose(np.asarray(cells.X[row].todense()).ravel(), expected, rtol=1e-4)
+    assert {"X_pca", "X_harmony", "X_umap"} <= set(cells.obsm)
+    assert set(CONTRACT["cells.tsv.gz"][1:14]) <= set(cells.obs.columns)
+
+
+def test_car_rule_never_says_negative(small):
+    calls = pd.read_parquet(small / "results/car/calls.parquet")
+    assert (calls.loc[calls["car_umis"] == 0, "car_call"] == "undetermined").all()
+    assert (calls.loc[calls["car_umis"] > 0, "car_call"] == "positive").all()
+    assert calls["car_probability"].isna().all()
+
+
+def test_the_transgene_is_nowhere_in_the_comparison(small):
+    de = pd.read_csv(small / "results/tables/de.peak_vs_product.tsv", sep="\t")
+    enrichment = pd.read_csv(small / "results/tables/enrichment.peak_vs_product.tsv", sep="\t")
+    assert not de["gene"].isin(["RQR8", "CLL1_scFv"]).any()
+    assert not enrichment["genes"].str.contains("RQR8|CLL1_scFv").any()
+
+
+def test_the_report_stands_alone_and_says_what_it_is(small):
+    text = (small / "results/report.html").read_text()
+    assert text.lower().count("simulated") > 5
+    assert 'src="http' not in text
+    assert "<link" not in text or 'rel="stylesheet" href="http' not in text
+    assert (small / "results/figures").is_dir()
+    assert list((small / "results/figures").glob("*.svg"))
+    assert list((small / "results/figures").glob("*.png"))
+
+
+def test_provenance(small):
+    value = json.loads((small / "results/provenance.json").read_text())
+    text = json.dumps(value)
+    for word in ("scanpy", "harmonypy", "gseapy", "sha256", "seed"):
+        assert word in text
+
+
+def test_nothing_to_do_afterwards(small):
+    done = snakemake(small, "-n", *demo())
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_snakemakes_own_report(small):
+    snakemake(small, "--report", str(small / "snakemake.html"), *demo())
+    text = (small / "snakemake.html").read_text()
+    assert "1 Quality" in text or "1. Quality" in text
+
+
+@pytest.mark.parametrize("cores", [1])
+def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
+    snakemake(tmp_path, *demo(), cores=cores)
+    assert tables(tmp_path) == tables(small)
+
+
+@pytest.fixture
+def own_copy(small, tmp_path):
+    """A copy of workflow and finished run, to edit the package in."""
+    shutil.copytree(small, tmp_path / "run", copy_function=shutil.copy2)
+    for name in ("workflow", "config"):
+        shutil.copytree(ROOT / name, tmp_path / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "Snakefile", tmp_path / "code")
+    return tmp_path
+
+
+def plan(folder):
+    done = snakemake(folder / "run", "-n", *demo(), snakefile=folder / "code/Snakefile")
+    return jobs_to_run(done.stdout)
+
+
+def test_comments_rerun_nothing_and_logic_reruns_what_depends_on_it(own_copy):
+    assert plan(own_copy) == {}
+    module = own_copy / "code/workflow/scripts/carpeak/claims.py"
+    module.write_text("# a remark\n" + module.read_text())
+    assert plan(own_copy) == {}
+    module.write_text(module.read_text() + "\n\nEXTRA = 1\n")
+    rerun = set(plan(own_copy)) - {"all"}
+    assert "judge_claims" in rerun
+    assert "report" in rerun
+    assert not rerun & {
+        "simulate",
+        "ingest",
+        "filter_cells",
+        "merge",
+        "embed",
+        "annotate",
+        "contrast",
+        "enrich",
+    }
