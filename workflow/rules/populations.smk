@@ -1,0 +1,78 @@
+"""All cells, T cells and CAR+ T cells, through one chain of rules over the wildcard `population`.
+
+INPUTS: results/counts.h5ad, results/car/calls.parquet, the marker file (and reference) of the study
+OUTPUTS: results/populations/{population}/{embedding,clusters,labels}.parquet, integration.json and
+scores.tsv; results/tables/markers.{population}.tsv
+"""
+
+
+def members_input(wildcards):
+    """What says which cells belong to the population."""
+    needed = {}
+    if wildcards.population != "all":
+        needed["labels"] = "results/populations/all/labels.parquet"
+    if wildcards.population == "car_t":
+        needed["calls"] = "results/car/calls.parquet"
+    return needed
+
+
+def inherited_input(wildcards):
+    """CAR+ T cells take their states from the T cells: one cell, one state."""
+    if wildcards.population == "car_t":
+        return {"inherited": "results/populations/t_cells/labels.parquet"}
+    return {}
+
+
+rule embed:
+    """Principal components, Harmony, clusters and UMAP of one population."""
+    input:
+        unpack(members_input),
+        counts="results/counts.h5ad",
+    output:
+        embedding="results/populations/{population}/embedding.parquet",
+        clusters="results/populations/{population}/clusters.parquet",
+        integration="results/populations/{population}/integration.json",
+    params:
+        embedding=study.config["embedding"],
+        resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
+        seed=study.config["seed"],
+        code=code("embed"),
+    log:
+        "logs/embed/{population}.log",
+    conda:
+        "../../envs/embed.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    script:
+        "../scripts/embed.py"
+
+
+rule annotate:
+    """Names for the cells of one population, and the markers of its clusters."""
+    input:
+        unpack(inherited_input),
+        counts="results/counts.h5ad",
+        embedding="results/populations/{population}/embedding.parquet",
+        clusters="results/populations/{population}/clusters.parquet",
+        markers=study.config["annotation"]["markers"],
+        reference=study.config["annotation"]["reference"] or [],
+    output:
+        labels="results/populations/{population}/labels.parquet",
+        scores="results/populations/{population}/scores.tsv",
+        markers="results/tables/markers.{population}.tsv",
+    params:
+        annotation=study.config["annotation"],
+        min_pct=study.config["de"]["min_pct"],
+        n_neighbors=study.config["embedding"]["n_neighbors"],
+        seed=study.config["seed"],
+        code=code("annotate"),
+    log:
+        "logs/annotate/{population}.log",
+    conda:
+        "../../envs/embed.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    script:
+        "../scripts/annotate.py"
