@@ -33,9 +33,9 @@ def jobs_of(folder):
     found = []
     for process in psutil.process_iter(["cmdline", "cwd", "status"]):
         command = " ".join(process.info["cmdline"] or [])
-        if process.info["cwd"] == str(folder) and "tmp" in command and ".py" in command:
-            if "-m snakemake" not in command and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process)
+        is_script = "tmp" in command and ".py" in command and "-m snakemake" not in command
+        if process.info["cwd"] == str(folder) and is_script and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
     return found
 
 
