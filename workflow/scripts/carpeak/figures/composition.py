@@ -1,0 +1,103 @@
+"""Figures of what the populations consist of, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BARS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+NARROW = 0.055  # a segment below this share is named in the key only
+
+
+def composition(table: pd.DataFrame, *, samples: Sequence[str], footer: str = "") -> Figure:
+    """Stacked bars of every population and, below them, the shares of T-cell states with their intervals.
+
+    `table` is tables/composition.tsv; `samples` those to be drawn, in order.
+    """
+    table = table[table["sample"].isin(samples)]
+    bar, dot = 0.62 + 0.3 * len(samples), 0.8 + 0.26 * _labels(table, ("t_cells", "car_t"))
+    fig = style.figure(3 * bar + dot, footer=footer)
+    grid = fig.add_gridspec(4, 2, height_ratios=[bar, bar, bar, dot])
+    for row, (population, title) in enumerate(BARS.items()):
+        _stacked(fig.add_subplot(grid[row, :]), table[table["population"] == population], samples, title)
+    left = fig.add_subplot(grid[3, 0])
+    right = fig.add_subplot(grid[3, 1])
+    for ax, population in ((left, "t_cells"), (right, "car_t")):
+        _dots(ax, table[table["population"] == population], samples)
+        ax.set_title(f"{BARS[population]}: shares with 95\u202f% intervals")
+    left.legend(loc="lower right")
+    return fig
+
+
+def _labels(table: pd.DataFrame, populations: Sequence[str]) -> int:
+    there = table[table["population"].isin(populations) & (table["n"] > 0)]
+    return max(int(there["label"].nunique()), 2)
+
+
+def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) -> None:
+    from matplotlib.patches import Patch
+
+    ax.set_title(title)
+    labels = table.loc[table["n"] > 0, "label"].drop_duplicates().tolist()
+    share = table.pivot(index="label", columns="sample", values="fraction").reindex(columns=list(samples))
+    total = table.drop_duplicates("sample").set_index("sample")["total"].reindex(list(samples)).fillna(0)
+    left = np.zeros(len(samples))
+    for label in labels:
+        width = share.loc[label].fillna(0).to_numpy(float)
+        colour = style.colour(label)
+        ax.barh(range(len(samples)), width, left=left, color=colour, height=0.78, ec="white", lw=0.8)
+        for y in np.flatnonzero(width >= NARROW):
+            ink = "white" if _dark(colour) else style.INK
+            shown = label if width[y] > 0.011 * len(label) + 0.045 else ""
+            text = f"{shown} {100 * width[y]:.0f}\u202f%".strip()
+            ax.text(left[y] + width[y] / 2, y, text, ha="center", va="center", color=ink, fontsize=7.5)
+        left += width
+    for y in np.flatnonzero(total.to_numpy() == 0):
+        ax.text(0.01, y, "no such cells", va="center", color=style.MUTED)
+    ax.set_yticks(range(len(samples)), [f"{name}  (n = {int(total[name]):,})" for name in samples])
+    ax.set_ylim(len(samples) - 0.5, -0.5)
+    ax.set_xlim(0, 1)
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if labels:
+        handles = [Patch(color=style.colour(label), label=label) for label in labels]
+        ax.legend(
+            handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=len(labels), fontsize=7.5,
+            borderaxespad=0.1, handlelength=0.9, columnspacing=0.95,
+        )  # fmt: skip
+
+
+def _dark(colour: str) -> bool:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.26
+
+
+def _dots(ax: Axes, table: pd.DataFrame, samples: Sequence[str]) -> None:
+    labels = table.loc[table["n"] > 0, "label"].drop_duplicates().tolist()
+    colours = style.sample_colours(samples)
+    shift = 0.5 / max(len(samples), 1)
+    for i, sample in enumerate(samples):
+        part = table[table["sample"] == sample].set_index("label").reindex(labels)
+        y = np.arange(len(labels)) + (i - (len(samples) - 1) / 2) * shift
+        ax.hlines(y, 100 * part["fraction_low"], 100 * part["fraction_high"], color=colours[sample], lw=2)
+        ax.plot(100 * part["fraction"], y, "o", color=colours[sample], ms=5, mec="white", label=sample)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(max(len(labels), 1) - 0.4, -0.6)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("% of the sample's cells")
+    ax.grid(visible=True, axis="x")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    if not labels:
+        ax.text(0.5, 0.5, "no such cells", transform=ax.transAxes, ha="center", color=style.MUTED)

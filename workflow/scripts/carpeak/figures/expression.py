@@ -1,0 +1,70 @@
+"""Mean expression of a few genes per group of cells, read straight from the count matrix.
+
+anndata takes longer to import than this takes to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+TARGET_SUM = 1e4
+
+
+def by_label(path: str | Path, labels: pd.Series, genes: Sequence[str]) -> pd.DataFrame:
+    """Columns label, gene, mean (log1p of counts per 10,000, transgene left out of the total), detected.
+
+    `labels` is indexed by cell; cells of the file that it lacks are left out, and so are genes that the
+    file lacks.
+    """
+    import h5py
+    import pandas as pd
+
+    with h5py.File(path, "r") as file:
+        cells, names = _index(file["obs"]), _index(file["var"])
+        transgene = file["var/transgene"][:].astype(bool)
+        indptr, indices, data = file["X/indptr"][:], file["X/indices"][:], file["X/data"][:]
+    counts = _selected(indptr, indices, data, names, genes, transgene)
+    found = [gene for gene in genes if gene in set(names)]
+    label = pd.Series(labels).reindex(cells).to_numpy(dtype=object)
+    rows = []
+    for one in pd.unique(labels):
+        part = counts[label == one]
+        for gene, column in zip(found, part.T):
+            rows.append((one, gene, float(column.mean()), float((column > 0).mean())))
+    return pd.DataFrame(rows, columns=["label", "gene", "mean", "detected"])
+
+
+def _index(group: object) -> NDArray[np.object_]:
+    name = group.attrs["_index"]  # type: ignore[attr-defined]
+    return np.array(group[name].asstr()[:], dtype=object)  # type: ignore[index]
+
+
+def _selected(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    data: NDArray[np.int64],
+    names: NDArray[np.object_],
+    genes: Sequence[str],
+    transgene: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """log1p CP10k of the genes that exist, cells x genes, from the parts of a csr matrix."""
+    n_cells = len(indptr) - 1
+    row = np.repeat(np.arange(n_cells), np.diff(indptr))
+    endogenous = ~transgene[indices]
+    total = np.bincount(row[endogenous], weights=data[endogenous], minlength=n_cells)
+    where = {name: i for i, name in enumerate(names)}
+    found = [where[gene] for gene in genes if gene in where]
+    slot = np.full(len(names), -1)
+    slot[found] = np.arange(len(found))
+    wanted = slot[indices] >= 0
+    result = np.zeros((n_cells, len(found)))
+    result[row[wanted], slot[indices[wanted]]] = data[wanted]
+    return np.log1p(result * (TARGET_SUM / np.maximum(total, 1))[:, None])

@@ -1,0 +1,126 @@
+"""Figures of a population: its UMAP three ways, and what its labels express."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import patheffects
+
+from . import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The genes of the paper's text and Figure 3, with the usual ones that the named labels need beside them.
+MARKERS: Mapping[str, Sequence[str]] = {
+    "all": (
+        "CD3D CD3E CD8A CD8B CD4 NKG7 KLRD1 CD79A MS4A1 JCHAIN LYZ IFITM3 S100A8 HBA1 HBA2 HBG1 HBB PF4 PPBP CD34"
+    ).split(),
+    "t_cells": (
+        "CD3D CD4 CD8A CD8B TCF7 LEF1 CCR7 SELL IL7R GZMK CCL5 GZMB GNLY NKG7 PRF1 CST7 LAG3 IL2RA FOXP3 MKI67"
+    ).split(),
+}
+NAMES = {"all": "all cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+
+
+def markers_of(population: str) -> Sequence[str]:
+    """The genes of a population's dot plot."""
+    return MARKERS.get(population, MARKERS["t_cells"])
+
+
+def umap(cells: pd.DataFrame, *, label: str, samples: Sequence[str], footer: str = "") -> Figure:
+    """The UMAP by cluster, by sample and by label.
+
+    `cells` holds umap_1, umap_2, cluster, sample and the column named `label`.
+    """
+    clusters = sorted(cells["cluster"].unique(), key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0))
+    panels = (
+        ("Cluster", "cluster", {c: style.cluster_colour(c) for c in clusters}),
+        ("Sample", "sample", style.sample_colours(samples)),
+        ("Cell type" if label == "cell_type" else "T-cell state", label, _by_size(cells[label])),
+    )
+    rows = max(-(-len(colours) // 2) for _, name, colours in panels if name != "cluster")
+    fig = style.figure(3.75 + 0.17 * rows, footer=footer)
+    axes = fig.subplots(1, 3)
+    shuffled = np.random.default_rng(0).permutation(len(cells))  # else the last sample covers the others
+    for ax, (title, name, colours) in zip(axes, panels):
+        scatter(ax, cells, cells[name].map(colours).fillna(style.PALE).to_numpy(), shuffled)
+        ax.set_title(title)
+        if name == "cluster":
+            _numbers(ax, cells)
+        else:
+            _key(ax, cells[name].value_counts(), colours)
+    return fig
+
+
+def _by_size(labels: pd.Series) -> dict[str, str]:
+    return {str(name): style.colour(str(name)) for name in labels.value_counts().index}
+
+
+def scatter(ax: Axes, cells: pd.DataFrame, colours: object, order: object = slice(None)) -> None:
+    """Draw cells at their UMAP place, rasterised, in the given order."""
+    size = float(np.clip(16000 / max(len(cells), 1), 0.7, 14))
+    xy = cells[["umap_1", "umap_2"]].to_numpy()[order]
+    drawn = np.asarray(colours)[order]
+    ax.scatter(xy[:, 0], xy[:, 1], c=drawn, s=size, linewidths=0, rasterized=True)
+    ax.set_xlabel("UMAP 1", color=style.MUTED, fontsize=7.5)
+    ax.set_ylabel("UMAP 2", color=style.MUTED, fontsize=7.5)
+    style.bare(ax)
+
+
+def _numbers(ax: Axes, cells: pd.DataFrame) -> None:
+    halo = [patheffects.withStroke(linewidth=2.6, foreground="white")]
+    for cluster, part in cells.groupby("cluster"):
+        x, y = part["umap_1"].median(), part["umap_2"].median()
+        nearest = ((part["umap_1"] - x) ** 2 + (part["umap_2"] - y) ** 2).idxmin()
+        place = part.loc[nearest, ["umap_1", "umap_2"]].to_numpy(float)
+        ax.text(*place, str(cluster), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo)
+
+
+def _key(ax: Axes, counts: pd.Series, colours: Mapping[str, str]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], marker="o", ls="", ms=5.5, mec="none", color=colour, label=f"{name}  {counts.get(name, 0):,}")
+        for name, colour in colours.items()
+    ]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=2, borderaxespad=0)
+
+
+def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "") -> Figure:
+    """Dot plot of genes by label: area is the share of cells that detect, colour the scaled mean.
+
+    `expression` is the table of `expression.by_label`; `counts` gives the labels in order with their
+    numbers of cells. Means are scaled to each gene's largest over the labels.
+    """
+    genes = list(dict.fromkeys(expression["gene"]))
+    labels = list(counts)
+    mean = expression.pivot(index="label", columns="gene", values="mean").loc[labels, genes].to_numpy()
+    detected = expression.pivot(index="label", columns="gene", values="detected").loc[labels, genes].to_numpy()
+    scaled = mean / np.maximum(mean.max(axis=0), 1e-9)
+    fig = style.figure(1.2 + 0.27 * len(labels), footer=footer)
+    ax = fig.add_subplot()
+    x, y = np.meshgrid(np.arange(len(genes)), np.arange(len(labels)))
+    drawn = ax.scatter(x, y, s=150 * detected, c=scaled, cmap=style.AMOUNT, vmin=0, vmax=1, linewidths=0.3, ec="#8a95a1")
+    ax.set_xticks(range(len(genes)), genes, rotation=50, ha="right", rotation_mode="anchor", style="italic")
+    ax.set_yticks(range(len(labels)), [f"{name}  ({counts[name]:,})" for name in labels])
+    ax.set_xlim(-0.7, len(genes) - 0.3)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.tick_params(length=0)
+    ax.grid(visible=True)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    bar = fig.colorbar(drawn, ax=ax, shrink=min(1.0, 1.1 / (0.27 * len(labels))), aspect=9, pad=0.015, anchor=(0, 0.0))
+    bar.set_label("mean, of the\ngene's largest", fontsize=7.5)
+    bar.outline.set_visible(False)
+    bar.set_ticks([0, 0.5, 1])
+    handles = [
+        ax.scatter([], [], s=150 * share, color="#8a95a1", linewidths=0, label=f"{100 * share:.0f}\u202f%")
+        for share in (0.1, 0.5, 1.0)
+    ]
+    fig.legend(handles=handles, loc="outside upper right", ncols=3, title="cells that detect the gene", title_fontsize=7.5)
+    return fig

@@ -1,0 +1,123 @@
+"""Figures of quality control: what was measured, where the limits are, what was removed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from . import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+REASONS = {
+    "few_genes": ("too few genes", "#8A5A83"),
+    "many_genes": ("too many genes", "#C58BB7"),
+    "low_umis": ("too few UMIs", "#5A7D9A"),
+    "high_mito": ("mitochondrial share too high", "#C8431F"),
+    "doublet": ("doublet", "#E0A030"),
+}
+KEPT, REMOVED = "#5E7C99", "#D9A48F"
+BINS = 60
+
+
+def metrics(
+    cells: Mapping[str, pd.DataFrame], limits: Mapping[str, Mapping[str, Any]], *, footer: str = ""
+) -> Figure:
+    """Histograms of UMIs, genes, mitochondrial share and doublet score, one row per sample.
+
+    `cells` holds the qc table per sample, `limits` its thresholds by metric: n_umis, n_genes, pct_mito and
+    doublet_score, each a list of limits. The shared x axis of a column makes samples comparable.
+    """
+    fig = style.figure(0.75 + 1.55 * len(cells), footer=footer)
+    axes = fig.subplots(len(cells), 4, squeeze=False, sharex="col")
+    columns = (
+        ("n_umis", "UMIs per barcode", True),
+        ("n_genes", "Genes per barcode", True),
+        ("pct_mito", "Mitochondrial UMIs (%)", False),
+        ("doublet_score", "Doublet score", False),
+    )
+    for j, (name, label, log) in enumerate(columns):
+        edges = _edges([table[name].to_numpy(float) for table in cells.values()], log=log)
+        for i, (sample, table) in enumerate(cells.items()):
+            ax = axes[i, j]
+            _histogram(ax, table, name, edges, log=log)
+            for limit in limits[sample].get(name, []):
+                ax.axvline(limit, color=style.INK, lw=1, ls=(0, (4, 2)))
+            if j == 0:
+                ax.set_title(sample)
+                ax.set_ylabel("barcodes")
+        axes[-1, j].set_xlabel(label)
+    _legend(fig)
+    return fig
+
+
+def _edges(values: list[NDArray[np.float64]], *, log: bool) -> NDArray[np.float64]:
+    together = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.array([])
+    if together.size == 0:
+        return np.linspace(0, 1, BINS)
+    if log:
+        return np.logspace(np.log10(max(together.min(), 1)), np.log10(max(together.max(), 2)), BINS)
+    return np.linspace(0, max(together.max(), 1e-3), BINS)
+
+
+def _histogram(ax: Axes, table: pd.DataFrame, name: str, edges: NDArray[np.float64], *, log: bool) -> None:
+    kept = table["kept"].to_numpy(bool)
+    values = np.clip(table[name].to_numpy(float), edges[0], edges[-1])
+    bottom, _ = np.histogram(values[kept & np.isfinite(values)], edges)
+    top, _ = np.histogram(values[~kept & np.isfinite(values)], edges)
+    ax.stairs(bottom, edges, fill=True, color=KEPT)
+    ax.stairs(bottom + top, edges, baseline=bottom, fill=True, color=REMOVED)
+    ax.margins(x=0.01)
+    ax.locator_params(axis="y", nbins=4)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    if log:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(numticks=6))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+
+
+def _legend(fig: Figure) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(color=KEPT, label="kept"),
+        Patch(color=REMOVED, label="removed (any reason)"),
+        Line2D([], [], color=style.INK, lw=1, ls=(0, (4, 2)), label="limit"),
+    ]
+    fig.legend(handles=handles, loc="outside upper right", ncols=3)
+
+
+def removed(samples: pd.DataFrame, *, footer: str = "") -> Figure:
+    """Bars of the barcodes removed per sample, by their one reason, in percent of those read."""
+    names = samples["sample"].astype(str).tolist()
+    fig = style.figure(1.1 + 0.42 * len(names), footer=footer)
+    ax = fig.add_subplot()
+    left = np.zeros(len(names))
+    cells_in = samples["cells_in"].to_numpy(float)
+    for reason, (label, colour) in REASONS.items():
+        if f"removed_{reason}" not in samples:
+            continue
+        share = 100 * samples[f"removed_{reason}"].to_numpy(float) / np.maximum(cells_in, 1)
+        if share.any():
+            ax.barh(names, share, left=left, color=colour, label=label, height=0.62)
+            left += share
+    kept = samples["cells_kept"].to_numpy(float)
+    for y, (end, n, k) in enumerate(zip(left, cells_in, kept)):
+        ax.text(end, y, f"  {n - k:,.0f} removed of {n:,.0f}", va="center", fontsize=8, color=style.MUTED)
+    ax.set_xlim(0, max(left.max(initial=0) * 1.28, 1))
+    ax.invert_yaxis()
+    ax.set_xlabel("removed barcodes (% of those read)")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    if left.any():
+        fig.legend(loc="outside upper left", ncols=5)
+    return fig

@@ -1,0 +1,192 @@
+"""One look for all figures: sizes, type, and a stable colour-blind-safe colour per label.
+
+Figures are made without pyplot (quicker to import, no global state) and saved as SVG, with points
+rasterised inside, and as PNG. The same figure gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from carpeak.io import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+WIDTH = 10.0  # inches; 960 CSS pixels, so that 9 pt type is read as 12 px
+RASTER_DPI = 220
+PNG_DPI = 200
+INK, MUTED, LINE, PALE = "#1f2933", "#5f6b7a", "#d8dde3", "#e6e9ed"
+ACCENT, UP, DOWN = "#b0413e", "#b2432f", "#2f6690"
+
+AMOUNT = LinearSegmentedColormap.from_list("amount", ["#EEF2F6", "#A9C1D9", "#4F7FAE", "#1B4272", "#08203F"])
+DETECTED = LinearSegmentedColormap.from_list("detected", ["#F2A33A", "#D9532C", "#9C1F4E", "#3B0F4F"])
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 7,
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": "#9aa5b1",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.2,
+    "grid.color": PALE,
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "carpeak",
+}
+
+# Okabe and Ito's colours for lineages; CD4 states in blues, CD8 states in oranges, dark = differentiated.
+COLOURS = {
+    "T cell": "#0072B2",
+    "B cell": "#56B4E9",
+    "NK cell": "#009E73",
+    "Monocyte/DC": "#E69F00",
+    "Red cell": "#C8431F",
+    "Platelet": "#CC79A7",
+    "Plasma cell": "#D9CE2E",
+    "HSC": "#5B4B8A",
+    "CD4 Tn": "#A9CCE8",
+    "CD4 Tcm": "#6BA5D3",
+    "CD4 Tem": "#1F6CB0",
+    "CD4 CTL": "#0A3561",
+    "CD8 Tn": "#FBD3A5",
+    "CD8 Tcm": "#F5A25A",
+    "CD8 Tem": "#DB6B1D",
+    "CD8 Teff": "#8A3606",
+    "Treg": "#0E9A77",
+    "CD4": "#1F6CB0",
+    "CD8": "#DB6B1D",
+    "unassigned": "#B9C0C8",
+    "not a T cell": "#DDE1E6",
+}
+SAMPLE_COLOURS = ("#3B4BA3", "#E08A00", "#4FA3A5", "#A3508B", "#7A8B3C", "#8C6D5A", "#6C7A89", "#C2607A")
+CLUSTER_COLOURS = (
+    "#4477AA #EE8866 #44AA77 #AA4499 #DDCC77 #77AADD #882255 #BBCC33 #999933 #CC6677 #332288 #99DDFF "
+    "#117733 #EEDD88 #AA6644 #FFAABB #225555 #CCBBDD #888888 #663300"
+).split()
+SPARE_COLOURS = ("#7C5295", "#A77F2E", "#3F7F93", "#B56576", "#5C7F3B", "#8D99AE")
+
+
+def colour(label: str) -> str:
+    """The colour of a label; one that is not in the table gets a spare colour by its name."""
+    return COLOURS.get(label) or SPARE_COLOURS[zlib.crc32(label.encode()) % len(SPARE_COLOURS)]
+
+
+def sample_colours(samples: Sequence[str]) -> dict[str, str]:
+    """A colour per sample, by the order of the sheet."""
+    return {name: SAMPLE_COLOURS[i % len(SAMPLE_COLOURS)] for i, name in enumerate(samples)}
+
+
+def cluster_colour(cluster: str) -> str:
+    """The colour of a cluster number."""
+    return CLUSTER_COLOURS[int(cluster) % len(CLUSTER_COLOURS)] if cluster.isdigit() else COLOURS["unassigned"]
+
+
+def figure(height: float, *, width: float = WIDTH, footer: str = "") -> Figure:
+    """An empty figure, in inches; `footer` stands small under everything (such as "Simulated data")."""
+    mpl.rcParams.update(RC)
+    fig = Figure(figsize=(width, height), layout="constrained")
+    engine: Any = fig.get_layout_engine()
+    room = 0.24 / height if footer else 0.0
+    engine.set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.04, rect=(0, room, 1, 1 - room))
+    if footer:
+        fig.text(0.006, 0.07 / height, footer, fontsize=7.5, color=ACCENT, va="bottom", in_layout=False)
+    return fig
+
+
+def note(text: str, *, footer: str = "") -> Figure:
+    """A figure that says in words why there is nothing to draw."""
+    fig = figure(1.3, footer=footer)
+    ax = fig.add_subplot()
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, color=MUTED, fontsize=9.5, transform=ax.transAxes)
+    return fig
+
+
+def save(fig: Figure, svg: str | Path, png: str | Path) -> None:
+    """Write a figure in both formats, whole or not at all, without dates or program names."""
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.execute(fig)
+        fig.set_layout_engine("none")  # laid out once, not once per format
+    with atomic(svg) as temporary:
+        fig.savefig(temporary, format="svg", dpi=RASTER_DPI, metadata={"Date": None, "Creator": None})
+    with atomic(png) as temporary:
+        fig.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
+
+
+def bare(ax: Axes) -> None:
+    """A square panel without ticks, for an embedding."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_box_aspect(1)
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+        spine.set_color(LINE)
+
+
+def spread(positions: Iterable[float], gap: float, low: float, high: float) -> NDArray[np.float64]:
+    """Move `positions` as little as needed to be at least `gap` apart within [low, high], order kept.
+
+    Where there is no room for the gap it is made smaller.
+    """
+    wanted = np.asarray(list(positions), dtype=float)
+    if len(wanted) < 2:
+        return np.clip(wanted, low, high)
+    gap = min(gap, (high - low) / (len(wanted) - 1))
+    order = np.argsort(wanted, kind="stable")
+    steps = np.arange(len(wanted)) * gap
+    placed = _isotonic(wanted[order] - steps)
+    placed = np.clip(placed, low, high - steps[-1]) + steps
+    result = np.empty_like(placed)
+    result[order] = placed
+    return result
+
+
+def _isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest non-decreasing sequence (pool adjacent violators)."""
+    blocks: list[tuple[float, int]] = []
+    for value in values:
+        mean, size = float(value), 1
+        while blocks and blocks[-1][0] > mean:
+            last, n = blocks.pop()
+            mean, size = (mean * size + last * n) / (size + n), size + n
+        blocks.append((mean, size))
+    return np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share as a percentage, with a narrow no-break space."""
+    if value != value:
+        return "–"
+    return f"{100 * value:.{digits}f}\u202f%"
