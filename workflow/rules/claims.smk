@@ -1,0 +1,97 @@
+"""What the changes mean: gene sets behind them, and verdicts on the paper's statements.
+
+INPUTS: tables of the comparison (composition.tsv, de.CONTRAST.tsv and their sensitivity.* tables),
+    tables/samples.tsv, gene sets (GMT files or Enrichr libraries), the claims file.
+OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.tsv,
+    tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
+"""
+
+# Claims are judged on the first contrast of the configuration.
+JUDGED = next(iter(study.contrasts))
+
+
+def gene_set_files():
+    """The GMT files to test; an entry that names no file is an Enrichr library and gets fetched."""
+    return [
+        f"resources/enrichr/{entry}.gmt" if studies.LIBRARY_NAME.match(entry) else entry
+        for entry in study.config["enrichment"]["gene_sets"]
+    ]
+
+
+rule fetch_gene_sets:
+    """Download an Enrichr library once; the only step that uses a network."""
+    output:
+        gmt="resources/enrichr/{library}.gmt",
+        checksum="resources/enrichr/{library}.gmt.sha256",
+    log:
+        "logs/fetch_gene_sets/{library}.log",
+    wildcard_constraints:
+        library="[A-Za-z0-9_-]{1,100}",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("fetch_gene_sets"),
+    script:
+        "../scripts/fetch_gene_sets.py"
+
+
+rule enrich:
+    """Test which gene sets are over-represented among the genes that changed."""
+    input:
+        de="results/tables/de.{contrast}.tsv",
+        sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
+        gene_sets=gene_set_files(),
+    output:
+        table="results/tables/enrichment.{contrast}.tsv",
+        sensitivity="results/tables/sensitivity.enrichment.{contrast}.tsv",
+    log:
+        "logs/enrich/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        options={
+            key: value for key, value in study.config["enrichment"].items() if key != "gene_sets"
+        },
+        code=code("enrich"),
+    script:
+        "../scripts/enrich.py"
+
+
+rule judge_claims:
+    """Give every claim a verdict with an estimate and an interval."""
+    input:
+        claims=study.config["claims"],
+        samples="results/tables/samples.tsv",
+        composition="results/tables/composition.tsv",
+        composition_sensitivity="results/tables/sensitivity.composition.tsv",
+        de=f"results/tables/de.{JUDGED}.tsv",
+        de_sensitivity=f"results/tables/sensitivity.de.{JUDGED}.tsv",
+        enrichment=f"results/tables/enrichment.{JUDGED}.tsv",
+        enrichment_sensitivity=f"results/tables/sensitivity.enrichment.{JUDGED}.tsv",
+        schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
+    output:
+        table="results/tables/claims.tsv",
+        details="results/claims.json",
+    log:
+        "logs/judge_claims.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        contrast=study.contrasts[JUDGED],
+        scheme=study.config["annotation"]["scheme"],
+        thresholds={
+            key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")
+        },
+        seed=study.config["seed"],
+        code=code("judge_claims"),
+    script:
+        "../scripts/judge_claims.py"

@@ -1,0 +1,19 @@
+"""Which gene sets are over-represented among the genes that changed."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import enrich, gene_sets, io
+
+    source, params = snakemake.input, snakemake.params
+    de, de_sensitivity = io.read_table(source.de), io.read_table(source.sensitivity)
+    for path in source.gene_sets:
+        gene_sets.check_cached(path)
+    libraries = gene_sets.read_all(source.gene_sets)
+    for name, sets in libraries.items():
+        gene_sets.check_known(sets, de["gene"], source=name)
+    matrices = {name: enrich.Library.of(sets) for name, sets in libraries.items()}
+    options = dict(params.options) | {"libraries": matrices}
+    table = enrich.over_representation(de[de["depth"] == "equal"], **options)
+    io.write_table(table, snakemake.output.table)
+    io.write_table(enrich.sensitivity(de, de_sensitivity, **options), snakemake.output.sensitivity)
