@@ -16,13 +16,76 @@ from scipy import sparse
 SAMPLES = {"product": "product", "peak": "peak"}
 LINEAGES = ["T cell", "Red cell", "Monocyte/DC", "Platelet", "B cell", "NK cell", "unassigned"]
 CENTRES = np.array([[0, 0], [9, 2], [-8, 4], [6, -8], [-6, -6], [2, 8], [-1, -9]], dtype=float)
-STATES = ["CD4 Tn", "CD4 Tcm", "CD4 Tem", "CD4 CTL", "CD8 Tn", "CD8 Tcm", "CD8 Tem", "CD8 Teff", "Treg", "unassigned"]
-PAPER = ["CD4 Tn", "CD4 Tn", "CD4 Tem", "CD4 Tem", "CD8 Tn", "CD8 Tn", "CD8 Teff", "CD8 Teff", "Treg", "unassigned"]
+STATES = [
+    "CD4 Tn",
+    "CD4 Tcm",
+    "CD4 Tem",
+    "CD4 CTL",
+    "CD8 Tn",
+    "CD8 Tcm",
+    "CD8 Tem",
+    "CD8 Teff",
+    "Treg",
+    "unassigned",
+]
+PAPER = [
+    "CD4 Tn",
+    "CD4 Tn",
+    "CD4 Tem",
+    "CD4 Tem",
+    "CD8 Tn",
+    "CD8 Tn",
+    "CD8 Teff",
+    "CD8 Teff",
+    "Treg",
+    "unassigned",
+]
 SHARES = {
     "product": [0.42, 0.14, 0.10, 0.02, 0.14, 0.04, 0.03, 0.05, 0.04, 0.02],
     "peak": [0.10, 0.06, 0.44, 0.08, 0.03, 0.03, 0.08, 0.12, 0.04, 0.02],
 }
-GENES = ["CD3D", "CD3E", "CD4", "CD8A", "CD8B", "TCF7", "LEF1", "CCR7", "SELL", "IL7R", "GZMB", "GZMK", "GNLY", "NKG7", "PRF1", "CST7", "LAG3", "IL2RA", "FOXP3", "CCL5", "GZMH", "KLRG1", "MKI67", "TOP2A", "HMGB2", "HBA1", "HBA2", "HBG1", "HBB", "PF4", "PPBP", "LYZ", "IFITM3", "S100A8", "CD79A", "MS4A1", "KLRD1", "CTLA4", "XIST", "RPS4Y1"]
+GENES = [
+    "CD3D",
+    "CD3E",
+    "CD4",
+    "CD8A",
+    "CD8B",
+    "TCF7",
+    "LEF1",
+    "CCR7",
+    "SELL",
+    "IL7R",
+    "GZMB",
+    "GZMK",
+    "GNLY",
+    "NKG7",
+    "PRF1",
+    "CST7",
+    "LAG3",
+    "IL2RA",
+    "FOXP3",
+    "CCL5",
+    "GZMH",
+    "KLRG1",
+    "MKI67",
+    "TOP2A",
+    "HMGB2",
+    "HBA1",
+    "HBA2",
+    "HBG1",
+    "HBB",
+    "PF4",
+    "PPBP",
+    "LYZ",
+    "IFITM3",
+    "S100A8",
+    "CD79A",
+    "MS4A1",
+    "KLRD1",
+    "CTLA4",
+    "XIST",
+    "RPS4Y1",
+]
 KILLING = ["NKG7", "LAG3", "PRF1", "CST7", "GZMB", "GNLY", "GZMK"]
 TERMS = [
     ("GO:0006954", "inflammatory response"),
@@ -30,7 +93,10 @@ TERMS = [
     ("GO:0032729", "positive regulation of type II interferon production"),
     ("GO:0001909", "leukocyte mediated cytotoxicity"),
     ("GO:0002443", "leukocyte mediated immunity & <b>defence</b>"),
-] + [(f"GO:{9000000 + i}", f"a made-up process number {i} with a rather long name to be wrapped") for i in range(20)]
+] + [
+    (f"GO:{9000000 + i}", f"a made-up process number {i} with a rather long name to be wrapped")
+    for i in range(20)
+]
 
 
 def make(folder: Path, *, empty: bool = False, cells: int = 1500, seed: int = 0) -> Path:
@@ -51,7 +117,10 @@ def make(folder: Path, *, empty: bool = False, cells: int = 1500, seed: int = 0)
 
 def _cells(rng: np.random.Generator, n: int, *, empty: bool) -> pd.DataFrame:
     sample = np.repeat(list(SAMPLES), [n // 2, n - n // 2])
-    weights = {"product": [0.93, 0.02, 0.02, 0.01, 0.01, 0.0, 0.01], "peak": [0.5, 0.2, 0.15, 0.08, 0.02, 0.03, 0.02]}
+    weights = {
+        "product": [0.93, 0.02, 0.02, 0.01, 0.01, 0.0, 0.01],
+        "peak": [0.5, 0.2, 0.15, 0.08, 0.02, 0.03, 0.02],
+    }
     if empty:
         weights = {name: [0.0, 0.5, 0.3, 0.2, 0, 0, 0] for name in SAMPLES}
     lineage = np.concatenate([rng.choice(len(LINEAGES), (sample == s).sum(), p=weights[s]) for s in SAMPLES])
@@ -59,7 +128,9 @@ def _cells(rng: np.random.Generator, n: int, *, empty: bool) -> pd.DataFrame:
     xy = CENTRES[lineage] + rng.normal(0, 0.9, (n, 2)) * np.where(lineage == 0, 2.2, 0.7)[:, None]
     umis = np.round(rng.lognormal(7.8, 0.45, n)).astype(int)
     is_t = lineage == 0
-    car = np.where(is_t, rng.poisson(np.where(sample == "product", 0.35, 0.5), n), rng.random(n) < 0.01).astype(int)
+    car = np.where(
+        is_t, rng.poisson(np.where(sample == "product", 0.35, 0.5), n), rng.random(n) < 0.01
+    ).astype(int)
     return pd.DataFrame(
         {
             "cell": [f"{s}_{'ACGT'[i % 4]}{i:07d}-1" for i, s in enumerate(sample)],
@@ -88,9 +159,15 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
         lost = pd.DataFrame(
             {
                 "cell": [f"{sample}_LOST{i}-1" for i in range(gone)],
-                "n_umis": np.where(reasons == "few_genes", rng.integers(40, 120, gone), rng.integers(500, 9000, gone)),
-                "n_genes": np.where(reasons == "few_genes", rng.integers(20, 99, gone), rng.integers(300, 3000, gone)),
-                "pct_mito": np.where(reasons == "high_mito", rng.uniform(15, 70, gone), rng.uniform(1, 8, gone)),
+                "n_umis": np.where(
+                    reasons == "few_genes", rng.integers(40, 120, gone), rng.integers(500, 9000, gone)
+                ),
+                "n_genes": np.where(
+                    reasons == "few_genes", rng.integers(20, 99, gone), rng.integers(300, 3000, gone)
+                ),
+                "pct_mito": np.where(
+                    reasons == "high_mito", rng.uniform(15, 70, gone), rng.uniform(1, 8, gone)
+                ),
                 "doublet_score": np.where(reasons == "doublet", rng.uniform(0.35, 0.8, gone), 0.1),
                 "removed_by": reasons,
             }
@@ -107,7 +184,9 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
             "min_genes": 100,
             "max_genes": 30000,
             "min_umis": None,
-            "max_pct_mito": 12.5,
+            "max_umis": None,
+            "max_mito_percent": 12.5,
+            "mads": 3.0,
             "doublet_threshold": 0.35,
             "doublet_threshold_source": "valley",
             "status": "poor" if number else "ok",
@@ -121,10 +200,16 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
             "cells_in": len(table),
             "cells_kept": int(table["kept"].sum()),
         }
-        for reason in ("few_genes", "many_genes", "low_umis", "high_mito", "doublet"):
+        for reason in ("few_genes", "many_genes", "low_umis", "high_umis", "high_mito", "doublet"):
             row[f"removed_{reason}"] = int((table["removed_by"] == reason).sum())
         row |= {"median_umis": part["n_umis"].median(), "median_genes": part["n_genes"].median()}
-        row |= {"min_genes": 100, "max_genes": 30000, "min_umis": np.nan, "max_pct_mito": 12.5}
+        row |= {
+            "min_genes": 100,
+            "max_genes": 30000,
+            "min_umis": np.nan,
+            "max_umis": np.nan,
+            "max_mito_percent": 12.5,
+        }
         row |= {"doublet_threshold": 0.35, "status": limits["status"]}
         rows.append(row)
     io.write_table(pd.DataFrame(rows), results / "tables/samples.tsv")
@@ -135,12 +220,16 @@ def _counts(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> Non
     dense = rng.poisson(0.6, (len(cells), len(genes)))
     dense[:, -2] = cells["car_umis"]
     dense[:, -1] = 0
-    var = pd.DataFrame({"gene_id": [f"ENSG{i:011d}" for i in range(len(genes))]}, index=pd.Index(genes, name="gene"))
+    var = pd.DataFrame(
+        {"gene_id": [f"ENSG{i:011d}" for i in range(len(genes))]}, index=pd.Index(genes, name="gene")
+    )
     var["transgene"] = var.index.isin(["RQR8", "CLL1_scFv"])
     var["mito"] = False
     obs = cells.set_index("cell")[["sample", "condition", "donor"]].assign(batch=cells["sample"].to_numpy())
     obs = obs.astype("category")
-    io.write_h5ad(anndata.AnnData(sparse.csr_matrix(dense.astype(np.int32)), obs=obs, var=var), results / "counts.h5ad")
+    io.write_h5ad(
+        anndata.AnnData(sparse.csr_matrix(dense.astype(np.int32)), obs=obs, var=var), results / "counts.h5ad"
+    )
 
 
 def _populations(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> None:
@@ -151,26 +240,43 @@ def _populations(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -
         ok = len(part) >= 30
         table = part if ok else part.iloc[:0]
         embedding = {"cell": table["cell"].to_numpy()}
-        embedding |= {f"{kind}_{i}": rng.normal(size=len(table)).astype("f4") for kind in ("pc", "harmony") for i in range(1, 31)}
-        embedding |= {"umap_1": table["x"].astype("f4").to_numpy(), "umap_2": table["y"].astype("f4").to_numpy()}
+        embedding |= {
+            f"{kind}_{i}": rng.normal(size=len(table)).astype("f4")
+            for kind in ("pc", "harmony")
+            for i in range(1, 31)
+        }
+        embedding |= {
+            "umap_1": table["x"].astype("f4").to_numpy(),
+            "umap_2": table["y"].astype("f4").to_numpy(),
+        }
         io.write_table(pd.DataFrame(embedding), folder / "embedding.parquet")
         label = "cell_type" if name == "all" else "t_state"
         order = table[label].value_counts().index
-        cluster = pd.Series(pd.Categorical(table[label], categories=order).codes).astype(str).to_numpy(dtype=object)
-        clusters = pd.DataFrame({"cell": table["cell"].to_numpy(), "cluster": cluster, "cluster_unintegrated": cluster})
+        cluster = (
+            pd.Series(pd.Categorical(table[label], categories=order).codes).astype(str).to_numpy(dtype=object)
+        )
+        clusters = pd.DataFrame(
+            {"cell": table["cell"].to_numpy(), "cluster": cluster, "cluster_unintegrated": cluster}
+        )
         io.write_table(clusters, folder / "clusters.parquet")
         _labels(table, cluster, name, rng, folder)
         numbers = {"ari": 0.71, "lisi_before": 1.08, "lisi_after": 1.52, "lisi_max": 1.9} if ok else {}
         message = "" if ok else f"{len(part)} cells are too few to be embedded (at least 30)."
         empty = {"ari": None, "lisi_before": None, "lisi_after": None, "lisi_max": None}
         status = {"status": "ok" if ok else "too_few_cells", "message": message, "n_cells": len(part)}
-        status |= {"n_variable_genes": 2000, "n_pcs": 30} | (numbers or empty) | {"harmony": {"theta": 2}, "converged": True}
+        status |= (
+            {"n_variable_genes": 2000, "n_pcs": 30}
+            | (numbers or empty)
+            | {"harmony": {"theta": 2}, "converged": True}
+        )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "integration.json").write_text(json.dumps(status))
         _markers(results, name, table[label], rng)
 
 
-def _labels(table: pd.DataFrame, cluster: np.ndarray, name: str, rng: np.random.Generator, folder: Path) -> None:
+def _labels(
+    table: pd.DataFrame, cluster: np.ndarray, name: str, rng: np.random.Generator, folder: Path
+) -> None:
     labels = pd.DataFrame({"cell": table["cell"].to_numpy(), "cluster": cluster})
     if name == "all":
         labels["cell_type"] = table["cell_type"].to_numpy()
@@ -191,7 +297,13 @@ def _labels(table: pd.DataFrame, cluster: np.ndarray, name: str, rng: np.random.
 
 def _markers(results: Path, name: str, labels: pd.Series, rng: np.random.Generator) -> None:
     rows = [
-        {"gene": gene, "cluster": str(cluster), "log2_fold_change": rng.normal(), "pct_in": rng.random(), "pct_out": 0.1}
+        {
+            "gene": gene,
+            "cluster": str(cluster),
+            "log2_fold_change": rng.normal(),
+            "pct_in": rng.random(),
+            "pct_out": 0.1,
+        }
         | {"auc": 0.7, "p_value": 1e-9, "p_adjusted": 1e-7}
         for cluster in range(labels.nunique())
         for gene in GENES[:8]
@@ -217,7 +329,12 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
         rows.append(
             {"sample": sample, "condition": SAMPLES[str(sample)], "donor": "P4", "t_cells": n}
             | {"detected_fraction": positive / n if n else np.nan, "car_fraction": np.nan}
-            | {"car_fraction_low": np.nan, "car_fraction_high": np.nan, "identifiable": False, "ambient_rate": 3e-7}
+            | {
+                "car_fraction_low": np.nan,
+                "car_fraction_high": np.nan,
+                "identifiable": False,
+                "ambient_rate": 3e-7,
+            }
             | {"ambient_source": "empty_droplets", "false_positive_rate": false / other if other else np.nan}
             | {"false_positive_rate_low": low, "false_positive_rate_high": high, "n_positive": positive}
             | {"n_undetermined": n - positive, "n_negative": 0}
@@ -229,13 +346,19 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
 def _interval(k: int, n: int) -> tuple[float, float]:
     from scipy.stats import beta
 
-    return (beta.ppf(0.025, k + 0.5, n - k + 0.5), beta.ppf(0.975, k + 0.5, n - k + 0.5)) if n else (np.nan, np.nan)
+    return (
+        (beta.ppf(0.025, k + 0.5, n - k + 0.5), beta.ppf(0.975, k + 0.5, n - k + 0.5))
+        if n
+        else (np.nan, np.nan)
+    )
 
 
 def _composition(results: Path, cells: pd.DataFrame) -> None:
     t_cells = cells[cells["cell_type"] == "T cell"]
     car_t = t_cells[t_cells["car_umis"] > 0]
-    lineage = t_cells["t_state"].map(lambda s: s[:3] if s[:2] == "CD" else "CD4" if s == "Treg" else "unassigned")
+    lineage = t_cells["t_state"].map(
+        lambda s: s[:3] if s[:2] == "CD" else "CD4" if s == "Treg" else "unassigned"
+    )
     kinds = {
         "all": (cells, cells["cell_type"], LINEAGES),
         "t_cells": (t_cells, t_cells["t_state"], STATES),
@@ -245,22 +368,44 @@ def _composition(results: Path, cells: pd.DataFrame) -> None:
     }
     rows = []
     for name, (part, label, labels) in kinds.items():
-        for sample in SAMPLES:
+        for sample, condition in SAMPLES.items():
             here = label[part["sample"] == sample]
             for one in labels:
                 n, total = int((here == one).sum()), len(here)
                 low, high = _interval(n, total)
-                row = {"population": name, "label": one, "sample": sample, "condition": SAMPLES[sample], "donor": "P4"}
+                row = {
+                    "population": name,
+                    "label": one,
+                    "sample": sample,
+                    "condition": condition,
+                    "donor": "P4",
+                }
                 row |= {"n": n, "total": total, "fraction": n / total if total else np.nan}
                 rows.append(row | {"fraction_low": low, "fraction_high": high})
     table = pd.DataFrame(rows)
     io.write_table(table, results / "tables/composition.tsv")
-    parts = [table.assign(variant=name) for name in ("unintegrated", "equal_depth", "two_umis", "paper_scheme")]
+    parts = [
+        table.assign(variant=name) for name in ("unintegrated", "equal_depth", "two_umis", "paper_scheme")
+    ]
     varied = pd.concat(parts, ignore_index=True)
     io.write_table(varied[["variant", *table.columns]], results / "tables/sensitivity.composition.tsv")
 
 
-DE_COLUMNS = ["population", "group", "gene", "depth", "log2_fold_change", "pct_test", "pct_reference", "auc", "p_value", "p_adjusted", "unit", "log2_fold_change_low", "log2_fold_change_high"]
+DE_COLUMNS = [
+    "population",
+    "group",
+    "gene",
+    "depth",
+    "log2_fold_change",
+    "pct_test",
+    "pct_reference",
+    "auc",
+    "p_value",
+    "p_adjusted",
+    "unit",
+    "log2_fold_change_low",
+    "log2_fold_change_high",
+]
 
 
 def _expression(results: Path, rng: np.random.Generator, *, empty: bool) -> None:
@@ -271,7 +416,9 @@ def _expression(results: Path, rng: np.random.Generator, *, empty: bool) -> None
             change = rng.normal(0, 0.25, len(genes))
             change[:40] = rng.normal(0, 1, 40)
             change[[genes.index(g) for g in KILLING]] = rng.uniform(0.8, 2.8, len(KILLING))
-            change[[genes.index(g) for g in ("CCR7", "LEF1", "TCF7", "SELL", "MKI67", "TOP2A")]] = -rng.uniform(1, 2.5, 6)
+            change[
+                [genes.index(g) for g in ("CCR7", "LEF1", "TCF7", "SELL", "MKI67", "TOP2A")]
+            ] = -rng.uniform(1, 2.5, 6)
             for depth in ("full", "equal"):
                 value = change + rng.normal(0, 0.08, len(genes)) + (0.05 if depth == "full" else 0)
                 p = np.clip(10 ** -(value**2 * 40 + rng.exponential(0.4, len(genes))), 1e-290, 1)
@@ -280,7 +427,12 @@ def _expression(results: Path, rng: np.random.Generator, *, empty: bool) -> None
                     pd.DataFrame(
                         {"population": population, "group": group, "gene": genes, "depth": depth}
                         | {"log2_fold_change": value, "pct_test": pct[0], "pct_reference": pct[1]}
-                        | {"auc": 0.5 + value / 10, "p_value": p, "p_adjusted": np.clip(p * 20, 0, 1), "unit": "cell"}
+                        | {
+                            "auc": 0.5 + value / 10,
+                            "p_value": p,
+                            "p_adjusted": np.clip(p * 20, 0, 1),
+                            "unit": "cell",
+                        }
                         | {"log2_fold_change_low": value - 0.1, "log2_fold_change_high": value + 0.1}
                     )
                 )
@@ -291,7 +443,20 @@ def _expression(results: Path, rng: np.random.Generator, *, empty: bool) -> None
     io.write_table(varied, results / "tables/sensitivity.de.peak_vs_product.tsv")
 
 
-ENRICHMENT_COLUMNS = ["population", "group", "direction", "library", "term_id", "term", "overlap", "set_size", "odds_ratio", "p_value", "p_adjusted", "genes"]
+ENRICHMENT_COLUMNS = [
+    "population",
+    "group",
+    "direction",
+    "library",
+    "term_id",
+    "term",
+    "overlap",
+    "set_size",
+    "odds_ratio",
+    "p_value",
+    "p_adjusted",
+    "genes",
+]
 
 
 def _enrichment(results: Path, rng: np.random.Generator, *, empty: bool) -> None:
@@ -300,10 +465,28 @@ def _enrichment(results: Path, rng: np.random.Generator, *, empty: bool) -> None
         for group in ("all", "CD4", "CD8"):
             for direction in ("up", "down"):
                 for rank, (term_id, term) in enumerate(TERMS):
-                    p = 10.0 ** -(12 - rank / 2) * rng.uniform(0.5, 2) if direction == "up" else 10.0 ** -(4 - rank / 8)
-                    row = {"population": population, "group": group, "direction": direction, "library": "GO_BP"}
-                    row |= {"term_id": term_id, "term": term, "overlap": int(rng.integers(4, 40)), "set_size": 120}
-                    row |= {"odds_ratio": float(rng.uniform(1.5, 9)), "p_value": p / 50, "p_adjusted": min(p, 1.0)}
+                    p = (
+                        10.0 ** -(12 - rank / 2) * rng.uniform(0.5, 2)
+                        if direction == "up"
+                        else 10.0 ** -(4 - rank / 8)
+                    )
+                    row = {
+                        "population": population,
+                        "group": group,
+                        "direction": direction,
+                        "library": "GO_BP",
+                    }
+                    row |= {
+                        "term_id": term_id,
+                        "term": term,
+                        "overlap": int(rng.integers(4, 40)),
+                        "set_size": 120,
+                    }
+                    row |= {
+                        "odds_ratio": float(rng.uniform(1.5, 9)),
+                        "p_value": p / 50,
+                        "p_adjusted": min(p, 1.0),
+                    }
                     rows.append(row | {"genes": "NKG7;GZMB;PRF1"})
     table = pd.DataFrame(rows, columns=ENRICHMENT_COLUMNS)
     table = table.iloc[:0] if empty else table
@@ -314,13 +497,40 @@ def _enrichment(results: Path, rng: np.random.Generator, *, empty: bool) -> None
 
 def _claims(results: Path, *, empty: bool) -> None:
     rows = [
-        ("C4", "In the product, CD4 Tn is the largest CAR+ subset", "supported", 0.28, 0.2, 0.36, "CD4 Tn leads."),
-        ("C5", "At the peak, CD4 Tem is the largest CAR+ subset", "indeterminate", 0.3, 0.2, 0.4, "Differs <without> Harmony."),
-        ("C6", "CD4 outnumber CD8 among CAR+ cells at both times", "opposed", -0.2, -0.3, -0.1, "CD8 lead at the peak."),
+        (
+            "C4",
+            "In the product, CD4 Tn is the largest CAR+ subset",
+            "supported",
+            0.28,
+            0.2,
+            0.36,
+            "CD4 Tn leads.",
+        ),
+        (
+            "C5",
+            "At the peak, CD4 Tem is the largest CAR+ subset",
+            "indeterminate",
+            0.3,
+            0.2,
+            0.4,
+            "Differs <without> Harmony.",
+        ),
+        (
+            "C6",
+            "CD4 outnumber CD8 among CAR+ cells at both times",
+            "opposed",
+            -0.2,
+            -0.3,
+            -0.1,
+            "CD8 lead at the peak.",
+        ),
         ("C10", "CD4 excess goes with severe CRS", "not_estimable", np.nan, np.nan, np.nan, "One patient."),
     ]
     if empty:
-        rows = [(claim, text, "not_estimable", np.nan, np.nan, np.nan, "No CAR+ T cells.") for claim, text, *_ in rows]
+        rows = [
+            (claim, text, "not_estimable", np.nan, np.nan, np.nan, "No CAR+ T cells.")
+            for claim, text, *_ in rows
+        ]
     columns = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
     table = pd.DataFrame(rows, columns=columns)
     io.write_table(table, results / "tables/claims.tsv")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,9 +94,13 @@ def _intervals(ax: Axes, value: object, low: object, high: object, colours: Sequ
         if np.isfinite(v):
             ax.plot([a, b], [y, y], color=colour, lw=2.4, solid_capstyle="round")
             ax.plot(v, y, "o", color=colour, ms=7, mec="white")
-            ax.annotate(f"{v:.2g}\u202f%", (b, y), (6, 0), textcoords="offset points", va="center", fontsize=8)
+            ax.annotate(
+                f"{v:.2g}\u202f%", (b, y), (6, 0), textcoords="offset points", va="center", fontsize=8
+            )
         else:
-            ax.annotate("no such cells", (0, y), (6, 0), textcoords="offset points", va="center", color=style.MUTED)
+            ax.annotate(
+                "no such cells", (0, y), (6, 0), textcoords="offset points", va="center", color=style.MUTED
+            )
     top = np.nanmax([*np.ravel(high), 0.1])
     ax.set_xlim(0, top * 1.25)
     ax.grid(visible=True, axis="x")
@@ -114,22 +118,33 @@ def _estimates(ax: Axes, car: pd.DataFrame) -> None:
         value = factor * car[name].to_numpy(float)
         there = np.isfinite(value)
         if there.any():
-            ax.plot(value[there], np.flatnonzero(there), marker, color=colour, mfc="white", ms=6, ls="", label=label)
+            ax.plot(
+                value[there],
+                np.flatnonzero(there),
+                marker,
+                color=colour,
+                mfc="white",
+                ms=6,
+                ls="",
+                label=label,
+            )
             ax.set_xlim(0, max(ax.get_xlim()[1], np.nanmax(value) * 1.15))
 
 
-def umis(cells: pd.DataFrame, *, samples: Sequence[str], footer: str = "") -> Figure:
+def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -> Figure:
     """Transgene UMIs per T cell, in percent of the sample's T cells; cells with none are left out."""
     fig = style.figure(2.7, footer=footer)
     ax = fig.add_subplot()
-    width = 0.8 / max(len(samples), 1)
+    width = 0.8 / max(len(colours), 1)
     steps = np.arange(1, MOST_UMIS + 1)
-    for i, (sample, colour) in enumerate(style.sample_colours(samples).items()):
+    for i, (sample, colour) in enumerate(colours.items()):
         counts = cells.loc[cells["sample"] == sample, "car_umis"].to_numpy()
         found = np.bincount(np.minimum(counts[counts > 0], MOST_UMIS), minlength=MOST_UMIS + 1)[1:]
-        offset = (i - (len(samples) - 1) / 2) * width
+        offset = (i - (len(colours) - 1) / 2) * width
         zero = f"{style.percent(float((counts == 0).mean()) if len(counts) else np.nan)} without"
-        ax.bar(steps + offset, 100 * found / max(len(counts), 1), width, color=colour, label=f"{sample} ({zero})")
+        ax.bar(
+            steps + offset, 100 * found / max(len(counts), 1), width, color=colour, label=f"{sample} ({zero})"
+        )
     ax.set_xticks(steps, [*map(str, steps[:-1]), f"≥ {MOST_UMIS}"])
     ax.set_xlabel("transgene UMIs per T cell")
     ax.set_ylabel("% of the sample's T cells")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +23,34 @@ LABELLED = 12
 TERMS = 15
 
 
+def named(claims: str | Path) -> tuple[set[str], set[str]]:
+    """Genes and GO terms that the claims file speaks of; they are marked in the figures."""
+    import yaml
+
+    text = Path(claims).read_text(encoding="utf-8")
+    return set(_under(yaml.safe_load(text), ("gene", "genes"))), set(re.findall(r"GO:\d{7}", text))
+
+
+def _under(value: object, keys: Collection[str]) -> Iterator[str]:
+    """All strings that stand under one of `keys`, however deep."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in keys:
+                yield from [inner] if isinstance(inner, str) else [str(item) for item in inner]
+            else:
+                yield from _under(inner, keys)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _under(inner, keys)
+
+
 def volcano(
-    table: pd.DataFrame, *, adjusted_p: float, log2_fold_change: float, named: Collection[str], footer: str = ""
+    table: pd.DataFrame,
+    *,
+    adjusted_p: float,
+    log2_fold_change: float,
+    named: Collection[str],
+    footer: str = "",
 ) -> Figure:
     """Volcano plots at equal depth of all CAR+ T cells and of the CD4 among them.
 
@@ -63,10 +91,26 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
     genes = part["gene"].to_numpy(str)
     for sign in (-1, 1):
         chosen = _to_label(x * sign, y, changed, genes, named)
-        _label(ax, x[chosen], y[chosen], genes[chosen], named, sign, reach, top)
+        places = style.spread(y[chosen], top * 0.052, top * 0.03, top * 0.99)
+        for point, place in zip(chosen, places):
+            _label(
+                ax,
+                (x[point], y[point]),
+                (sign * reach * 1.2, place),
+                genes[point],
+                bold=genes[point] in named,
+            )
     up, down = int((changed & (x > 0)).sum()), int((changed & (x < 0)).sum())
     for place, text, colour in ((0.99, f"{up:,} up", style.UP), (0.01, f"{down:,} down", style.DOWN)):
-        ax.text(place, 1.005, text, transform=ax.transAxes, ha="right" if place > 0.5 else "left", color=colour, va="bottom")
+        ax.text(
+            place,
+            1.005,
+            text,
+            transform=ax.transAxes,
+            ha="right" if place > 0.5 else "left",
+            color=colour,
+            va="bottom",
+        )
     ax.title.set_position((0.5, 1.0))
     ax.set_title(ax.get_title(loc="left"), loc="center")
     ax.set_title("", loc="left")
@@ -87,29 +131,14 @@ def _to_label(
 
 
 def _label(
-    ax: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    genes: NDArray[np.str_],
-    named: Collection[str],
-    sign: int,
-    reach: float,
-    top: float,
+    ax: Axes, point: tuple[float, float], place: tuple[float, float], gene: str, *, bold: bool
 ) -> None:
-    """Names in a column at the side, spread so that none overlaps another, with thin leaders."""
-    places = style.spread(y, top * 0.052, top * 0.03, top * 0.99)
-    for px, py, place, gene in zip(x, y, places, genes):
-        ax.plot([px, sign * reach * 1.1, sign * reach * 1.2], [py, place, place], color="#9AA5B1", lw=0.5)
-        ax.text(
-            sign * reach * 1.22,
-            place,
-            gene,
-            ha="left" if sign > 0 else "right",
-            va="center",
-            fontsize=7.8,
-            style="italic",
-            fontweight="bold" if gene in named else "normal",
-        )
+    """A gene's name at the side, with a thin leader from its point."""
+    x, y = place
+    ax.plot([point[0], 0.92 * x, x], [point[1], y, y], color="#9AA5B1", lw=0.5)
+    side = "left" if x > 0 else "right"
+    weight = "bold" if bold else "normal"
+    ax.text(1.02 * x, y, gene, ha=side, va="center", fontsize=7.8, style="italic", fontweight=weight)
 
 
 def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str], footer: str = "") -> Figure:
@@ -117,14 +146,19 @@ def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str]
 
     `table` is tables/enrichment.CONTRAST.tsv; `named` are term ids that are drawn in any case and marked.
     """
-    up = table[(table["population"] == "car_t") & (table["direction"] == "up") & table["group"].isin(["all", "CD4"])]
+    up = table[
+        (table["population"] == "car_t") & (table["direction"] == "up") & table["group"].isin(["all", "CD4"])
+    ]
     if up.empty:
         return style.note("No term was tested: no genes were compared or none changed.", footer=footer)
     up = up.sort_values(["p_value", "term_id"], kind="stable")
     best = up.drop_duplicates("term_id")
     chosen = best[best["term_id"].isin(named)].index.union(best.index[:TERMS], sort=False)
     terms = best.loc[chosen].sort_values(["p_value", "term_id"], kind="stable")
-    names = [("● " if i in named else "") + textwrap.shorten(t, 62, placeholder=" …") for i, t in terms[["term_id", "term"]].to_numpy()]
+    names = [
+        ("● " if i in named else "") + textwrap.shorten(t, 62, placeholder=" …")
+        for i, t in terms[["term_id", "term"]].to_numpy()
+    ]
     fig = style.figure(1.5 + 0.235 * len(terms), footer=footer)
     axes = fig.subplots(1, 2, sharey=True)
     largest = float(up["overlap"].max())
@@ -134,9 +168,16 @@ def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str]
         strength = -np.log10(np.maximum(part["p_adjusted"].to_numpy(float), 1e-300))
         size = 14 + 190 * part["overlap"].fillna(0).to_numpy(float) / max(largest, 1)
         drawn = ax.scatter(
-            strength, np.arange(len(terms)), s=np.where(np.isfinite(strength), size, 0), c=np.log2(part["odds_ratio"]),
-            cmap=style.AMOUNT, vmin=0, vmax=4, linewidths=0.4, ec="#5f6b7a",
-        )  # fmt: skip
+            strength,
+            np.arange(len(terms)),
+            s=np.where(np.isfinite(strength), size, 0),
+            c=np.log2(part["odds_ratio"]),
+            cmap=style.AMOUNT,
+            vmin=0,
+            vmax=4,
+            linewidths=0.4,
+            ec="#5f6b7a",
+        )
         ax.axvline(-np.log10(adjusted_p), color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
         ax.set_title(GROUPS[group])
         ax.set_xlabel("−log10 adjusted P")
@@ -158,9 +199,16 @@ def _bubble_keys(fig: Figure, axes: Sequence[Axes], drawn: object, largest: floa
     bar.outline.set_visible(False)
     steps = sorted({max(round(largest * share), 1) for share in (0.2, 0.6, 1.0)})
     handles = [
-        axes[0].scatter([], [], s=14 + 190 * n / max(largest, 1), color="#8a95a1", linewidths=0, label=str(n)) for n in steps
+        axes[0].scatter([], [], s=14 + 190 * n / max(largest, 1), color="#8a95a1", linewidths=0, label=str(n))
+        for n in steps
     ]
-    fig.legend(handles=handles, loc="outside upper right", ncols=3, title="changed genes in the term", title_fontsize=7.5)
+    fig.legend(
+        handles=handles,
+        loc="outside upper right",
+        ncols=3,
+        title="changed genes in the term",
+        title_fontsize=7.5,
+    )
 
 
 def sensitivity(
@@ -169,7 +217,7 @@ def sensitivity(
     table: pd.DataFrame,
     varied: pd.DataFrame,
     *,
-    samples: Sequence[str],
+    colours: Mapping[str, str],
     footer: str = "",
 ) -> Figure:
     """What changes without Harmony and with unequal depth.
@@ -180,32 +228,40 @@ def sensitivity(
     fig = style.figure(3.7, footer=footer)
     left, middle, right = fig.subplots(1, 3)
     left.set_title("States, with and without Harmony")
-    _pairs(left, composition, varied_composition, samples)
-    chosen = table[(table["population"] == "car_t") & (table["group"] == "CD4")].set_index("gene")["log2_fold_change"]
+    _pairs(left, composition, varied_composition, colours)
+    chosen = table[(table["population"] == "car_t") & (table["group"] == "CD4")].set_index("gene")[
+        "log2_fold_change"
+    ]
     depth = table.loc[(table["population"] == "car_t") & (table["group"] == "CD4"), "depth"].to_numpy()
     equal, full = chosen[depth == "equal"], chosen[depth == "full"]
-    other = varied[(varied["population"] == "car_t") & (varied["group"] == "CD4") & (varied["depth"] == "equal")]
+    other = varied[
+        (varied["population"] == "car_t") & (varied["group"] == "CD4") & (varied["depth"] == "equal")
+    ]
     without = other[other["variant"] == "unintegrated"].set_index("gene")["log2_fold_change"]
     middle.set_title("Depth: CD4 fold changes")
     _against(middle, equal, full, "log2 fold change, equal depth", "log2 fold change, full depth")
     right.set_title("Harmony: CD4 fold changes")
-    _against(right, equal, without, "log2 fold change, labels with Harmony", "log2 fold change, labels without")
+    _against(
+        right, equal, without, "log2 fold change, labels with Harmony", "log2 fold change, labels without"
+    )
     return fig
 
 
-def _pairs(ax: Axes, table: pd.DataFrame, varied: pd.DataFrame, samples: Sequence[str]) -> None:
+def _pairs(ax: Axes, table: pd.DataFrame, varied: pd.DataFrame, colours: Mapping[str, str]) -> None:
     with_it = table[table["population"] == "car_t"].set_index(["label", "sample"])["fraction"]
     chosen = varied[(varied["population"] == "car_t") & (varied["variant"] == "unintegrated")]
     without = chosen.set_index(["label", "sample"])["fraction"].reindex(with_it.index)
-    labels = [label for label in dict.fromkeys(with_it.index.get_level_values(0)) if with_it[label].fillna(0).any()]
+    labels = [
+        label for label in dict.fromkeys(with_it.index.get_level_values(0)) if with_it[label].fillna(0).any()
+    ]
     if not labels:
         _nothing(ax, "No CAR+ T cells.")
         return
-    shift = 0.5 / max(len(samples), 1)
-    for i, (sample, colour) in enumerate(style.sample_colours(samples).items()):
+    shift = 0.5 / max(len(colours), 1)
+    for i, (sample, colour) in enumerate(colours.items()):
         for y, label in enumerate(labels):
             a, b = 100 * with_it[label, sample], 100 * without[label, sample]
-            place = y + (i - (len(samples) - 1) / 2) * shift
+            place = y + (i - (len(colours) - 1) / 2) * shift
             ax.plot([a, b], [place, place], color=colour, lw=1.2)
             ax.plot(b, place, "o", color=colour, mfc="white", ms=5)
             ax.plot(a, place, "o", color=colour, ms=5)
@@ -236,4 +292,11 @@ def _against(ax: Axes, x: pd.Series, y: pd.Series, x_label: str, y_label: str) -
     ax.set_box_aspect(1)
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    ax.text(0.03, 0.97, f"r = {np.corrcoef(a, b)[0, 1]:.2f}, {len(a):,} genes", transform=ax.transAxes, va="top", fontsize=8)
+    ax.text(
+        0.03,
+        0.97,
+        f"r = {np.corrcoef(a, b)[0, 1]:.2f}, {len(a):,} genes",
+        transform=ax.transAxes,
+        va="top",
+        fontsize=8,
+    )

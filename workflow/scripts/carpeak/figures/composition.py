@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +18,12 @@ BARS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 NARROW = 0.055  # a segment below this share is named in the key only
 
 
-def composition(table: pd.DataFrame, *, samples: Sequence[str], footer: str = "") -> Figure:
+def composition(table: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -> Figure:
     """Stacked bars of every population and, below them, the shares of T-cell states with their intervals.
 
-    `table` is tables/composition.tsv; `samples` those to be drawn, in order.
+    `table` is tables/composition.tsv; `colours` those of the samples to be drawn, in order.
     """
+    samples = list(colours)
     table = table[table["sample"].isin(samples)]
     bar, dot = 0.62 + 0.3 * len(samples), 0.8 + 0.26 * _labels(table, ("t_cells", "car_t"))
     fig = style.figure(3 * bar + dot, footer=footer)
@@ -32,7 +33,7 @@ def composition(table: pd.DataFrame, *, samples: Sequence[str], footer: str = ""
     left = fig.add_subplot(grid[3, 0])
     right = fig.add_subplot(grid[3, 1])
     for ax, population in ((left, "t_cells"), (right, "car_t")):
-        _dots(ax, table[table["population"] == population], samples)
+        _dots(ax, table[table["population"] == population], colours)
         ax.set_title(f"{BARS[population]}: shares with 95\u202f% intervals")
     left.legend(loc="lower right")
     return fig
@@ -48,7 +49,8 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
 
     ax.set_title(title)
     labels = table.loc[table["n"] > 0, "label"].drop_duplicates().tolist()
-    share = table.pivot(index="label", columns="sample", values="fraction").reindex(columns=list(samples))
+    share = table.pivot_table(index="label", columns="sample", values="fraction", dropna=False)
+    share = share.reindex(columns=list(samples))
     total = table.drop_duplicates("sample").set_index("sample")["total"].reindex(list(samples)).fillna(0)
     left = np.zeros(len(samples))
     for label in labels:
@@ -83,13 +85,12 @@ def _dark(colour: str) -> bool:
     return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.26
 
 
-def _dots(ax: Axes, table: pd.DataFrame, samples: Sequence[str]) -> None:
+def _dots(ax: Axes, table: pd.DataFrame, colours: Mapping[str, str]) -> None:
     labels = table.loc[table["n"] > 0, "label"].drop_duplicates().tolist()
-    colours = style.sample_colours(samples)
-    shift = 0.5 / max(len(samples), 1)
-    for i, sample in enumerate(samples):
+    shift = 0.5 / max(len(colours), 1)
+    for i, sample in enumerate(colours):
         part = table[table["sample"] == sample].set_index("label").reindex(labels)
-        y = np.arange(len(labels)) + (i - (len(samples) - 1) / 2) * shift
+        y = np.arange(len(labels)) + (i - (len(colours) - 1) / 2) * shift
         ax.hlines(y, 100 * part["fraction_low"], 100 * part["fraction_high"], color=colours[sample], lw=2)
         ax.plot(100 * part["fraction"], y, "o", color=colours[sample], ms=5, mec="white", label=sample)
     ax.set_yticks(range(len(labels)), labels)

@@ -30,9 +30,10 @@ def by_label(path: str | Path, labels: pd.Series, genes: Sequence[str]) -> pd.Da
     with h5py.File(path, "r") as file:
         cells, names = _index(file["obs"]), _index(file["var"])
         transgene = file["var/transgene"][:].astype(bool)
-        indptr, indices, data = file["X/indptr"][:], file["X/indices"][:], file["X/data"][:]
-    counts = _selected(indptr, indices, data, names, genes, transgene)
-    found = [gene for gene in genes if gene in set(names)]
+        parts = (file["X/indptr"][:], file["X/indices"][:], file["X/data"][:])
+    where = {name: i for i, name in enumerate(names)}
+    found = [gene for gene in genes if gene in where]
+    counts = _selected(*parts, columns=[where[gene] for gene in found], transgene=transgene)
     label = pd.Series(labels).reindex(cells).to_numpy(dtype=object)
     rows = []
     for one in pd.unique(labels):
@@ -51,20 +52,18 @@ def _selected(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int64],
     data: NDArray[np.int64],
-    names: NDArray[np.object_],
-    genes: Sequence[str],
+    *,
+    columns: Sequence[int],
     transgene: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """log1p CP10k of the genes that exist, cells x genes, from the parts of a csr matrix."""
+    """log1p CP10k of the `columns`, cells x genes, from the parts of a csr matrix."""
     n_cells = len(indptr) - 1
     row = np.repeat(np.arange(n_cells), np.diff(indptr))
     endogenous = ~transgene[indices]
     total = np.bincount(row[endogenous], weights=data[endogenous], minlength=n_cells)
-    where = {name: i for i, name in enumerate(names)}
-    found = [where[gene] for gene in genes if gene in where]
-    slot = np.full(len(names), -1)
-    slot[found] = np.arange(len(found))
+    slot = np.full(len(transgene), -1)
+    slot[list(columns)] = np.arange(len(columns))
     wanted = slot[indices] >= 0
-    result = np.zeros((n_cells, len(found)))
+    result = np.zeros((n_cells, len(columns)))
     result[row[wanted], slot[indices[wanted]]] = data[wanted]
     return np.log1p(result * (TARGET_SUM / np.maximum(total, 1))[:, None])

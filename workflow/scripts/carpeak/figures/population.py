@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import patheffects
 
-from . import style
+from . import expression, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +19,49 @@ if TYPE_CHECKING:
 # The genes of the paper's text and Figure 3, with the usual ones that the named labels need beside them.
 MARKERS: Mapping[str, Sequence[str]] = {
     "all": (
-        "CD3D CD3E CD8A CD8B CD4 NKG7 KLRD1 CD79A MS4A1 JCHAIN LYZ IFITM3 S100A8 HBA1 HBA2 HBG1 HBB PF4 PPBP CD34"
-    ).split(),
+        "CD3D",
+        "CD3E",
+        "CD8A",
+        "CD8B",
+        "CD4",
+        "NKG7",
+        "KLRD1",
+        "CD79A",
+        "MS4A1",
+        "JCHAIN",
+        "LYZ",
+        "IFITM3",
+        "S100A8",
+        "HBA1",
+        "HBA2",
+        "HBG1",
+        "HBB",
+        "PF4",
+        "PPBP",
+        "CD34",
+    ),
     "t_cells": (
-        "CD3D CD4 CD8A CD8B TCF7 LEF1 CCR7 SELL IL7R GZMK CCL5 GZMB GNLY NKG7 PRF1 CST7 LAG3 IL2RA FOXP3 MKI67"
-    ).split(),
+        "CD3D",
+        "CD4",
+        "CD8A",
+        "CD8B",
+        "TCF7",
+        "LEF1",
+        "CCR7",
+        "SELL",
+        "IL7R",
+        "GZMK",
+        "CCL5",
+        "GZMB",
+        "GNLY",
+        "NKG7",
+        "PRF1",
+        "CST7",
+        "LAG3",
+        "IL2RA",
+        "FOXP3",
+        "MKI67",
+    ),
 }
 NAMES = {"all": "all cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 
@@ -32,28 +71,55 @@ def markers_of(population: str) -> Sequence[str]:
     return MARKERS.get(population, MARKERS["t_cells"])
 
 
-def umap(cells: pd.DataFrame, *, label: str, samples: Sequence[str], footer: str = "") -> Figure:
+def draw(
+    cells: pd.DataFrame,
+    name: str,
+    *,
+    counts: str | Path,
+    message: str,
+    colours: Mapping[str, str],
+    footer: str = "",
+) -> tuple[Figure, Figure]:
+    """The UMAP and the dot plot of the population called `name`, or figures that say why there are none.
+
+    `cells` as for `umap`; `counts` is the count matrix of all samples; `message` tells why a population
+    was not embedded.
+    """
+    if cells.empty:
+        text = f"No figure of {NAMES[name]}. {message}"
+        return style.note(text, footer=footer), style.note(text, footer=footer)
+    label = "cell_type" if name == "all" else "t_state"
+    sizes = cells[label].value_counts()
+    values = expression.by_label(counts, cells.set_index("cell")[label], markers_of(name))
+    found = {str(one): int(n) for one, n in sizes.items()}
+    return umap(cells, label=label, colours=colours, footer=footer), dots(values, found, footer=footer)
+
+
+def umap(cells: pd.DataFrame, *, label: str, colours: Mapping[str, str], footer: str = "") -> Figure:
     """The UMAP by cluster, by sample and by label.
 
-    `cells` holds umap_1, umap_2, cluster, sample and the column named `label`.
+    `cells` holds umap_1, umap_2, cluster, sample and the column named `label`; `colours` are those of the
+    samples.
     """
-    clusters = sorted(cells["cluster"].unique(), key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0))
+    clusters = sorted(
+        cells["cluster"].unique(), key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0)
+    )
     panels = (
         ("Cluster", "cluster", {c: style.cluster_colour(c) for c in clusters}),
-        ("Sample", "sample", style.sample_colours(samples)),
+        ("Sample", "sample", dict(colours)),
         ("Cell type" if label == "cell_type" else "T-cell state", label, _by_size(cells[label])),
     )
-    rows = max(-(-len(colours) // 2) for _, name, colours in panels if name != "cluster")
+    rows = max(-(-len(key) // 2) for _, name, key in panels if name != "cluster")
     fig = style.figure(3.75 + 0.17 * rows, footer=footer)
     axes = fig.subplots(1, 3)
     shuffled = np.random.default_rng(0).permutation(len(cells))  # else the last sample covers the others
-    for ax, (title, name, colours) in zip(axes, panels):
-        scatter(ax, cells, cells[name].map(colours).fillna(style.PALE).to_numpy(), shuffled)
+    for ax, (title, name, key) in zip(axes, panels):
+        scatter(ax, cells, cells[name].map(key).fillna(style.PALE).to_numpy(), shuffled)
         ax.set_title(title)
         if name == "cluster":
             _numbers(ax, cells)
         else:
-            _key(ax, cells[name].value_counts(), colours)
+            _key(ax, cells[name].value_counts(), key)
     return fig
 
 
@@ -78,14 +144,25 @@ def _numbers(ax: Axes, cells: pd.DataFrame) -> None:
         x, y = part["umap_1"].median(), part["umap_2"].median()
         nearest = ((part["umap_1"] - x) ** 2 + (part["umap_2"] - y) ** 2).idxmin()
         place = part.loc[nearest, ["umap_1", "umap_2"]].to_numpy(float)
-        ax.text(*place, str(cluster), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo)
+        ax.text(
+            *place, str(cluster), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo
+        )
 
 
 def _key(ax: Axes, counts: pd.Series, colours: Mapping[str, str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], marker="o", ls="", ms=5.5, mec="none", color=colour, label=f"{name}  {counts.get(name, 0):,}")
+        Line2D(
+            [],
+            [],
+            marker="o",
+            ls="",
+            ms=5.5,
+            mec="none",
+            color=colour,
+            label=f"{name}  {counts.get(name, 0):,}",
+        )
         for name, colour in colours.items()
     ]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=2, borderaxespad=0)
@@ -99,13 +176,17 @@ def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "
     """
     genes = list(dict.fromkeys(expression["gene"]))
     labels = list(counts)
-    mean = expression.pivot(index="label", columns="gene", values="mean").loc[labels, genes].to_numpy()
-    detected = expression.pivot(index="label", columns="gene", values="detected").loc[labels, genes].to_numpy()
+    mean, detected = (
+        expression.pivot_table(index="label", columns="gene", values=value).loc[labels, genes].to_numpy()
+        for value in ("mean", "detected")
+    )
     scaled = mean / np.maximum(mean.max(axis=0), 1e-9)
     fig = style.figure(1.2 + 0.27 * len(labels), footer=footer)
     ax = fig.add_subplot()
     x, y = np.meshgrid(np.arange(len(genes)), np.arange(len(labels)))
-    drawn = ax.scatter(x, y, s=150 * detected, c=scaled, cmap=style.AMOUNT, vmin=0, vmax=1, linewidths=0.3, ec="#8a95a1")
+    drawn = ax.scatter(
+        x, y, s=150 * detected, c=scaled, cmap=style.AMOUNT, vmin=0, vmax=1, linewidths=0.3, ec="#8a95a1"
+    )
     ax.set_xticks(range(len(genes)), genes, rotation=50, ha="right", rotation_mode="anchor", style="italic")
     ax.set_yticks(range(len(labels)), [f"{name}  ({counts[name]:,})" for name in labels])
     ax.set_xlim(-0.7, len(genes) - 0.3)
@@ -114,7 +195,9 @@ def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "
     ax.grid(visible=True)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    bar = fig.colorbar(drawn, ax=ax, shrink=min(1.0, 1.1 / (0.27 * len(labels))), aspect=9, pad=0.015, anchor=(0, 0.0))
+    bar = fig.colorbar(
+        drawn, ax=ax, shrink=min(1.0, 1.1 / (0.27 * len(labels))), aspect=9, pad=0.015, anchor=(0, 0.0)
+    )
     bar.set_label("mean, of the\ngene's largest", fontsize=7.5)
     bar.outline.set_visible(False)
     bar.set_ticks([0, 0.5, 1])
@@ -122,5 +205,11 @@ def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "
         ax.scatter([], [], s=150 * share, color="#8a95a1", linewidths=0, label=f"{100 * share:.0f}\u202f%")
         for share in (0.1, 0.5, 1.0)
     ]
-    fig.legend(handles=handles, loc="outside upper right", ncols=3, title="cells that detect the gene", title_fontsize=7.5)
+    fig.legend(
+        handles=handles,
+        loc="outside upper right",
+        ncols=3,
+        title="cells that detect the gene",
+        title_fontsize=7.5,
+    )
     return fig

@@ -20,11 +20,26 @@ REASONS = {
     "few_genes": ("too few genes", "#8A5A83"),
     "many_genes": ("too many genes", "#C58BB7"),
     "low_umis": ("too few UMIs", "#5A7D9A"),
+    "high_umis": ("too many UMIs", "#9DB8CC"),
     "high_mito": ("mitochondrial share too high", "#C8431F"),
     "doublet": ("doublet", "#E0A030"),
 }
 KEPT, REMOVED = "#5E7C99", "#D9A48F"
 BINS = 60
+
+
+def limits_of(thresholds: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The limits to draw, by metric, out of a thresholds file."""
+    keys = {
+        "n_umis": ("min_umis", "max_umis"),
+        "n_genes": ("min_genes", "max_genes"),
+        "pct_mito": ("max_mito_percent",),
+        "doublet_score": ("doublet_threshold",),
+    }
+    return {
+        name: [thresholds[key] for key in wanted if thresholds.get(key) is not None]
+        for name, wanted in keys.items()
+    }
 
 
 def metrics(
@@ -49,6 +64,8 @@ def metrics(
             ax = axes[i, j]
             _histogram(ax, table, name, edges, log=log)
             for limit in limits[sample].get(name, []):
+                if limit > 2 * edges[-1]:  # far off, such as 30,000 genes
+                    continue
                 ax.axvline(limit, color=style.INK, lw=1, ls=(0, (4, 2)))
             if j == 0:
                 ax.set_title(sample)

@@ -91,9 +91,27 @@ COLOURS = {
 }
 SAMPLE_COLOURS = ("#3B4BA3", "#E08A00", "#4FA3A5", "#A3508B", "#7A8B3C", "#8C6D5A", "#6C7A89", "#C2607A")
 CLUSTER_COLOURS = (
-    "#4477AA #EE8866 #44AA77 #AA4499 #DDCC77 #77AADD #882255 #BBCC33 #999933 #CC6677 #332288 #99DDFF "
-    "#117733 #EEDD88 #AA6644 #FFAABB #225555 #CCBBDD #888888 #663300"
-).split()
+    "#4477AA",
+    "#EE8866",
+    "#44AA77",
+    "#AA4499",
+    "#DDCC77",
+    "#77AADD",
+    "#882255",
+    "#BBCC33",
+    "#999933",
+    "#CC6677",
+    "#332288",
+    "#99DDFF",
+    "#117733",
+    "#EEDD88",
+    "#AA6644",
+    "#FFAABB",
+    "#225555",
+    "#CCBBDD",
+    "#888888",
+    "#663300",
+)
 SPARE_COLOURS = ("#7C5295", "#A77F2E", "#3F7F93", "#B56576", "#5C7F3B", "#8D99AE")
 
 
@@ -102,14 +120,17 @@ def colour(label: str) -> str:
     return COLOURS.get(label) or SPARE_COLOURS[zlib.crc32(label.encode()) % len(SPARE_COLOURS)]
 
 
-def sample_colours(samples: Sequence[str]) -> dict[str, str]:
-    """A colour per sample, by the order of the sheet."""
-    return {name: SAMPLE_COLOURS[i % len(SAMPLE_COLOURS)] for i, name in enumerate(samples)}
+def sample_colours(samples: Sequence[str], shown: Sequence[str] | None = None) -> dict[str, str]:
+    """A colour per sample by its place in the sheet, for the `shown` ones in their order (default: all)."""
+    colours = {name: SAMPLE_COLOURS[i % len(SAMPLE_COLOURS)] for i, name in enumerate(samples)}
+    return colours if shown is None else {name: colours[name] for name in shown}
 
 
 def cluster_colour(cluster: str) -> str:
     """The colour of a cluster number."""
-    return CLUSTER_COLOURS[int(cluster) % len(CLUSTER_COLOURS)] if cluster.isdigit() else COLOURS["unassigned"]
+    return (
+        CLUSTER_COLOURS[int(cluster) % len(CLUSTER_COLOURS)] if cluster.isdigit() else COLOURS["unassigned"]
+    )
 
 
 def figure(height: float, *, width: float = WIDTH, footer: str = "") -> Figure:
@@ -129,7 +150,9 @@ def note(text: str, *, footer: str = "") -> Figure:
     fig = figure(1.3, footer=footer)
     ax = fig.add_subplot()
     ax.set_axis_off()
-    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, color=MUTED, fontsize=9.5, transform=ax.transAxes)
+    ax.text(
+        0.5, 0.5, text, ha="center", va="center", wrap=True, color=MUTED, fontsize=9.5, transform=ax.transAxes
+    )
     return fig
 
 
@@ -187,6 +210,6 @@ def _isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def percent(value: float, digits: int = 1) -> str:
     """A share as a percentage, with a narrow no-break space."""
-    if value != value:
+    if np.isnan(value):
         return "–"
     return f"{100 * value:.{digits}f}\u202f%"

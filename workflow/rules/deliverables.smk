@@ -1,0 +1,112 @@
+"""What a run is for: the atlas, the provenance and the report. Nothing reads them.
+
+INPUTS: everything under results/
+OUTPUTS: results/atlas.h5ad, results/tables/cells.tsv.gz, results/provenance.json, results/report.html
+"""
+
+
+def input_files():
+    """The files that the study was given, by role, for their checksums."""
+    config = study.config
+    files = {
+        "configuration": [study.source],
+        "sample sheet": [config["samples"]],
+        "markers": [config["annotation"]["markers"]],
+        "claims": [config["claims"]],
+        "gene sets": gene_set_files(),
+    }
+    if config["annotation"]["reference"]:
+        files["annotation reference"] = [config["annotation"]["reference"]]
+    for sample in study.samples:
+        files[f"cells of {sample.sample}"] = [sample.path]
+        if sample.raw_path:
+            files[f"droplets of {sample.sample}"] = [sample.raw_path]
+    return files
+
+
+rule atlas:
+    """Everything known about every kept cell, as a table and as one h5ad file."""
+    input:
+        counts="results/counts.h5ad",
+        quality=expand("results/qc/{sample}.cells.parquet", sample=study.names),
+        embedding="results/populations/all/embedding.parquet",
+        labels="results/populations/all/labels.parquet",
+        t_labels="results/populations/t_cells/labels.parquet",
+        calls="results/car/calls.parquet",
+    output:
+        atlas="results/atlas.h5ad",
+        table="results/tables/cells.tsv.gz",
+    log:
+        "logs/atlas.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        samples=study.names,
+        code=code("atlas"),
+    script:
+        "../scripts/atlas.py"
+
+
+rule provenance:
+    """Versions, resolved configuration, checksums of the inputs, seeds and times."""
+    input:
+        "results/claims.json",
+        expand("results/ingest/{sample}.json", sample=study.names),
+    output:
+        provenance="results/provenance.json",
+    log:
+        "logs/provenance.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        config=study.config,
+        inputs=input_files(),
+        logs="logs",
+        workflow=str(WORKFLOW),
+        code=code("provenance"),
+    script:
+        "../scripts/provenance.py"
+
+
+rule report:
+    """One self-contained page that says what changed, how sure that is, and how it was found."""
+    input:
+        samples="results/tables/samples.tsv",
+        car="results/tables/car.tsv",
+        composition="results/tables/composition.tsv",
+        composition_varied="results/tables/sensitivity.composition.tsv",
+        claims="results/tables/claims.tsv",
+        de=expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
+        de_varied=expand("results/tables/sensitivity.de.{contrast}.tsv", contrast=study.contrasts),
+        enrichment=expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
+        thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
+        integration=expand(
+            "results/populations/{population}/integration.json", population=POPULATIONS
+        ),
+        labels="results/populations/t_cells/labels.parquet",
+        car_labels="results/populations/car_t/labels.parquet",
+        provenance="results/provenance.json",
+        figures=[*QC_FIGURES, *POPULATION_FIGURES, *CAR_FIGURES, *COMPARISON_FIGURES],
+        template=str(WORKFLOW / "resources/report/template.html.j2"),
+        style=str(WORKFLOW / "resources/report/style.css"),
+        behaviour=str(WORKFLOW / "resources/report/page.js"),
+    output:
+        page="results/report.html",
+    log:
+        "logs/report.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        config=study.config,
+        code=code("report"),
+    script:
+        "../scripts/report.py"

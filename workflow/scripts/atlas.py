@@ -1,0 +1,20 @@
+"""One table and one h5ad file with everything known about every kept cell."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import atlas, cells, io
+
+    embedding = io.read_table(snakemake.input.embedding)
+    table = cells.joined(
+        cells.kept(map(io.read_table, snakemake.input.quality)),
+        labels=io.read_table(snakemake.input.labels),
+        t_labels=io.read_table(snakemake.input.t_labels),
+        embedding=embedding,
+        calls=io.read_table(snakemake.input.calls),
+    )
+    io.write_table(table, snakemake.output.table)
+    counts = io.read_h5ad(snakemake.input.counts)
+    atlas.write(
+        atlas.build(counts, table, embedding, samples=snakemake.params.samples), snakemake.output.atlas
+    )

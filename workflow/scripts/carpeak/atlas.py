@@ -1,0 +1,77 @@
+"""The atlas: everything known about every kept cell, in one file that other tools open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import io, matrix
+from .cells import OBS_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+# Level 1 writes several times faster than 9 for a few per cent more bytes; lzf is not read by all tools.
+GZIP_LEVEL = 1
+CATEGORIES = ("sample", "condition", "donor", "cluster", "cell_type", "t_state", "car_call")
+INTEGERS = ("n_umis", "n_genes", "car_umis")
+
+
+def build(
+    counts: AnnData, cells: pd.DataFrame, embedding: pd.DataFrame, *, samples: Sequence[str]
+) -> AnnData:
+    """An AnnData of `counts` (raw, cells x genes) with `cells` (`carpeak.cells.joined`) as obs.
+
+    ``layers["counts"]`` are the raw integers, ``X`` log1p of counts per 10,000 with the transgene left out
+    of the total; obsm X_pca, X_harmony and X_umap come from `embedding` and are left out where the study
+    was too small to be embedded. Raises ValueError when the tables and the matrix hold different cells.
+    """
+    import anndata
+    import pandas as pd
+
+    cells = io.join_cells(pd.DataFrame({"cell": counts.obs_names.to_numpy(str)}), cells)
+    raw = counts.X.astype(np.int32)
+    var = counts.var[[name for name in ("gene_id", "transgene", "mito") if name in counts.var]].copy()
+    normalised = matrix.normalise(raw, exclude=var["transgene"].to_numpy(dtype=bool))
+    atlas = anndata.AnnData(normalised, obs=_obs(cells, samples), var=var, layers={"counts": raw})
+    if len(embedding):
+        points = embedding.set_index("cell").loc[cells["cell"]]
+        for key, prefix in (("X_pca", "pc_"), ("X_harmony", "harmony_"), ("X_umap", "umap_")):
+            columns = [name for name in points if name.startswith(prefix)]
+            atlas.obsm[key] = np.ascontiguousarray(points[columns].to_numpy(np.float32))
+    return atlas
+
+
+def _obs(cells: pd.DataFrame, samples: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    obs = cells.set_index("cell")[OBS_COLUMNS].copy()
+    obs.index.name = None  # cellxgene takes the index whatever its name, older readers don't
+    for column in CATEGORIES:
+        values = obs[column].astype(str)
+        obs[column] = pd.Categorical(values, categories=_order(column, values, samples))
+    for column in INTEGERS:
+        obs[column] = obs[column].astype(np.int32)
+    for column in ("pct_mito", "doublet_score", "car_probability"):
+        obs[column] = obs[column].astype(np.float32)
+    return obs
+
+
+def _order(column: str, values: pd.Series, samples: Sequence[str]) -> list[str]:
+    """Samples as in the sheet, clusters by number, the rest by alphabet."""
+    found = sorted(values.unique())
+    if column == "sample":
+        return [name for name in samples if name in found]
+    if column == "cluster":
+        return sorted(found, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    return found
+
+
+def write(atlas: AnnData, path: str | Path) -> None:
+    """Write the atlas with quick gzip."""
+    with io.atomic(path) as temporary:
+        atlas.write_h5ad(temporary, compression="gzip", compression_opts=GZIP_LEVEL)
