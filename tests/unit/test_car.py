@@ -1,0 +1,146 @@
+"""The one-UMI rule, its error rates, and the interface that another caller fills."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import car
+from scipy import sparse, stats
+
+OPTIONS = {"rule": "umi", "min_umis": 1}
+SHEET = [
+    {"sample": "s1", "condition": "product", "donor": "P4", "flow_car_percent": 33.96},
+    {"sample": "s2", "condition": "peak", "donor": "P4", "flow_car_percent": None},
+]
+
+
+def library():
+    """Ten cells of s1, four of s2: genes G1 and G2 (7 UMIs together), two features of the construct."""
+    lineage = ["T cell"] * 5 + ["Monocyte/DC", "B cell", "NK cell", "HSC", "unassigned"] + ["T cell"] * 4
+    first = [2, 1, 0, 0, 0, 1, 0, 1, 1, 1] + [0, 0, 0, 0]
+    second = [1, 0, 1, 0, 0, 0, 0, 0, 0, 0] + [0, 3, 0, 0]
+    counts = np.column_stack([np.full(14, 3), np.full(14, 4), first, second])
+    cells = anndata.AnnData(
+        sparse.csr_matrix(counts.astype(np.int32)),
+        obs=pd.DataFrame(
+            {"sample": pd.Categorical(["s1"] * 10 + ["s2"] * 4)}, index=[f"cell{i}" for i in range(14)]
+        ),
+        var=pd.DataFrame({"transgene": [False, False, True, True]}, index=["G1", "G2", "RQR8", "scFv"]),
+    )
+    return cells, pd.Series(lineage)
+
+
+def test_umi_rule_by_hand():
+    calls, fit, table = car.call_samples(*library(), SHEET, {}, options=OPTIONS)
+    assert list(calls.columns) == [
+        "cell",
+        "car_umis",
+        "RQR8",
+        "scFv",
+        "n_umis",
+        "car_probability",
+        "car_call",
+    ]
+    assert calls["car_umis"].tolist() == [3, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 3, 0, 0]
+    assert (calls["n_umis"] == 7).all()  # the construct is no part of a cell's depth
+    assert calls["car_probability"].isna().all()
+    positive = calls["car_umis"] >= 1
+    assert (calls["car_call"] == np.where(positive, "positive", "undetermined")).all()
+    assert fit == {
+        "rule": "umi",
+        "features": ["RQR8", "scFv"],
+        "samples": {s: {"min_umis": 1} for s in ("s1", "s2")},
+    }
+    first, second = table.to_dict("records")
+    assert list(table.columns) == car.TABLE_COLUMNS
+    assert (first["t_cells"], first["n_positive"], first["n_undetermined"], first["n_negative"]) == (
+        5,
+        3,
+        2,
+        0,
+    )
+    assert first["detected_fraction"] == pytest.approx(0.6)
+    assert first["flow_car_percent"] == 33.96
+    assert np.isnan(second["flow_car_percent"])
+    assert not first["identifiable"]
+    assert np.isnan([first["car_fraction"], first["car_fraction_low"], first["car_fraction_high"]]).all()
+
+
+def test_false_positives_are_measured_on_cells_that_cannot_be_car():
+    """NK cells, HSC and unassigned cells carry the transgene here and must not count."""
+    table = car.call_samples(*library(), SHEET, {}, options=OPTIONS)[2]
+    first, second = table.to_dict("records")
+    exact = stats.binomtest(1, 2).proportion_ci(0.95, method="exact")
+    assert first["false_positive_rate"] == 0.5
+    assert first["false_positive_rate_low"] == pytest.approx(exact.low)
+    assert first["false_positive_rate_high"] == pytest.approx(exact.high)
+    assert np.isnan(second["false_positive_rate"])  # no such cell in s2
+    assert first["ambient_source"] == "non_t_cells"
+    assert first["ambient_rate"] == pytest.approx(1 / 15)
+    assert second["ambient_source"] == "none"
+    assert np.isnan(second["ambient_rate"])
+
+
+def test_ambient_rate_prefers_empty_droplets():
+    droplets = {"s1": {"source": "empty_droplets", "droplets": 9, "umis": 1_000_000, "transgene_umis": 20}}
+    table = car.call_samples(*library(), SHEET, droplets, options=OPTIONS)[2]
+    assert table.loc[0, "ambient_source"] == "empty_droplets"
+    assert table.loc[0, "ambient_rate"] == pytest.approx(2e-5)
+
+
+@pytest.mark.parametrize(("min_umis", "n_positive"), [(1, 3), (2, 1), (4, 0)])
+def test_min_umis(min_umis, n_positive):
+    calls, _, table = car.call_samples(*library(), SHEET, {}, options={"rule": "umi", "min_umis": min_umis})
+    assert table.loc[0, "n_positive"] == n_positive
+    assert table.loc[0, "detected_fraction"] == pytest.approx(0.6)  # at >= 1 UMI, whatever the rule
+    assert set(calls["car_call"]) <= {"positive", "undetermined"}
+
+
+def test_a_library_without_cells_keeps_its_row():
+    cells, lineage = library()
+    only = (cells.obs["sample"] == "s1").to_numpy()
+    calls, _, table = car.call_samples(cells[only].copy(), lineage[only], SHEET, {}, options=OPTIONS)
+    assert len(calls) == 10
+    assert table["t_cells"].tolist() == [5, 0]
+    assert np.isnan(table.loc[1, "detected_fraction"])
+
+
+def test_another_caller_plugs_in(monkeypatch):
+    def calibrated(library, options):
+        probability = np.where(library.car_umis > 0, 0.99, 0.02)
+        call = np.where(library.car_umis > 0, car.POSITIVE, car.NEGATIVE)
+        return car.Called(probability, call, 0.7, 0.6, 0.8, identifiable=True, fit={"k": options["k"]})
+
+    monkeypatch.setitem(car.CALLERS, "calibrated", calibrated)
+    calls, fit, table = car.call_samples(*library(), SHEET, {}, options={"rule": "calibrated", "k": 2})
+    assert calls["car_probability"].tolist() == [0.99 if n else 0.02 for n in calls["car_umis"]]
+    assert table["n_negative"].tolist() == [2, 3]
+    assert table["car_fraction"].tolist() == [0.7, 0.7]
+    assert table["identifiable"].all()
+    assert fit["samples"]["s2"] == {"k": 2}
+
+
+def test_sorted_and_unsorted_blood_of_a_real_patient(real_data):
+    """CAT_scFv is seen in most T cells of the sorted blood and next to none of the unsorted blood."""
+    h5py = pytest.importorskip("h5py")
+    shares = {}
+    for name in ("CAR-T10310322", "CAR-T10310324"):
+        with h5py.File(real_data / "carpall_P02/h5" / f"{name}.filtered_feature_bc_matrix.h5") as file:
+            group = file["matrix"]
+            genes = [g.decode() for g in group["features/name"][:]]
+            shape = tuple(group["shape"][:])
+            counts = sparse.csc_matrix(
+                (group["data"][:], group["indices"][:], group["indptr"][:]), shape=shape
+            )
+        barcodes = [f"{name}_{i}" for i in range(shape[1])]
+        cells = anndata.AnnData(
+            counts.T.tocsr(),
+            obs=pd.DataFrame({"sample": name}, index=barcodes),
+            var=pd.DataFrame({"transgene": [g == "CAT_scFv" for g in genes]}, index=genes),
+        )
+        cd3 = np.asarray(counts[[genes.index(g) for g in ("CD3D", "CD3E", "CD3G")]].sum(axis=0)).ravel() > 0
+        lineage = pd.Series(np.where(cd3, "T cell", "unassigned"))
+        sheet = [{"sample": name, "condition": "blood", "donor": "P02"}]
+        shares[name] = car.call_samples(cells, lineage, sheet, {}, options=OPTIONS)[2]
+    assert 0.55 < shares["CAR-T10310322"]["detected_fraction"].item() < 0.75
+    assert shares["CAR-T10310324"]["detected_fraction"].item() < 0.01

@@ -1,0 +1,42 @@
+"""Which cells carry the CAR.
+
+INPUTS: results/counts.h5ad, results/populations/all/labels.parquet, results/ambient/{sample}.json of
+    the samples that have unfiltered droplets (raw_path)
+OUTPUTS: results/car/calls.parquet (every kept cell), results/car/fit.json, results/tables/car.tsv
+"""
+
+WITH_AMBIENT = [sample.sample for sample in study.samples if sample.raw_path]
+
+
+rule call_car:
+    """Transgene UMIs and call of every cell; per library the error rates and fractions."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+        ambient=expand("results/ambient/{sample}.json", sample=WITH_AMBIENT),
+    output:
+        calls="results/car/calls.parquet",
+        fit="results/car/fit.json",
+        table="results/tables/car.tsv",
+    log:
+        "logs/call_car.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        samples=[
+            {
+                "sample": sample.sample,
+                "condition": sample.condition,
+                "donor": sample.donor,
+                "flow_car_percent": sample.flow_car_percent,
+            }
+            for sample in study.samples
+        ],
+        with_ambient=WITH_AMBIENT,
+        options=study.config["car"],
+        code=code("call_car"),
+    script:
+        "../scripts/call_car.py"
