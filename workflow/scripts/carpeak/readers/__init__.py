@@ -39,8 +39,10 @@ def open_library(path: str | Path) -> Library:
     held = ""
     if path.is_dir():
         names = sorted(p.name for p in path.iterdir())
-        held = f" The folder holds {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}." if names else (
-            " The folder is empty."
+        held = (
+            f" The folder holds {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}."
+            if names
+            else (" The folder is empty.")
         )
     msg = f"{path}: not a count matrix in a known layout.{held} Give {READABLE}."
     raise UserError(msg)

@@ -1,4 +1,4 @@
-"""AnnData's h5ad files: raw integer counts in ``layers['counts']``, ``X`` or ``raw.X``, looked for in that order."""
+"""AnnData's h5ad files: raw integer counts in ``layers['counts']``, ``X`` or ``raw.X``, in that order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def open_library(path: Path) -> Library:
         obs, var = read_elem(file["obs"]), read_elem(file[PLACES[place]])
         matrix = file[place]
         kind = matrix.attrs.get("encoding-type", "array")
-        shape = tuple(int(n) for n in (matrix.attrs["shape"] if "shape" in matrix.attrs else matrix.shape))
+        shape = tuple(int(n) for n in (matrix.shape if kind == "array" else matrix.attrs["shape"]))
         entries = int(matrix["data"].shape[0]) if kind != "array" else shape[0] * shape[1]
     check_lengths(path, shape[::-1], (len(var), len(obs)))
     symbols, ids = _gene_names(var)
@@ -56,7 +56,9 @@ def open_library(path: Path) -> Library:
         gene_ids=ids[inside],
         barcodes=pa.array(obs.index.astype(str), pa.string()),
         entries=entries,
-        stream=lambda: _dense(path, place) if kind == "array" else stream(path, place, by_cell=kind == "csr_matrix"),
+        stream=lambda: (
+            _dense(path, place) if kind == "array" else stream(path, place, by_cell=kind == "csr_matrix")
+        ),
         kept=kept,
         others=others,
     )

@@ -46,27 +46,27 @@ class Library:
     def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
         """Yield (features, cells, counts) of gene expression as int32, checked."""
         rows = len(self.symbols) if self.kept is None else len(self.kept)
-        for features, cells, values in self.stream():
+        for found, cells, values in self.stream():
             if not len(values):
                 continue
             counts = as_counts(values, self.path)
-            if features.min() < 0 or features.max() >= rows or cells.min() < 0 or cells.max() >= len(self.barcodes):
+            if found.min() < 0 or found.max() >= rows or cells.min() < 0 or cells.max() >= len(self.barcodes):
                 msg = (
                     f"{self.path}: the matrix points to a gene or cell that is not listed "
                     f"({rows} features, {len(self.barcodes)} barcodes). The files do not belong together, or "
                     "one is cut short: copy all of them again."
                 )
                 raise UserError(msg)
-            if self.kept is not None:
-                features = self.kept[features]
-                inside = features >= 0
-                features, cells, counts = features[inside], cells[inside], counts[inside]
-            yield features.astype(np.int32, copy=False), cells.astype(np.int32, copy=False), counts
+            features = found if self.kept is None else self.kept[found]
+            inside = slice(None) if self.kept is None else features >= 0
+            yield (
+                features[inside].astype(np.int32, copy=False),
+                cells[inside].astype(np.int32, copy=False),
+                counts[inside],
+            )
 
     def matrix(self) -> sparse.csr_matrix:
         """Cells x genes, csr int32; the peak memory is the matrix and one block."""
-        from scipy import sparse
-
         genes = np.empty(self.entries, np.int32)
         data = np.empty(self.entries, np.int32)
         per_cell = np.zeros(len(self.barcodes), np.int64)

@@ -39,7 +39,9 @@ def open_library(path: Path) -> Library:
     """Open the HDF5 file `path`."""
     groups = _groups(path)
     if len(groups) > 1:
-        msg = f"{path}: holds matrices of several genomes ({', '.join(groups)}). Give a file with one of them."
+        msg = (
+            f"{path}: holds matrices of several genomes ({', '.join(groups)}). Give a file with one of them."
+        )
         raise UserError(msg)
     name = groups[0]
     with opened(path) as file:
@@ -74,7 +76,12 @@ def stream(path: Path, name: str, *, by_cell: bool) -> Iterator[Block]:
         group = file[name]
         indptr = group["indptr"][:].astype(np.int64)
         entries = int(group["data"].shape[0])
-        if len(group["indices"]) != entries or indptr[0] != 0 or indptr[-1] != entries or (np.diff(indptr) < 0).any():
+        if (
+            len(group["indices"]) != entries
+            or indptr[0] != 0
+            or indptr[-1] != entries
+            or (np.diff(indptr) < 0).any()
+        ):
             msg = f"{path}: the sparse matrix '{name}' is inconsistent: the file is damaged. Copy it again."
             raise UserError(msg)
         for start in range(0, entries, BLOCK):
@@ -89,8 +96,8 @@ def check_lengths(path: Path, announced: Any, named: tuple[int, int]) -> None:
     """Raise UserError unless the matrix's shape (genes, cells) is the number of the names."""
     if tuple(int(n) for n in announced) != named:
         msg = (
-            f"{path}: the matrix has {announced[0]} genes x {announced[1]} cells, but {named[0]} genes and {named[1]} "
-            "barcodes are named: the file is damaged. Copy or download it again."
+            f"{path}: the matrix has {announced[0]} genes x {announced[1]} cells, but {named[0]} genes and "
+            f"{named[1]} barcodes are named: the file is damaged. Copy or download it again."
         )
         raise UserError(msg)
 
@@ -109,7 +116,7 @@ def _objects(dataset: Any) -> NDArray[np.object_]:
     return text(dataset).to_numpy(zero_copy_only=False)
 
 
-class opened:  # noqa: N801 - used as a verb
+class opened:
     """An HDF5 file open for reading; what a damaged one raises becomes a sentence."""
 
     def __init__(self, path: Path) -> None:
@@ -130,4 +137,6 @@ class opened:  # noqa: N801 - used as a verb
             raise self._refused(error) from error
 
     def _refused(self, error: BaseException) -> UserError:
-        return UserError(f"{self.path}: the HDF5 file is cut short or damaged ({error}). Copy or download it again.")
+        return UserError(
+            f"{self.path}: the HDF5 file is cut short or damaged ({error}). Copy or download it again."
+        )

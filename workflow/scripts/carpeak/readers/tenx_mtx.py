@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import UserError
 from .library import Block, Library, pick_expression
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<kind>matrix\.mtx|barcodes\.tsv|features\.tsv|genes\.tsv)(\.gz)?$")
-KINDS = {"matrix.mtx": "matrix", "barcodes.tsv": "barcodes", "features.tsv": "features", "genes.tsv": "features"}
+KINDS = {
+    "matrix.mtx": "matrix",
+    "barcodes.tsv": "barcodes",
+    "features.tsv": "features",
+    "genes.tsv": "features",
+}
 AGAIN = "Copy or download it again."
 BYTES = 1 << 23  # of text per block
 
@@ -65,7 +67,7 @@ def files(folder: Path) -> Trio:
     prefix, trio = next(iter(found.items()))
     for kind, name in (("barcodes", "barcodes.tsv"), ("features", "features.tsv")):
         if kind not in trio:
-            msg = f"{folder}: {prefix}{name} (or .gz) is missing beside {trio['matrix'].name}. Add it to the folder."
+            msg = f"{folder}: {prefix}{name} (or .gz) is missing beside {trio['matrix'].name}. Add it."
             raise UserError(msg)
     return Trio(**trio)
 
@@ -93,7 +95,8 @@ def open_library(path: Path) -> Library:
     inside = slice(None) if kept is None else kept >= 0
     return Library(
         path=path,
-        layout="10x folder, " + ("v2" if trio.features.name.endswith(("genes.tsv", "genes.tsv.gz")) else "v3"),
+        layout="10x folder, "
+        + ("v2" if trio.features.name.endswith(("genes.tsv", "genes.tsv.gz")) else "v3"),
         symbols=symbols[inside],
         gene_ids=ids[inside],
         barcodes=barcodes,
@@ -126,16 +129,19 @@ def _read_names(path: Path) -> list[pa.Array]:
 
 def _read_header(path: Path) -> tuple[int, int, int, int]:
     """Rows, columns and entries that the matrix file announces, and the number of its header lines."""
-    with _translated(path), (gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as file:
+    with _translated(path), gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         first = _line(file)
         if not first:
             msg = f"{path}: the file is empty. {AGAIN}"
             raise UserError(msg)
         words = first.decode(errors="replace").lower().split()
-        if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or words[3:4] not in (["integer"], ["real"]):
+        if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or words[3:4] not in (
+            ["integer"],
+            ["real"],
+        ):
             msg = (
                 f"{path}: line 1 is not the head of a Matrix Market file of counts "
-                "('%%MatrixMarket matrix coordinate integer general'). Give the matrix that Cell Ranger wrote."
+                "('%%MatrixMarket matrix coordinate integer general'). Give Cell Ranger's matrix."
             )
             raise UserError(msg)
         lines = 1
@@ -180,7 +186,10 @@ def _parse(path: Path, entries: int, header: int, values: pa.DataType) -> Iterat
             reader = pa.csv.open_csv(
                 file,
                 read_options=pa.csv.ReadOptions(
-                    use_threads=False, block_size=BYTES, skip_rows=header, column_names=["gene", "cell", "value"]
+                    use_threads=False,
+                    block_size=BYTES,
+                    skip_rows=header,
+                    column_names=["gene", "cell", "value"],
                 ),
                 parse_options=pa.csv.ParseOptions(delimiter=" "),
                 convert_options=pa.csv.ConvertOptions(
@@ -201,14 +210,16 @@ def _parse(path: Path, entries: int, header: int, values: pa.DataType) -> Iterat
             raise
     if seen != entries:
         more = "more than that" if seen > entries else f"only {seen}"
-        msg = f"{path}: announces {entries} entries but holds {more}: the file is cut short or damaged. {AGAIN}"
+        msg = (
+            f"{path}: announces {entries} entries but holds {more}: the file is cut short or damaged. {AGAIN}"
+        )
         raise UserError(msg)
 
 
 def _refuse_mixed(path: Path, error: Exception) -> None:
     msg = (
-        f"{path}: fractional or unreadable values further down the file where raw UMI counts belong ({error}). "
-        "Give the matrix of raw counts."
+        f"{path}: fractional or unreadable values further down the file where raw UMI counts belong "
+        f"({error}). Give the matrix of raw counts."
     )
     raise UserError(msg) from error
 
@@ -221,7 +232,7 @@ def _open_bytes(path: Path) -> Any:
     return pa.CompressedInputStream(raw, "gzip") if path.suffix == ".gz" else raw
 
 
-class _translated:  # noqa: N801 - used as a verb, like contextlib.suppress
+class _translated:
     """Turn what a damaged file makes the libraries raise into a sentence."""
 
     def __init__(self, path: Path) -> None:
@@ -244,8 +255,3 @@ class _translated:  # noqa: N801 - used as a verb, like contextlib.suppress
         if isinstance(error, pa.ArrowInvalid | UnicodeDecodeError):
             msg = f"{self.path}: not readable as text in columns ({str(error).splitlines()[0]}). {AGAIN}"
             raise UserError(msg) from error
-
-
-def numbers(names: pa.Array) -> NDArray[np.object_]:
-    """Arrow strings as a numpy array of str."""
-    return names.to_numpy(zero_copy_only=False)

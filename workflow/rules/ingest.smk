@@ -1,0 +1,54 @@
+"""From count matrices in any layout to raw integer counts.
+
+INPUTS:  the matrices that the sample sheet names
+OUTPUTS: results/ingest/{sample}.h5ad     raw counts, cells x genes, transgene and mitochondrial genes flagged
+         results/ingest/{sample}.json     layout, size, transgene UMIs, missing features
+         results/ambient/{sample}.json    empty droplets, where raw_path is given
+"""
+
+
+rule ingest:
+    """Read one library and name its cells and genes."""
+    input:
+        lambda wildcards: study.files(study.sample(wildcards.sample).path),
+    output:
+        counts="results/ingest/{sample}.h5ad",
+        summary="results/ingest/{sample}.json",
+    log:
+        "logs/ingest/{sample}.log",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        path=lambda wildcards: study.sample(wildcards.sample).path,
+        features=study.config["transgene"]["features"],
+        code=code("ingest"),
+    script:
+        "../scripts/ingest.py"
+
+
+rule ambient:
+    """Sum the droplets of one library that hold no cell."""
+    input:
+        cells=lambda wildcards: study.files(study.sample(wildcards.sample).path),
+        droplets=lambda wildcards: (
+            study.files(raw) if (raw := study.sample(wildcards.sample).raw_path) else []
+        ),
+    output:
+        profile="results/ambient/{sample}.json",
+    log:
+        "logs/ambient/{sample}.log",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        path=lambda wildcards: study.sample(wildcards.sample).path,
+        raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
+        features=study.config["transgene"]["features"],
+        code=code("ambient"),
+    script:
+        "../scripts/ambient.py"

@@ -1,0 +1,61 @@
+"""Which barcodes are cells, and one matrix of all samples.
+
+INPUTS:  results/ingest/{sample}.h5ad
+OUTPUTS: results/qc/{sample}.cells.parquet       metrics, doublet score and the reason of removal of every barcode
+         results/qc/{sample}.thresholds.json     limits, verdict on the library
+         results/counts.h5ad                     raw counts of the kept cells of all samples
+         results/tables/samples.tsv              the libraries in numbers
+"""
+
+
+rule filter_cells:
+    """Judge every barcode of one library by its metrics and as a doublet."""
+    input:
+        counts="results/ingest/{sample}.h5ad",
+    output:
+        cells="results/qc/{sample}.cells.parquet",
+        thresholds="results/qc/{sample}.thresholds.json",
+    log:
+        "logs/filter_cells/{sample}.log",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        sample=lambda wildcards: {
+            name: getattr(study.sample(wildcards.sample), name)
+            for name in ("sample", "condition", "donor")
+        },
+        options=study.config["qc"],
+        seed=study.config["seed"],
+        code=code("filter_cells"),
+    script:
+        "../scripts/filter_cells.py"
+
+
+rule merge:
+    """Join the kept cells of all libraries."""
+    input:
+        counts=expand("results/ingest/{sample}.h5ad", sample=study.names),
+        cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
+        thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
+    output:
+        counts="results/counts.h5ad",
+        samples="results/tables/samples.tsv",
+    log:
+        "logs/merge/all.log",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        samples=[
+            {name: getattr(sample, name) for name in ("sample", "condition", "donor", "batch")}
+            for sample in study.samples
+        ],
+        features=study.config["transgene"]["features"],
+        code=code("merge"),
+    script:
+        "../scripts/merge.py"

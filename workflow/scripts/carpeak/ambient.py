@@ -1,0 +1,78 @@
+"""What floats in the suspension: the droplets that hold no cell, summed.
+
+The profile of a library's empty droplets says how often a transgene UMI ends up in a droplet by chance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from .readers import Library
+
+EMPTY_BELOW = 100  # UMIs; the customary bound below which a droplet holds no cell
+SUFFIX = re.compile(r"-\d+$")
+NOT_GIVEN: dict[str, Any] = {"source": "none", "droplets": 0, "umis": 0, "transgene_umis": {}}
+
+
+def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
+    """Sum the droplets of the raw matrix `library` that are not among `cells` (barcodes) and hold few UMIs.
+
+    Returns droplets (with at least one UMI), umis and the UMIs of each transgene feature, as JSON values.
+    Reads block by block: memory grows with the number of droplets, not with the entries.
+
+    Raises UserError when no cell is among the droplets: the two matrices are of different libraries.
+    """
+    is_cell = _among(library, cells)
+    n = len(library.barcodes)
+    totals = np.zeros(n, np.int64)
+    rows = {f: (library.symbols == f) | (library.gene_ids == f) for f in features}
+    per_feature = {f: np.zeros(n, np.int64) for f, where in rows.items() if where.any()}
+    for genes, droplets, counts in library.blocks():
+        totals += np.bincount(droplets, weights=counts, minlength=n).astype(np.int64)
+        for feature in per_feature:
+            hit = rows[feature][genes]
+            per_feature[feature] += np.bincount(droplets[hit], weights=counts[hit], minlength=n).astype(
+                np.int64
+            )
+    empty = ~is_cell & (totals > 0) & (totals < EMPTY_BELOW)
+    return {
+        "source": "empty_droplets" if empty.any() else "none",
+        "droplets": int(empty.sum()),
+        "umis": int(totals[empty].sum()),
+        "transgene_umis": {feature: int(sums[empty].sum()) for feature, sums in per_feature.items()},
+    }
+
+
+def _among(library: Library, cells: Sequence[str]) -> NDArray[np.bool_]:
+    """Which droplets are `cells`; a suffix such as -1 that only one of the two files writes is ignored."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.is_in(library.barcodes, value_set=pa.array(cells, pa.string()))
+    if not pc.any(found).as_py() and len(cells):
+        found = pc.is_in(
+            _bare(library.barcodes), value_set=pa.array([SUFFIX.sub("", c) for c in cells], pa.string())
+        )
+    if not pc.any(found).as_py() and len(cells):
+        msg = (
+            f"{library.path}: none of the library's {len(cells)} cells is among its {len(library.barcodes)} "
+            "droplets. raw_path and path must be of the same library: correct the row in the sheet."
+        )
+        raise UserError(msg)
+    return found.to_numpy(zero_copy_only=False)
+
+
+def _bare(barcodes: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(barcodes, SUFFIX.pattern, "")

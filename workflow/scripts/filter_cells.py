@@ -1,0 +1,20 @@
+"""Judge every barcode of one library: kept, or removed for one reason."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import io, qc
+
+    library = io.read_h5ad(snakemake.input.counts)
+    table, thresholds = qc.judge(
+        library.X,
+        mito=library.var["mito"].to_numpy(),
+        transgene=library.var["transgene"].to_numpy(),
+        seed=snakemake.params.seed,
+        **snakemake.params.options,
+    )
+    for place, (column, value) in enumerate(snakemake.params.sample.items()):
+        table.insert(place, column, value)
+    table.insert(0, "cell", library.obs_names.to_numpy())
+    io.write_table(table, snakemake.output.cells)
+    io.write_json(thresholds, snakemake.output.thresholds)

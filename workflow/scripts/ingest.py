@@ -1,0 +1,13 @@
+"""Read one library of any layout into raw integer counts with named genes."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import ingest, io, readers
+
+    library = readers.open_library(snakemake.params.path)
+    cells, summary = ingest.prepare(
+        library, sample=snakemake.wildcards.sample, features=snakemake.params.features
+    )
+    io.write_h5ad(cells, snakemake.output.counts)
+    io.write_json(summary, snakemake.output.summary)

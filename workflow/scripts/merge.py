@@ -1,0 +1,15 @@
+"""Join the kept cells of all libraries and tabulate what quality control did."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    import pandas as pd
+    from carpeak import io, merge
+
+    samples = pd.DataFrame(snakemake.params.samples)
+    cells = [io.read_table(path) for path in snakemake.input.cells]
+    thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
+    counts = merge.merge(map(io.read_h5ad, snakemake.input.counts), cells, samples=samples)
+    merge.check_transgene(counts.var, snakemake.params.features)
+    io.write_h5ad(counts, snakemake.output.counts)
+    io.write_table(merge.sample_table(samples, cells, thresholds), snakemake.output.samples)
