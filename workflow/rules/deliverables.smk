@@ -82,8 +82,8 @@ rule report:
         composition="results/tables/composition.tsv",
         composition_varied="results/tables/sensitivity.composition.tsv",
         claims="results/tables/claims.tsv",
+        claims_file=study.config["claims"],
         de=expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
-        de_varied=expand("results/tables/sensitivity.de.{contrast}.tsv", contrast=study.contrasts),
         enrichment=expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         integration=expand(

@@ -1,0 +1,75 @@
+"use strict";
+// Sorting and filtering of tables, a larger view of figures, and the mark of the section in view.
+// Without scripts the page shows everything all the same.
+
+function sortKey(cell) {
+  const given = cell.dataset.v;
+  if (given === undefined) return cell.textContent.trim().toLowerCase();
+  const value = Number(given);
+  return given === "" || Number.isNaN(value) ? null : value;
+}
+
+function sortBy(table, column, header) {
+  const descending = header.getAttribute("aria-sort") === "ascending";
+  const body = table.tBodies[0];
+  const rows = Array.from(body.rows, (row) => [sortKey(row.cells[column]), row]);
+  rows.sort(([a], [b]) => {
+    if (a === null || b === null) return (a === null) - (b === null);
+    const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
+    return descending ? -order : order;
+  });
+  body.append(...rows.map(([, row]) => row));
+  for (const other of table.tHead.rows[0].cells) {
+    if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+  }
+  header.setAttribute("aria-sort", descending ? "descending" : "ascending");
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  Array.from(table.tHead.rows[0].cells).forEach((header, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...header.childNodes);
+    header.append(button);
+    header.setAttribute("aria-sort", "none");
+    button.addEventListener("click", () => sortBy(table, column, header));
+  });
+}
+
+for (const input of document.querySelectorAll("input[data-filters]")) {
+  const table = document.getElementById(input.dataset.filters);
+  const shown = document.getElementById(input.dataset.filters + "-shown");
+  const rows = Array.from(table.tBodies[0].rows, (row) => [row, row.textContent.toLowerCase()]);
+  const apply = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let n = 0;
+    for (const [row, text] of rows) {
+      row.hidden = !words.every((word) => text.includes(word));
+      n += row.hidden ? 0 : 1;
+    }
+    shown.textContent = n === rows.length ? `${n} rows` : `${n} of ${rows.length} rows`;
+  };
+  input.addEventListener("input", apply);
+  apply();
+}
+
+const large = document.getElementById("large");
+for (const button of document.querySelectorAll("figure button")) {
+  button.addEventListener("click", () => {
+    const image = large.querySelector("img");
+    image.src = button.querySelector("img").src;
+    image.alt = button.querySelector("img").alt;
+    large.showModal();
+  });
+}
+large.addEventListener("click", () => large.close());
+
+const links = new Map(Array.from(document.querySelectorAll("nav a[href^='#']"), (a) => [a.hash.slice(1), a]));
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    links.forEach((a) => a.classList.remove("here"));
+    links.get(entry.target.id)?.classList.add("here");
+  }
+}, { rootMargin: "-10% 0px -80% 0px" });
+document.querySelectorAll("section[id]").forEach((section) => watcher.observe(section));

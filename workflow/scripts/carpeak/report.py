@@ -1,0 +1,255 @@
+"""The report: one self-contained page out of the tables and figures of a run."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import io, methods, provenance, summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+VERDICTS = {
+    "supported": "supported",
+    "opposed": "opposed",
+    "indeterminate": "indeterminate",
+    "not_estimable": "not estimable",
+}
+VARIANTS = {"unintegrated": "without Harmony", "equal_depth": "at equal depth", "two_umis": "from two CAR UMIs"}
+MOST_GENES = 150  # per comparison and direction; the file holds all
+MOST_TERMS = 60
+DE_COLUMNS = ["population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"]
+DE_COLUMNS += ["log2_fold_change_high", "pct_test", "pct_reference", "auc", "p_adjusted"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An embedded figure: a data URI, its size in CSS pixels and its file beside the report."""
+
+    uri: str
+    width: int
+    height: int
+    file: str
+
+
+def page(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """The HTML of the report.
+
+    `inputs` maps the names of rule `report`'s inputs to their path or paths; `config` is the resolved
+    configuration.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"share": summary.percent, "number": number, "sig": significant}
+    environment.filters |= {"p_value": p_value, "count": count}
+    template = environment.from_string(Path(inputs["template"]).read_text(encoding="utf-8"))
+    return template.render(
+        **_context(inputs, config),
+        css=Path(inputs["style"]).read_text(encoding="utf-8"),
+        javascript=Path(inputs["behaviour"]).read_text(encoding="utf-8"),
+    )
+
+
+def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    import yaml
+
+    samples, car = io.read_table(inputs["samples"]), io.read_table(inputs["car"])
+    composition = io.read_table(inputs["composition"])
+    names = samples["sample"].astype(str).tolist()
+    thresholds = dict(zip(names, map(io.read_json, inputs["thresholds"]), strict=True))
+    integration = dict(zip(POPULATIONS, map(io.read_json, inputs["integration"]), strict=True))
+    origin = io.read_json(inputs["provenance"])
+    labels = dict(zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True))
+    return {
+        "config": config,
+        "simulated": bool(config["simulated"]),
+        "figures": {Path(path).stem: embed(path) for path in inputs["figures"]},
+        "populations": POPULATIONS,
+        "samples": samples.to_dict("records"),
+        "reasons": [name for name in samples if name.startswith("removed_") and samples[name].any()],
+        "thresholds": thresholds,
+        "integration": integration,
+        "cautions": summary.cautions(thresholds=thresholds, integration=integration, composition=composition),
+        "car": car.to_dict("records"),
+        "crosstabs": {name: crosstab(table) for name, table in labels.items()},
+        "claims": claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
+        "verdicts": VERDICTS,
+        "contrasts": _contrasts(inputs, config, samples, car, composition),
+        "varied": varied(composition, io.read_table(inputs["composition_varied"])),
+        "variants": VARIANTS,
+        "methods": methods.paragraphs(
+            config, thresholds=thresholds, integration=integration, versions=origin["packages"]
+        ),
+        "provenance": origin,
+        "configuration": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
+        "most_genes": MOST_GENES,
+        "files": file_list([f"figures/{Path(path).name}" for path in inputs["figures"]], list(config["contrasts"])),
+        "core": [name for name in provenance.CORE if name in origin["packages"]],
+    }
+
+
+def _contrasts(
+    inputs: Mapping[str, Any],
+    config: Mapping[str, Any],
+    samples: pd.DataFrame,
+    car: pd.DataFrame,
+    composition: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    limits = {key: config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")}
+    found = []
+    for (name, sides), de_file, terms_file in zip(
+        config["contrasts"].items(), inputs["de"], inputs["enrichment"], strict=True
+    ):
+        de = io.read_table(de_file, usecols=DE_COLUMNS)
+        enrichment = io.read_table(terms_file)
+        heading, replication = summary.replication(samples, (sides["reference"], sides["test"]))
+        found.append(
+            {
+                "name": name,
+                "test": sides["test"],
+                "reference": sides["reference"],
+                "heading": heading,
+                "replication": replication,
+                "findings": summary.sentences(
+                    sides=sides, composition=composition, car=car, de=de, enrichment=enrichment, limits=limits
+                ),
+                "genes": genes(de, limits),
+                "terms": terms(enrichment),
+            }
+        )
+    return found
+
+
+def genes(de: pd.DataFrame, limits: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The most changed genes of the CAR+ comparisons at equal depth, with their change at full depth."""
+    full = de[(de["depth"] == "full") & (de["population"] == "car_t")]
+    full_change = full.set_index(["group", "gene"])["log2_fold_change"].to_dict()
+    rows: list[dict[str, Any]] = []
+    for group in ("CD4", "CD8", "all"):
+        found = summary.changed(de, limits, population="car_t", group=group)
+        few = len(found) <= 2 * MOST_GENES
+        ends = found.to_dict("records") if few else [
+            *found.head(MOST_GENES).to_dict("records"), *found.tail(MOST_GENES).to_dict("records")
+        ]  # fmt: skip
+        rows += [row | {"full": full_change.get((group, row["gene"]), np.nan)} for row in ends]
+    return rows
+
+
+def terms(enrichment: pd.DataFrame) -> list[dict[str, Any]]:
+    """The first terms of every CAR+ comparison and direction."""
+    part = enrichment[enrichment["population"] == "car_t"].sort_values(["p_value", "term_id"], kind="stable")
+    rows: list[dict[str, Any]] = part.groupby(["group", "direction"], sort=True).head(MOST_TERMS).to_dict("records")
+    return rows
+
+
+def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
+    """The verdicts, each with the note that the claims file makes on its statement."""
+    import yaml
+
+    listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    notes = {entry["id"]: entry.get("notes", "") for entry in listed.get("claims", [])}
+    return [row | {"note": notes.get(row["claim"], "")} for row in table.to_dict("records")]
+
+
+def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
+    """How many cells of each canonical state have which state in the paper's scheme."""
+    import pandas as pd
+
+    counts = pd.crosstab(labels["t_state_canonical"], labels["t_state_paper"])
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    rows = [
+        {"label": str(label), "total": int(row.sum()), "cells": [int(n) for n in row]} for label, row in counts.iterrows()
+    ]
+    return {"columns": [str(name) for name in counts.columns], "rows": rows}
+
+
+def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any]]:
+    """Shares of CAR+ T-cell states as reported and under each variant."""
+    main = composition[composition["population"] == "car_t"]
+    main = main[main.groupby("label")["n"].transform("sum") > 0]
+    keys = ["label", "sample"]
+    there = other[other["population"] == "car_t"].set_index(["variant", *keys])["fraction"].to_dict()
+    return [
+        {"label": row["label"], "sample": row["sample"], "n": row["n"], "fraction": row["fraction"]}
+        | {name: there.get((name, row["label"], row["sample"]), np.nan) for name in VARIANTS}
+        for row in main.to_dict("records")
+    ]
+
+
+def embed(path: str | Path) -> Figure:
+    """An SVG file as a data URI; an image element keeps its ids apart from those of other figures."""
+    data = Path(path).read_bytes()
+    width, height = _size(data)
+    uri = "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+    return Figure(uri, width, height, f"figures/{Path(path).name}")
+
+
+def _size(svg: bytes) -> tuple[int, int]:
+    head = svg[:2000].decode("utf-8", errors="ignore")
+    sizes = {name: float(value) for name, value in re.findall(r'\b(width|height)="([0-9.]+)pt"', head)}
+    return round(sizes["width"] * 4 / 3), round(sizes["height"] * 4 / 3)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with a fixed count of decimals and a real minus; a dash where there is none."""
+    if value is None or np.isnan(value):
+        return "–"
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def significant(value: float | None) -> str:
+    """A number with three significant digits; a dash where there is none."""
+    if value is None or np.isnan(value):
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators."""
+    return "–" if value is None or np.isnan(value) else f"{int(value):,}"
+
+
+def p_value(value: float | None) -> str:
+    """A P value with two digits."""
+    if value is None or np.isnan(value):
+        return "–"
+    if value < 1e-300:
+        return "< 1e−300"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}".replace("-", "−").replace("e−0", "e−")
+
+
+def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[str, str]]:
+    """Files that a run leaves beside the report, and what each holds."""
+    listed = [
+        ("tables/samples.tsv", "barcodes read and kept, removals by reason, thresholds, per sample"),
+        ("tables/cells.tsv.gz", "every kept cell with its metrics, labels, CAR call and UMAP place"),
+        ("tables/car.tsv", "CAR detection, false positives and calls per sample"),
+        ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
+        ("tables/sensitivity.composition.tsv", "the same without Harmony, at equal depth, from two UMIs, other scheme"),
+    ]
+    listed += [(f"tables/markers.{name}.tsv", f"cluster markers of {text}") for name, text in POPULATIONS.items()]
+    for name in contrasts:
+        listed += [
+            (f"tables/de.{name}.tsv", "changed genes of every comparison, full and equal depth"),
+            (f"tables/sensitivity.de.{name}.tsv", "the same with labels made without Harmony"),
+            (f"tables/enrichment.{name}.tsv", "gene sets among changed genes"),
+            (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),
+        ]
+    listed += [
+        ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
+        ("claims.json", "the evidence behind every verdict"),
+        ("atlas.h5ad", "all kept cells: raw and normalised counts, labels, embeddings (scanpy, cellxgene)"),
+        ("provenance.json", "versions, resolved configuration, checksums, seeds, times"),
+    ]
+    return listed + [(name, "a figure of this report; the PNG lies beside it") for name in figures]

@@ -1,0 +1,9 @@
+"""The report, one self-contained HTML page."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import io, report
+
+    page = report.page(dict(snakemake.input.items()), snakemake.params.config)
+    io.write_text(page, snakemake.output.page)
