@@ -27,7 +27,9 @@ class Answers:
 
     @cached_property
     def genes(self) -> pd.DataFrame:
-        return pd.read_csv(self.folder / "demo/truth.genes.tsv", sep="\t", index_col="gene", keep_default_na=False)
+        return pd.read_csv(
+            self.folder / "demo/truth.genes.tsv", sep="\t", index_col="gene", keep_default_na=False
+        )
 
     @cached_property
     def barcodes(self) -> pd.DataFrame:
@@ -39,7 +41,9 @@ class Answers:
         return pd.read_parquet(self.results / f"populations/{population}/labels.parquet").set_index("cell")
 
     def table(self, name: str) -> pd.DataFrame:
-        return pd.read_csv(self.results / f"tables/{name}.tsv", sep="\t", keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            self.results / f"tables/{name}.tsv", sep="\t", keep_default_na=False, na_values=[""]
+        )
 
     def claims(self) -> dict[str, str]:
         frame = self.table("claims")
@@ -55,7 +59,11 @@ class Answers:
         for lineage, n in true.value_counts().items():
             if n >= LINEAGES_FROM:
                 hit = ((true == lineage) & (given == lineage)).sum()
-                rows[lineage] = {"n": n, "recall": hit / n, "precision": hit / max((given == lineage).sum(), 1)}
+                rows[lineage] = {
+                    "n": n,
+                    "recall": hit / n,
+                    "precision": hit / max((given == lineage).sum(), 1),
+                }
         return pd.DataFrame(rows).T
 
     def damaged(self, removed: pd.Series | None = None) -> float:
@@ -78,7 +86,9 @@ class Answers:
         for sample in true["sample"].unique():
             here = true["sample"] == sample
             both = {"given": given[here], "true": true.loc[here, "state"]}
-            parts[sample] = pd.DataFrame({k: 100 * v.value_counts(normalize=True) for k, v in both.items()}).fillna(0)
+            parts[sample] = pd.DataFrame(
+                {k: 100 * v.value_counts(normalize=True) for k, v in both.items()}
+            ).fillna(0)
         return pd.concat(parts)
 
     def doublets(self) -> dict[str, float]:
@@ -108,12 +118,21 @@ class Answers:
         for sample in ("product", "peak"):
             here = cells[cells["sample"] == sample]
             kind = np.where(here["cell_type"] == "T cell", here["state"], here["cell_type"])
-            names = "mean|" + sample + "|" + pd.Series(kind) + "|" + here["cycling"].astype(int).astype(str).to_numpy()
+            names = (
+                "mean|"
+                + sample
+                + "|"
+                + pd.Series(kind)
+                + "|"
+                + here["cycling"].astype(int).astype(str).to_numpy()
+            )
             weights = names.value_counts(normalize=True)
             means[sample] = self.genes[list(weights.index)].to_numpy() @ weights.to_numpy()
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log2(means["peak"] / means["product"])
-        return pd.DataFrame({"truth": ratio, "biology": ratio - self.genes["batch_log2"]}, index=self.genes.index)
+        return pd.DataFrame(
+            {"truth": ratio, "biology": ratio - self.genes["batch_log2"]}, index=self.genes.index
+        )
 
     def de(self, group: str, depth: str = "equal") -> pd.DataFrame:
         """The contrast's rows of CAR+ T cells in `group`, with truth beside."""
@@ -147,7 +166,9 @@ class Answers:
     def term_ranks(self, group: str, direction: str = "up") -> pd.DataFrame:
         """Rank by P of the planted and the decoy terms."""
         table = self.table("enrichment.peak_vs_product")
-        rows = table[(table["population"] == "car_t") & (table["group"] == group) & (table["direction"] == direction)]
+        rows = table[
+            (table["population"] == "car_t") & (table["group"] == group) & (table["direction"] == direction)
+        ]
         rows = rows.sort_values("p_value", kind="stable").reset_index(drop=True)
         rank = pd.Series(np.arange(1, len(rows) + 1), index=rows["term_id"])
         terms = pd.read_csv(self.folder / "demo/truth.terms.tsv", sep="\t", index_col="term_id")

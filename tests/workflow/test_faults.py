@@ -34,7 +34,11 @@ def jobs_of(folder):
     for process in psutil.process_iter(["cmdline", "cwd", "status"]):
         command = " ".join(process.info["cmdline"] or [])
         is_script = "tmp" in command and ".py" in command and "-m snakemake" not in command
-        if process.info["cwd"] == str(folder) and is_script and process.info["status"] != psutil.STATUS_ZOMBIE:
+        if (
+            process.info["cwd"] == str(folder)
+            and is_script
+            and process.info["status"] != psutil.STATUS_ZOMBIE
+        ):
             found.append(process)
     return found
 

@@ -1,0 +1,111 @@
+"""The demo against its truth: the bounds of the project, on this seed in `make test` and on three further
+seeds, never used while developing, in `make accept`.
+"""
+
+import pytest
+from acceptance import GROUPS, Answers
+from runs import demo, snakemake
+
+DEVELOPED_ON = 1
+UNSEEN = (101, 202, 303)
+
+
+@pytest.fixture(
+    scope="module", params=[DEVELOPED_ON, *(pytest.param(s, marks=pytest.mark.accept) for s in UNSEEN)]
+)
+def answers(request, full, tmp_path_factory):
+    """A finished run of the demo at full size."""
+    if request.param == DEVELOPED_ON:
+        return Answers(full("paper"))
+    folder = tmp_path_factory.mktemp(f"seed{request.param}")
+    snakemake(folder, *demo(seed=request.param, cells=15414))
+    return Answers(folder)
+
+
+def test_lineages(answers):
+    found = answers.lineages()
+    print(found.round(3))
+    assert (found["recall"] >= 0.95).all(), found
+    assert (found["precision"] >= 0.90).all(), found
+
+
+def test_t_cell_states(answers):
+    print(f"states right: {answers.states():.3f}")
+    assert answers.states() >= 0.85
+
+
+def test_subset_shares(answers):
+    shares = answers.shares()
+    print(shares.round(1))
+    assert ((shares["given"] - shares["true"]).abs() <= 5).all(), shares
+
+
+def test_doublets(answers):
+    found = answers.doublets()
+    print({k: round(v, 3) for k, v in found.items()})
+    assert found["precision"] >= 0.5
+    assert found["recall_between"] >= 0.6
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_differential_expression(answers, group):
+    found = answers.found(group)
+    print(group, {k: round(v, 3) for k, v in found.items()})
+    assert found["clear"] >= 20, "too few clearly changed genes to judge by"
+    assert found["recall"] >= 0.90
+    assert found["null_share"] <= 0.05
+
+
+@pytest.mark.parametrize("group", ["all", "CD4"])
+def test_planted_terms(answers, group):
+    terms = answers.term_ranks(group)
+    print(group, terms[["role", "rank"]])
+    planted, decoys = (terms.loc[terms["role"] == role, "rank"] for role in ("planted", "decoy"))
+    assert (planted <= 20).all(), terms
+    assert (decoys.fillna(1e9) > planted.max()).all(), terms
+
+
+def test_damaged_cells_are_removed(answers):
+    assert answers.damaged() >= 0.80
+
+
+# Every claim's verdict in every variant. S supported, O opposed, I indeterminate, N not estimable.
+VERDICTS = {
+    # claim: (paper, null, reversed); several letters: any of them
+    "C1": ("S", "S", "S"),
+    "C2": ("S", "SIO", "SIO"),
+    "C3": ("SI", "SI", "SIO"),
+    "C4": ("S", "S", "O"),
+    "C5": ("S", "O", "O"),
+    "C6": ("S", "S", "O"),
+    "C7a": ("S", "IO", "O"),
+    "C7b": ("S", "IO", "O"),
+    "C7c": ("S", "IO", "O"),
+    "C7d": ("S", "IO", "O"),
+    "C7e": ("S", "IO", "O"),
+    "C7f": ("S", "IO", "O"),
+    "C8": ("S", "IO", "O"),
+    "C9a": ("S", "ION", "O"),
+    "C9b": ("S", "ION", "O"),
+    "C9c": ("S", "ION", "O"),
+    "C10": ("N", "N", "N"),
+}
+LETTER = {"supported": "S", "opposed": "O", "indeterminate": "I", "not_estimable": "N"}
+
+
+@pytest.mark.parametrize(("column", "variant"), enumerate(["paper", "null", "reversed"]))
+def test_every_verdict_in_every_variant(full, column, variant):
+    given = Answers(full(variant)).claims()
+    assert set(given) == set(VERDICTS)
+    wrong = {c: given[c] for c, row in VERDICTS.items() if LETTER[given[c]] not in row[column]}
+    assert not wrong
+
+
+@pytest.mark.accept
+@pytest.mark.parametrize("seed", UNSEEN)
+@pytest.mark.parametrize(("column", "variant"), enumerate(["paper", "null", "reversed"]))
+def test_verdicts_on_unseen_seeds(tmp_path, seed, column, variant):
+    snakemake(tmp_path, *demo(variant, seed=seed, cells=15414), "--until", "judge_claims")
+    given = Answers(tmp_path).claims()
+    wrong = {c: given[c] for c, row in VERDICTS.items() if LETTER[given[c]] not in row[column]}
+    assert not wrong
