@@ -28,7 +28,7 @@ LOWER_GENES_AT_MOST = 200.0
 LOWER_UMIS_AT_MOST = 400.0
 UPPER_GENES_AT_LEAST = 5_000.0
 UPPER_UMIS_AT_LEAST = 25_000.0
-MITO_AT_LEAST, MITO_AT_MOST = 5.0, 20.0
+MITO_AT_LEAST, MITO_AT_MOST = 8.0, 20.0
 # Widths (one scaled MAD) that stand in for a MAD of zero: percentage points, natural log units.
 FALLBACK_MITO = 1.0
 FALLBACK_LOG = 0.25

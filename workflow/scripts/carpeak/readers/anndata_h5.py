@@ -69,7 +69,8 @@ def _place_of_counts(file: Any, path: Path) -> str:
     found = []
     for place in PLACES:
         if place in file:
-            values = file[place]["data"][:BLOCK] if "data" in file[place] else file[place][:200].ravel()
+            held = file[place]
+            values = held[:200].ravel() if hasattr(held, "dtype") else held["data"][:BLOCK]
             wrong = not_counts(values)
             if not wrong:
                 return place

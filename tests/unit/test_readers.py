@@ -1,0 +1,259 @@
+"""Readers: every layout gives the same matrix as an independent reader, every damage a sentence."""
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+from carpeak import readers
+from carpeak.errors import UserError
+from scipy import sparse
+
+GENES = ["CD3D", "MT-CO1", "RQR8", "CD8A", "LYZ", "CD19"]
+IDS = [f"ENSG{i:011d}" for i in range(len(GENES))]
+
+
+@pytest.fixture
+def counts():
+    generator = np.random.default_rng(1)
+    dense = generator.poisson(0.8, (9, len(GENES)))
+    dense[4] = 0  # a barcode without any count
+    return sparse.csr_matrix(dense.astype(np.int32))
+
+
+def barcodes(n):
+    return [f"AAAC{i:04d}-1" for i in range(n)]
+
+
+def write_trio(
+    folder, counts, *, zipped=True, version=3, prefix="", types=None, values="integer", unsorted=False
+):
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def opener(path):
+        return gzip.open(f"{path}.gz", "wt") if zipped else Path(path).open("w")
+
+    matrix = counts.T.tocoo()
+    order = np.lexsort((matrix.row, matrix.col))
+    if unsorted:
+        order = np.random.default_rng(0).permutation(len(order))
+    with opener(folder / f"{prefix}matrix.mtx") as file:
+        file.write(f"%%MatrixMarket matrix coordinate {values} general\n%made by a test\n")
+        file.write(f"{matrix.shape[0]} {matrix.shape[1]} {matrix.nnz}\n")
+        file.writelines(f"{matrix.row[i] + 1} {matrix.col[i] + 1} {matrix.data[i]}\n" for i in order)
+    types = types or ["Gene Expression"] * len(GENES)
+    with opener(folder / f"{prefix}{'genes' if version == 2 else 'features'}.tsv") as file:
+        rows = zip(IDS, GENES, types) if version == 3 else zip(IDS, GENES)
+        file.writelines("\t".join(row) + "\n" for row in rows)
+    with opener(folder / f"{prefix}barcodes.tsv") as file:
+        file.writelines(b + "\n" for b in barcodes(counts.shape[0]))
+    return folder
+
+
+def write_h5(path, counts, *, version=3):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("matrix" if version == 3 else "GRCh38")
+        group["barcodes"] = np.array(barcodes(counts.shape[0]), dtype="S")
+        for name in ("data", "indices", "indptr"):
+            group[name] = getattr(counts, name)
+        group["shape"] = np.array(counts.shape[::-1])
+        if version == 3:
+            features = group.create_group("features")
+            features["id"], features["name"] = np.array(IDS, dtype="S"), np.array(GENES, dtype="S")
+            features["feature_type"] = np.array(["Gene Expression"] * len(GENES), dtype="S")
+        else:
+            group["genes"], group["gene_names"] = np.array(IDS, dtype="S"), np.array(GENES, dtype="S")
+    return path
+
+
+def write_h5ad(path, counts, *, place):
+    var = pd.DataFrame({"gene_ids": IDS}, index=GENES)
+    logs = counts.astype(np.float32).log1p()
+    cells = anndata.AnnData(counts, obs=pd.DataFrame(index=barcodes(counts.shape[0])), var=var)
+    if place == "raw/X":
+        cells.raw = cells.copy()
+    elif place == "layers/counts":
+        cells.layers["counts"] = counts
+    elif place == "csc":
+        cells.X = counts.tocsc()
+    elif place == "dense":
+        cells.X = counts.toarray()
+    if place in ("raw/X", "layers/counts", "logs"):
+        cells.X = logs
+    cells.write_h5ad(path)
+    return path
+
+
+LAYOUTS = {
+    "v3 folder": lambda p, c: write_trio(p / "a", c),
+    "plain v3 folder": lambda p, c: write_trio(p / "b", c, zipped=False),
+    "v2 folder": lambda p, c: write_trio(p / "c", c, version=2, zipped=False),
+    "GEO prefix": lambda p, c: write_trio(p / "d", c, prefix="GSM1_p4_"),
+    "not sorted by cell": lambda p, c: write_trio(p / "e", c, unsorted=True),
+    "whole numbers written as real": lambda p, c: write_trio(p / "f", c.astype(float), values="real"),
+    "v3 h5": lambda p, c: write_h5(p / "g.h5", c),
+    "v2 h5": lambda p, c: write_h5(p / "h.h5", c, version=2),
+    "named by nothing": lambda p, c: write_h5(p / "matrix.bin", c),
+    **{
+        f"h5ad {place}": lambda p, c, place=place: write_h5ad(p / "i.h5ad", c, place=place)
+        for place in ("X", "csc", "dense", "raw/X", "layers/counts")
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
+    library = readers.open_library(LAYOUTS[layout](tmp_path, counts))
+    matrix = library.matrix()
+    assert matrix.dtype == np.int32
+    assert matrix.has_canonical_format
+    np.testing.assert_array_equal(matrix.toarray(), counts.toarray())
+    assert list(library.symbols) == GENES
+    assert list(library.gene_ids) == IDS
+    assert library.barcodes.to_pylist() == barcodes(counts.shape[0])
+
+
+def test_several_blocks_and_unsorted_blocks(tmp_path, counts, monkeypatch):
+    monkeypatch.setattr(readers.tenx_mtx, "BYTES", 128)
+    monkeypatch.setattr(readers.tenx_h5, "BLOCK", 5)
+    for make in ("v3 folder", "not sorted by cell", "v3 h5", "h5ad csc"):
+        matrix = readers.open_library(LAYOUTS[make](tmp_path, counts)).matrix()
+        np.testing.assert_array_equal(matrix.toarray(), counts.toarray())
+
+
+def test_other_modalities_are_left_out_and_named(tmp_path, counts):
+    types = ["Gene Expression"] * 4 + ["Antibody Capture"] * 2
+    library = readers.open_library(write_trio(tmp_path / "a", counts, types=types))
+    np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray()[:, :4])
+    assert list(library.symbols) == GENES[:4]
+    assert library.others == {"Antibody Capture": 2}
+
+
+def test_matrix_without_entries(tmp_path):
+    library = readers.open_library(
+        write_trio(tmp_path / "a", sparse.csr_matrix((9, len(GENES)), dtype=np.int32))
+    )
+    assert library.matrix().shape == (9, len(GENES))
+    assert library.matrix().nnz == 0
+
+
+def replace(path, old, new):
+    with gzip.open(path, "rt") as file:
+        text = file.read()
+    assert old in text
+    with gzip.open(path, "wt") as file:
+        file.write(text.replace(old, new, 1))
+
+
+def cut(path, share=0.6):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+
+def damage_last_entry(folder, value):
+    with gzip.open(folder / "matrix.mtx.gz", "rt") as file:
+        lines = file.read().splitlines()
+    lines[-1] = " ".join([*lines[-1].split()[:2], value])
+    with gzip.open(folder / "matrix.mtx.gz", "wt") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+FOLDER_FAULTS = {
+    "no matrix": (lambda f: (f / "matrix.mtx.gz").unlink(), "not a count matrix"),
+    "no barcodes": (lambda f: (f / "barcodes.tsv.gz").unlink(), "barcodes.tsv (or .gz) is missing"),
+    "no features": (lambda f: (f / "features.tsv.gz").unlink(), "features.tsv (or .gz) is missing"),
+    "truncated matrix": (lambda f: cut(f / "matrix.mtx.gz"), "cut short or damaged"),
+    "truncated barcodes": (lambda f: cut(f / "barcodes.tsv.gz"), "cut short or damaged"),
+    "empty matrix file": (lambda f: (f / "matrix.mtx.gz").write_bytes(b""), "empty"),
+    "html page": (lambda f: (f / "matrix.mtx.gz").write_bytes(gzip.compress(b"<html>404</html>")), "line 1"),
+    "not gzip": (
+        lambda f: (f / "matrix.mtx.gz").write_bytes(b"%%MatrixMarket plain"),
+        "cut short or damaged",
+    ),
+    "barcode too few": (lambda f: replace(f / "barcodes.tsv.gz", "AAAC0003-1\n", ""), "lists 8 names"),
+    "gene too many": (
+        lambda f: replace(f / "features.tsv.gz", "ENSG", "X\tX\tGene Expression\nENSG"),
+        "lists 7",
+    ),
+    "entries missing": (lambda f: replace(f / "matrix.mtx.gz", "\n6 9 ", "\n6 9 9"), "announces"),
+    "negative": (lambda f: damage_last_entry(f, "-2"), "negative values"),
+    "fractional": (lambda f: damage_last_entry(f, "1.5"), "fractional values"),
+    "nan": (lambda f: damage_last_entry(f, "nan"), "missing or infinite"),
+    "word": (lambda f: damage_last_entry(f, "many"), "not readable"),
+    "cell out of range": (lambda f: replace(f / "matrix.mtx.gz", "\n1 1 ", "\n1 99 "), "not listed"),
+}
+
+
+@pytest.mark.parametrize("fault", FOLDER_FAULTS)
+def test_damaged_folders_are_refused_with_a_sentence(tmp_path, fault):
+    folder = write_trio(tmp_path / "lib", sparse.csr_matrix(np.ones((9, len(GENES)), np.int32)))
+    damage, words = FOLDER_FAULTS[fault]
+    damage(folder)
+    with pytest.raises(UserError) as caught:
+        readers.open_library(folder).matrix()
+    assert words in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_two_libraries_in_one_folder_are_refused(tmp_path, counts):
+    write_trio(tmp_path / "x", counts, prefix="p1_")
+    write_trio(tmp_path / "x", counts, prefix="p2_")
+    with pytest.raises(UserError, match="several libraries"):
+        readers.open_library(tmp_path / "x")
+
+
+def test_damaged_single_files_are_refused_with_a_sentence(tmp_path, counts):
+    whole = write_h5(tmp_path / "a.h5", counts)
+    cut(whole, 0.8)
+    (tmp_path / "empty.h5").touch()
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "hollow").mkdir()
+    for name, words in {
+        "a.h5": "cut short or damaged",
+        "empty.h5": "is empty",
+        "notes.txt": "not a count matrix",
+        "hollow": "folder is empty",
+        "absent": "no such file or folder",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            readers.open_library(tmp_path / name).matrix()
+
+
+def test_log_values_in_h5ad_are_recognised(tmp_path, counts):
+    with pytest.raises(UserError, match=r"X holds fractional values .*log-normalised.*layers\['counts'\]"):
+        readers.open_library(write_h5ad(tmp_path / "a.h5ad", counts, place="logs"))
+
+
+def test_real_folder_equals_scipy_within_memory(real_data):
+    folder = real_data / "pbmc3k/counts_13714x2700"
+    expected = scipy.io.mmread(folder / "matrix.mtx.gz").T.tocsr()
+    library = readers.open_library(folder)
+    tracemalloc.start()  # counts numpy's memory; arrow's blocks are bounded by BYTES
+    matrix = library.matrix()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (matrix != expected).nnz == 0
+    assert peak < 2.5 * (matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tiny_unit_fixtures/scanpy_10x_v3_filtered_feature_bc_matrix.h5",
+        "carpall_P02/h5/CAR-T11141510.filtered_feature_bc_matrix.h5",
+    ],
+)
+def test_real_h5_equals_scipy(real_data, name):
+    library = readers.open_library(real_data / name)
+    with h5py.File(real_data / name) as file:
+        group = file["matrix"]
+        arrays = tuple(group[part][:] for part in ("data", "indices", "indptr"))
+        names = [name.decode() for name in group["features/name"][:]]
+        expected = sparse.csc_matrix(arrays, shape=tuple(group["shape"][:])).T.tocsr()
+    assert (library.matrix() != expected).nnz == 0
+    assert list(library.symbols) == names
