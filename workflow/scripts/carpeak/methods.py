@@ -29,9 +29,9 @@ def _v(versions: Mapping[str, str], *names: str) -> str:
 
 def _quality(options: Mapping[str, Any], thresholds: Mapping[str, Mapping[str, Any]]) -> str:
     text = (
-        f"Barcodes with fewer than {options['min_genes']:,} or more than {options['max_genes']:,} detected genes were "
-        f"removed, and those whose mitochondrial share of UMIs exceeded the sample's median by more than "
-        f"{options['mads']:g} scaled median absolute deviations"
+        f"Barcodes with fewer than {options['min_genes']:,} or more than {options['max_genes']:,} detected"
+        " genes were removed, and those whose mitochondrial share of UMIs exceeded the sample's median by"
+        f" more than {options['mads']:g} scaled median absolute deviations"
     )
     if options["max_mito_percent"] is not None:
         text += f" or {options['max_mito_percent']:g} %"
@@ -42,39 +42,52 @@ def _quality(options: Mapping[str, Any], thresholds: Mapping[str, Mapping[str, A
     ]
     text += f" ({'; '.join(limits)})." if limits else "."
     if options["preset"] == "adaptive":
-        text += f" UMIs and genes were also limited by {options['mads']:g} scaled deviations of their logarithms."
+        text += (
+            f" UMIs and genes were also limited by {options['mads']:g} scaled deviations of their logarithms."
+        )
     if not options["doublets"]:
         return text + " Doublets were not looked for."
-    sources = {"valley": "the valley of the score", "expected_rate": "the expected rate", "off": "not looked for"}
+    sources = {
+        "valley": "the valley of the score",
+        "expected_rate": "the expected rate",
+        "off": "not looked for",
+    }
     found = "; ".join(
-        f"{name}: {sources.get(value.get('doublet_threshold_source', ''), value.get('doublet_threshold_source'))}"
+        f"{name}:"
+        f" {sources.get(value.get('doublet_threshold_source', ''), value.get('doublet_threshold_source'))}"
         for name, value in thresholds.items()
     )
-    return text + (
-        f" Doublets were scored per sample against simulated doublets, expecting "
+    return (
+        text + " Doublets were scored per sample against simulated doublets, expecting "
         f"{100 * options['doublet_rate_per_1000']:g} % per 1,000 cells, and cut at ({found})."
     )
 
 
 def _embedding(
-    options: Mapping[str, Any], integration: Mapping[str, Mapping[str, Any]], versions: Mapping[str, str], seed: int
+    options: Mapping[str, Any],
+    integration: Mapping[str, Mapping[str, Any]],
+    versions: Mapping[str, str],
+    seed: int,
 ) -> str:
     excluded = ", ".join(options["exclude_genes"]) or "none"
     resolution = options["resolution"]
     settings = next((value["harmony"] for value in integration.values() if value.get("harmony")), {})
-    shown = ", ".join(f"{key} {value}" for key, value in settings.items() if not isinstance(value, dict | list))
+    shown = ", ".join(
+        f"{key} {value}" for key, value in settings.items() if not isinstance(value, dict | list)
+    )
     harmony = (
         f"integrated over samples with Harmony ({shown or options['harmony']})"
         if options["integration"] == "harmony"
         else "not integrated"
     )
     return (
-        f"Counts were scaled to 10,000 per cell, the transgene left out of the total, and log1p-transformed. "
-        f"{options['n_variable_genes']:,} variable genes (never the transgene; groups left out: {excluded}) gave "
-        f"{options['n_pcs']} principal components, {harmony}. Cells were clustered (Leiden, {options['n_neighbors']} "
-        f"neighbours; resolution {resolution['all']:g} for all cells, {resolution['t_cells']:g} for T cells, "
-        f"{resolution['car_t']:g} for CAR+ T cells) and placed by UMAP, seed {seed}; clustering was repeated without "
-        f"Harmony. {_v(versions, 'scanpy', 'harmonypy', 'igraph', 'umap-learn')}."
+        "Counts were scaled to 10,000 per cell, the transgene left out of the total, and"
+        f" log1p-transformed. {options['n_variable_genes']:,} variable genes (never the transgene; groups"
+        f" left out: {excluded}) gave {options['n_pcs']} principal components, {harmony}. Cells were"
+        f" clustered (Leiden, {options['n_neighbors']} neighbours; resolution {resolution['all']:g} for all"
+        f" cells, {resolution['t_cells']:g} for T cells, {resolution['car_t']:g} for CAR+ T cells) and"
+        f" placed by UMAP, seed {seed}; clustering was repeated without Harmony."
+        f" {_v(versions, 'scanpy', 'harmonypy', 'igraph', 'umap-learn')}."
     )
 
 
@@ -84,29 +97,33 @@ def _labels(options: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     else:
         lineages = "Clusters were given lineages by marker scores, and none where score or margin was thin."
     overrides = len(options["overrides"])
-    text = f"{lineages} T-cell states follow the {options['scheme']} scheme; CAR+ T cells keep the state they have as T cells."
+    text = (
+        f"{lineages} T-cell states follow the {options['scheme']} scheme; CAR+ T cells keep the state they"
+        " have as T cells."
+    )
     return text + (f" {overrides} label(s) were set by hand after review." if overrides else "")
 
 
 def _car(config: Mapping[str, Any]) -> str:
     features, limit = " and ".join(config["transgene"]["features"]), config["car"]["min_umis"]
     return (
-        f"UMIs of {features} were summed per cell. T cells with at least {limit} were called CAR+ (the rule of the "
-        "publication); cells below it are undetermined, never negative. The share of other cells with the CAR "
-        "detected is given as false-positive rate, with Jeffreys intervals."
+        f"UMIs of {features} were summed per cell. T cells with at least {limit} were called CAR+ (the rule"
+        " of the publication); cells below it are undetermined, never negative. The share of other cells"
+        " with the CAR detected is given as false-positive rate, with Jeffreys intervals."
     )
 
 
 def _comparison(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     options, limits = config["de"], config["enrichment"]
     return (
-        "Shares carry 95 % Jeffreys intervals of cell sampling. Genes detected in at least "
-        f"{100 * options['min_pct']:g} % of either side were compared between conditions by Wilcoxon's rank-sum test "
-        f"({_v(versions, 'illico')}) in all CAR+ T cells, the CD4 and the CD8 among them and in all T cells "
-        f"({options['min_cells']} or more cells on a side), as sequenced and after thinning both sides to equal depth; "
-        "P values were adjusted by Benjamini and Hochberg and are descriptive, the cells of a library being no "
-        f"independent units. Genes with adjusted P < {limits['adjusted_p']:g} and an absolute log2 fold change of at "
-        f"least {limits['log2_fold_change']:g} at equal depth were tested for over-represented gene sets of "
-        f"{limits['min_size']} to {limits['max_size']} tested genes against the background of tested genes "
-        f"({_v(versions, 'gseapy')}). Transgene features took part in none of this."
+        "Shares carry 95 % Jeffreys intervals of cell sampling. Genes detected in at least"
+        f" {100 * options['min_pct']:g} % of either side were compared between conditions by Wilcoxon's"
+        f" rank-sum test ({_v(versions, 'illico')}) in all CAR+ T cells, the CD4 and the CD8 among them and"
+        f" in all T cells ({options['min_cells']} or more cells on a side), as sequenced and after thinning"
+        " both sides to equal depth; P values were adjusted by Benjamini and Hochberg and are descriptive,"
+        " the cells of a library being no independent units. Genes with adjusted P <"
+        f" {limits['adjusted_p']:g} and an absolute log2 fold change of at least"
+        f" {limits['log2_fold_change']:g} at equal depth were tested for over-represented gene sets of"
+        f" {limits['min_size']} to {limits['max_size']} tested genes against the background of tested genes"
+        f" ({_v(versions, 'gseapy')}). Transgene features took part in none of this."
     )

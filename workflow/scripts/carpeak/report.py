@@ -23,7 +23,11 @@ VERDICTS = {
     "indeterminate": "indeterminate",
     "not_estimable": "not estimable",
 }
-VARIANTS = {"unintegrated": "without Harmony", "equal_depth": "at equal depth", "two_umis": "from two CAR UMIs"}
+VARIANTS = {
+    "unintegrated": "without Harmony",
+    "equal_depth": "at equal depth",
+    "two_umis": "from two CAR UMIs",
+}
 MOST_GENES = 150  # per comparison and direction; the file holds all
 MOST_TERMS = 60
 DE_COLUMNS = ["population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"]
@@ -70,7 +74,9 @@ def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
     thresholds = dict(zip(names, map(io.read_json, inputs["thresholds"]), strict=True))
     integration = dict(zip(POPULATIONS, map(io.read_json, inputs["integration"]), strict=True))
     origin = io.read_json(inputs["provenance"])
-    labels = dict(zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True))
+    labels = dict(
+        zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True)
+    )
     return {
         "config": config,
         "simulated": bool(config["simulated"]),
@@ -94,7 +100,9 @@ def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
         "provenance": origin,
         "configuration": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
         "most_genes": MOST_GENES,
-        "files": file_list([f"figures/{Path(path).name}" for path in inputs["figures"]], list(config["contrasts"])),
+        "files": file_list(
+            [f"figures/{Path(path).name}" for path in inputs["figures"]], list(config["contrasts"])
+        ),
         "core": [name for name in provenance.CORE if name in origin["packages"]],
     }
 
@@ -122,7 +130,12 @@ def _contrasts(
                 "heading": heading,
                 "replication": replication,
                 "findings": summary.sentences(
-                    sides=sides, composition=composition, car=car, de=de, enrichment=enrichment, limits=limits
+                    sides=sides,
+                    composition=composition,
+                    car=car,
+                    de=de,
+                    enrichment=enrichment,
+                    limits=limits,
                 ),
                 "genes": genes(de, limits),
                 "terms": terms(enrichment),
@@ -149,7 +162,9 @@ def genes(de: pd.DataFrame, limits: Mapping[str, float]) -> list[dict[str, Any]]
 def terms(enrichment: pd.DataFrame) -> list[dict[str, Any]]:
     """The first terms of every CAR+ comparison and direction."""
     part = enrichment[enrichment["population"] == "car_t"].sort_values(["p_value", "term_id"], kind="stable")
-    rows: list[dict[str, Any]] = part.groupby(["group", "direction"], sort=True).head(MOST_TERMS).to_dict("records")
+    rows: list[dict[str, Any]] = (
+        part.groupby(["group", "direction"], sort=True).head(MOST_TERMS).to_dict("records")
+    )
     return rows
 
 
@@ -169,7 +184,8 @@ def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
     counts = pd.crosstab(labels["t_state_canonical"], labels["t_state_paper"])
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     rows = [
-        {"label": str(label), "total": int(row.sum()), "cells": [int(n) for n in row]} for label, row in counts.iterrows()
+        {"label": str(label), "total": int(row.sum()), "cells": [int(n) for n in row]}
+        for label, row in counts.iterrows()
     ]
     return {"columns": [str(name) for name in counts.columns], "rows": rows}
 
@@ -236,9 +252,14 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
         ("tables/cells.tsv.gz", "every kept cell with its metrics, labels, CAR call and UMAP place"),
         ("tables/car.tsv", "CAR detection, false positives and calls per sample"),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
-        ("tables/sensitivity.composition.tsv", "the same without Harmony, at equal depth, from two UMIs, other scheme"),
+        (
+            "tables/sensitivity.composition.tsv",
+            "the same without Harmony, at equal depth, from two UMIs, other scheme",
+        ),
     ]
-    listed += [(f"tables/markers.{name}.tsv", f"cluster markers of {text}") for name, text in POPULATIONS.items()]
+    listed += [
+        (f"tables/markers.{name}.tsv", f"cluster markers of {text}") for name, text in POPULATIONS.items()
+    ]
     for name in contrasts:
         listed += [
             (f"tables/de.{name}.tsv", "changed genes of every comparison, full and equal depth"),

@@ -35,7 +35,7 @@ def shares(composition: pd.DataFrame, population: str, condition: str) -> pd.Dat
     )
     pooled["total"] = total
     pooled["fraction"] = pooled["n"] / total if total else np.nan
-    if part["sample"].nunique() > 1:
+    if len(set(part["sample"])) > 1:
         pooled[["fraction_low", "fraction_high"]] = np.nan
     return pooled.sort_values("n", ascending=False, kind="stable")
 
@@ -75,8 +75,9 @@ def _largest(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: st
     first, second = before.index[0], after.index[0]
     again = "again " if first == second else ""
     return (
-        f"The largest subset of CAR+ T cells was {first} in {reference} ({_with_interval(before.loc[first])}) "
-        f"and {again}{second} in {test} ({_with_interval(after.loc[second])})."
+        f"The largest subset of CAR+ T cells was {first} in {reference}"
+        f" ({_with_interval(before.loc[first])}) and {again}{second} in {test}"
+        f" ({_with_interval(after.loc[second])})."
     )
 
 
@@ -85,8 +86,8 @@ def _moves(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: str)
     up, down = change.idxmax(), change.idxmin()
     old, new = before["fraction"], after["fraction"]
     return (
-        f"From {reference} to {test}, {up} rose most (from {percent(old[up])} to {percent(new[up])} of CAR+ T cells) "
-        f"and {down} fell most (from {percent(old[down])} to {percent(new[down])})."
+        f"From {reference} to {test}, {up} rose most (from {percent(old[up])} to {percent(new[up])} of CAR+"
+        f" T cells) and {down} fell most (from {percent(old[down])} to {percent(new[down])})."
     )
 
 
@@ -110,8 +111,8 @@ def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
     if not parts:
         return ["There are no T cells in which the CAR could be looked for."]
     return [
-        f"The CAR was detected in {' and '.join(parts)}. That is detection, not transduction: cells that show no "
-        "CAR are undetermined, and the detected share moves with sequencing depth and expression."
+        f"The CAR was detected in {' and '.join(parts)}. That is detection, not transduction: cells that"
+        " show no CAR are undetermined, and the detected share moves with sequencing depth and expression."
     ]
 
 
@@ -129,8 +130,9 @@ def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float]) -> list[str
     found = changed(de, limits, population="car_t", group="CD4")
     up, down = found[found["log2_fold_change"] > 0], found[found["log2_fold_change"] < 0]
     text = (
-        f"In CD4 CAR+ T cells at equal depth, {len(up):,} genes were higher and {len(down):,} lower in {test} "
-        f"(adjusted P < {limits['adjusted_p']:g} and log2 fold change of at least {limits['log2_fold_change']:g})"
+        f"In CD4 CAR+ T cells at equal depth, {len(up):,} genes were higher and {len(down):,} lower in"
+        f" {test} (adjusted P < {limits['adjusted_p']:g} and log2 fold change of at least"
+        f" {limits['log2_fold_change']:g})"
     )
     if len(up):
         text += f"; the most raised: {', '.join(up['gene'].head(8))}"
@@ -148,7 +150,8 @@ def _terms(enrichment: pd.DataFrame, test: str, adjusted_p: float) -> list[str]:
         return [f"No gene set stood out among the genes that were higher in {test}."]
     top = part.sort_values(["p_value", "term_id"], kind="stable")["term"].head(4)
     return [
-        f"Among the genes higher in {test}, {len(part):,} gene sets were over-represented, first of all {'; '.join(top)}."
+        f"Among the genes higher in {test}, {len(part):,} gene sets were over-represented, first of all"
+        f" {'; '.join(top)}."
     ]
 
 
@@ -160,15 +163,19 @@ def cautions(
 ) -> list[str]:
     """What the reader must know before believing numbers: weak libraries, small populations."""
     names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
-    found = [f"{sample}: {value['message']}" for sample, value in thresholds.items() if value["status"] != "ok"]
-    found += [f"{names[name]}: {value['message']}" for name, value in integration.items() if value["status"] != "ok"]
+    found = [
+        f"{sample}: {value['message']}" for sample, value in thresholds.items() if value["status"] != "ok"
+    ]
+    found += [
+        f"{names[name]}: {value['message']}" for name, value in integration.items() if value["status"] != "ok"
+    ]
     for population in ("t_cells", "car_t"):
         part = composition[composition["population"] == population].drop_duplicates("sample")
         for row in part.to_dict("records"):
             if row["total"] < FEW_CELLS:
                 found.append(
-                    f"{row['sample']} holds only {int(row['total']):,} {names[population]}: their shares and changes "
-                    "are too uncertain for conclusions."
+                    f"{row['sample']} holds only {int(row['total']):,} {names[population]}: their shares"
+                    " and changes are too uncertain for conclusions."
                 )
     return found
 
@@ -176,15 +183,24 @@ def cautions(
 def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
     """A heading and a sentence on how many patients stand behind a contrast, by donors per condition."""
     donors = {side: samples.loc[samples["condition"] == side, "donor"].nunique() for side in sides}
-    counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
+    together = samples.loc[samples["condition"].isin(sides), "donor"].astype(str).unique()
+    if len(together) == 1:
+        counted = f"All libraries are of one donor ({together[0]})"
+    else:
+        counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
     if min(donors.values()) <= 1:
         return (
-            "One patient, described",
-            f"{counted}. One library per time; timing, culture, processing and batch are inseparable. Intervals tell "
-            "how well the captured cells stand for their tube; nothing here estimates effects in other patients.",
+            "One patient",
+            (
+                f"{counted}. One library per time; timing, culture, processing and batch are inseparable."
+                " Intervals tell how well the captured cells stand for their tube; nothing here estimates"
+                " effects in other patients."
+            ),
         )
     return (
-        "Few patients, described",
-        f"{counted}. Cells are the unit of every test and interval here, so P values rank genes and say nothing about "
-        "patients.",
+        "Few patients",
+        (
+            f"{counted}. Cells are the unit of every test and interval here, so P values rank genes and say"
+            " nothing about patients."
+        ),
     )

@@ -6,6 +6,7 @@ rasterised inside, and as PNG. The same figure gives the same bytes.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -164,8 +165,20 @@ def save(fig: Figure, svg: str | Path, png: str | Path) -> None:
         fig.set_layout_engine("none")  # laid out once, not once per format
     with atomic(svg) as temporary:
         fig.savefig(temporary, format="svg", dpi=RASTER_DPI, metadata={"Date": None, "Creator": None})
+        temporary.write_text(_stable_ids(temporary.read_text(encoding="utf-8")), encoding="utf-8")
     with atomic(png) as temporary:
         fig.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
+
+
+def _stable_ids(svg: str) -> str:
+    """Number the clip paths: matplotlib names some of them by memory addresses."""
+    names = dict.fromkeys(re.findall(r'<clipPath id="(\w+)"', svg))
+    numbers = {name: f"clip{i}" for i, name in enumerate(names)}
+    return re.sub(
+        r'(<clipPath id="|clip-path="url\(#)(\w+)',
+        lambda match: match[1] + numbers.get(match[2], match[2]),
+        svg,
+    )
 
 
 def bare(ax: Axes) -> None:

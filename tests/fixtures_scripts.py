@@ -1,0 +1,200 @@
+"""Run the scripts of the deliverables as Snakemake does, on a made-up results folder."""
+
+import os
+import runpy
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import yaml
+from carpeak import study
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOW = ROOT / "workflow"
+CONTRAST = "peak_vs_product"
+SAMPLES = ["product", "peak"]
+FOOTER = "Simulated data: no patient was measured."
+LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
+
+
+class Files(list):
+    """Named files, as Snakemake hands them to a script."""
+
+    def __init__(self, **named):
+        super().__init__(named.values())
+        self.__dict__.update(named)
+
+    def items(self):
+        return self.__dict__.items()
+
+    def __getitem__(self, key):
+        return self.__dict__[key] if isinstance(key, str) else super().__getitem__(key)
+
+
+@contextmanager
+def _inside(folder):
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def run(script, folder, *, inputs, outputs, params, wildcards=None):
+    """Run workflow/scripts/SCRIPT.py in `folder` (the one that holds results/)."""
+    snakemake = SimpleNamespace(
+        rule=script,
+        input=Files(**inputs),
+        output=Files(**outputs),
+        params=SimpleNamespace(**params),
+        wildcards=SimpleNamespace(**(wildcards or {})),
+        log=[f"logs/{script}.log"],
+    )
+    with _inside(folder):
+        runpy.run_path(str(WORKFLOW / f"scripts/{script}.py"), init_globals={"snakemake": snakemake})
+
+
+def config():
+    """The validated configuration of the demo study."""
+    source = ROOT / "config/config.yaml"
+    value = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return study.load(value, source=source, workflow=WORKFLOW).config
+
+
+def _both(**names):
+    outputs = {}
+    for key, name in names.items():
+        outputs[key], outputs[f"{key}_png"] = f"results/figures/{name}.svg", f"results/figures/{name}.png"
+    return outputs
+
+
+def draw(folder):
+    """Run the four drawing scripts, for every population."""
+    quality = [f"results/qc/{name}.cells.parquet" for name in SAMPLES]
+    common = {"samples": SAMPLES, "footer": FOOTER}
+    run(
+        "draw_qc",
+        folder,
+        inputs={
+            "cells": quality,
+            "thresholds": [f"results/qc/{name}.thresholds.json" for name in SAMPLES],
+            "samples": "results/tables/samples.tsv",
+        },
+        outputs=_both(metrics="qc_metrics", removed="qc_removed"),
+        params=common,
+    )
+    for name in study.POPULATIONS:
+        inputs = {
+            key: f"results/populations/{name}/{file}"
+            for key, file in (
+                ("embedding", "embedding.parquet"),
+                ("labels", "labels.parquet"),
+                ("integration", "integration.json"),
+            )
+        }
+        run(
+            "draw_population",
+            folder,
+            inputs={"counts": "results/counts.h5ad", "quality": quality, **inputs},
+            outputs=_both(umap=f"umap.{name}", markers=f"markers.{name}"),
+            params=common,
+            wildcards={"population": name},
+        )
+    run(
+        "draw_car",
+        folder,
+        inputs={
+            "calls": "results/car/calls.parquet",
+            "car": "results/tables/car.tsv",
+            "embedding": "results/populations/t_cells/embedding.parquet",
+            "quality": quality,
+        },
+        outputs=_both(umap="car_umap", detection="car_detection", umis="car_umis"),
+        params=common,
+    )
+    run(
+        "draw_comparison",
+        folder,
+        inputs={
+            "composition": "results/tables/composition.tsv",
+            "composition_varied": "results/tables/sensitivity.composition.tsv",
+            "de": f"results/tables/de.{CONTRAST}.tsv",
+            "de_varied": f"results/tables/sensitivity.de.{CONTRAST}.tsv",
+            "enrichment": f"results/tables/enrichment.{CONTRAST}.tsv",
+            "claims": str(ROOT / "config/claims.yaml"),
+        },
+        outputs=_both(
+            **{name: f"{name}.{CONTRAST}" for name in ("composition", "volcano", "enrichment", "sensitivity")}
+        ),
+        params={**common, "shown": SAMPLES, "limits": LIMITS},
+        wildcards={"contrast": CONTRAST},
+    )
+
+
+def make_atlas(folder):
+    """Run scripts/atlas.py."""
+    run(
+        "atlas",
+        folder,
+        inputs={
+            "counts": "results/counts.h5ad",
+            "quality": [f"results/qc/{name}.cells.parquet" for name in SAMPLES],
+            "embedding": "results/populations/all/embedding.parquet",
+            "labels": "results/populations/all/labels.parquet",
+            "t_labels": "results/populations/t_cells/labels.parquet",
+            "calls": "results/car/calls.parquet",
+        },
+        outputs={"atlas": "results/atlas.h5ad", "table": "results/tables/cells.tsv.gz"},
+        params={"samples": SAMPLES},
+    )
+
+
+def make_provenance(folder, settings):
+    """Run scripts/provenance.py."""
+    run(
+        "provenance",
+        folder,
+        inputs={},
+        outputs={"provenance": "results/provenance.json"},
+        params={
+            "config": settings,
+            "inputs": {"claims": [settings["claims"]], "cells": ["results/qc"], "absent": ["no/such/file"]},
+            "logs": "logs",
+            "workflow": str(WORKFLOW),
+        },
+    )
+
+
+def make_report(folder, settings):
+    """Run scripts/report.py and return the page."""
+    tables, resources = "results/tables", WORKFLOW / "resources/report"
+    populations = study.POPULATIONS
+    run(
+        "report",
+        folder,
+        inputs={
+            "samples": f"{tables}/samples.tsv",
+            "car": f"{tables}/car.tsv",
+            "composition": f"{tables}/composition.tsv",
+            "composition_varied": f"{tables}/sensitivity.composition.tsv",
+            "claims": f"{tables}/claims.tsv",
+            "claims_file": settings["claims"],
+            "de": [f"{tables}/de.{CONTRAST}.tsv"],
+            "enrichment": [f"{tables}/enrichment.{CONTRAST}.tsv"],
+            "thresholds": [f"results/qc/{name}.thresholds.json" for name in SAMPLES],
+            "integration": [f"results/populations/{name}/integration.json" for name in populations],
+            "labels": "results/populations/t_cells/labels.parquet",
+            "car_labels": "results/populations/car_t/labels.parquet",
+            "provenance": "results/provenance.json",
+            "figures": sorted(
+                str(f.relative_to(folder)) for f in Path(folder, "results/figures").glob("*.svg")
+            ),
+            "template": str(resources / "template.html.j2"),
+            "style": str(resources / "style.css"),
+            "behaviour": str(resources / "page.js"),
+        },
+        outputs={"page": "results/report.html"},
+        params={"config": settings},
+    )
+    return Path(folder, "results/report.html").read_text(encoding="utf-8")

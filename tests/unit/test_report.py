@@ -1,0 +1,291 @@
+"""The report: says what the tables say, needs no network, and never lets data become markup."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import fixtures_results
+import fixtures_scripts
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import io, methods, provenance, report, summary
+
+VOID = {"meta", "link", "img", "input", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects tags and the ones that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.wrong, self.tags = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+def make(where, *, simulated=True, **options):
+    fixtures_results.make(where, **options)
+    settings = fixtures_scripts.config() | {"simulated": simulated}
+    fixtures_scripts.draw(where)
+    fixtures_scripts.make_provenance(where, settings)
+    return fixtures_scripts.make_report(where, settings)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return make(folder, cells=500)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("empty"), cells=200, empty=True, simulated=False)
+
+
+@pytest.mark.parametrize("which", ["page", "empty"])
+def test_it_is_whole_and_well_formed(which, request):
+    text = request.getfixturevalue(which)
+    parsed = Page(text)
+    assert parsed.wrong == [] and parsed.open == []
+    ids = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = [a["href"][1:] for tag, a in parsed.tags if tag == "a" and a.get("href", "").startswith("#")]
+    assert set(targets) <= set(ids) and len(targets) > 10
+    assert len(text) < 8e6
+
+
+@pytest.mark.parametrize("which", ["page", "empty"])
+def test_it_loads_nothing(which, request):
+    text = request.getfixturevalue(which)
+    for tag, attrs in Page(text).tags:
+        for name in ("src", "srcset", "action"):
+            assert name not in attrs or attrs[name].startswith("data:"), (tag, attrs[name])
+        if tag == "link":
+            assert attrs["href"].startswith("data:")
+        if tag == "a":
+            assert not attrs["href"].startswith(("http:", "https:", "//"))
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)", text)
+
+
+def test_every_figure_is_described(page):
+    images = [
+        attrs for tag, attrs in Page(page).tags if tag == "img" and attrs["src"].startswith("data:image/svg")
+    ]
+    assert len(images) == 15
+    assert all(len(attrs["alt"]) > 20 and int(attrs["width"]) > 900 for attrs in images)
+
+
+def test_simulated_is_said_in_title_banner_and_under_every_figure(page):
+    assert re.search(r"<title>Simulated data: ", page)
+    assert "<strong>Simulated data.</strong>" in page
+    captions = re.findall(r"<figcaption>.*?</figcaption>", page, flags=re.DOTALL)
+    assert len(captions) == 15 and all("Simulated data" in caption for caption in captions)
+
+
+def test_real_data_are_not_called_simulated(empty):
+    assert "imulated data" not in re.sub(r'src="data:[^"]*"', "", empty)
+
+
+def test_data_never_becomes_markup(page):
+    assert "defence&lt;/b&gt;" in page and "defence</b>" not in page
+    assert "Differs &lt;without&gt; Harmony." in page
+
+
+def test_an_empty_study_says_so_plainly(empty):
+    assert "There are no T cells in which the CAR could be looked for." in empty
+    assert "too few to be embedded" in empty
+    assert "No gene set was tested." in empty
+    assert not re.search(r"\bnan\b", re.sub(r'src="data:[^"]*"', "", empty), flags=re.IGNORECASE)
+
+
+def test_one_patient_is_said(page):
+    assert "One library per time; timing, culture, processing and batch are inseparable" in page
+
+
+def test_verdicts_have_reasons(page, folder):
+    claims = io.read_table(folder / "results/tables/claims.tsv")
+    for row in claims.to_dict("records"):
+        assert f'<span class="chip {row["verdict"]}">' in page
+    assert page.count('class="chip supported"') == 2  # one in the tally, one in the table
+
+
+def composition(rows):
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "population",
+            "label",
+            "sample",
+            "condition",
+            "n",
+            "total",
+            "fraction",
+            "fraction_low",
+            "fraction_high",
+        ],
+    )
+
+
+def test_sentences_give_the_numbers_of_the_tables():
+    shares = composition(
+        [
+            ("car_t", "CD4 Tn", "a", "product", 60, 100, 0.6, 0.5, 0.69),
+            ("car_t", "CD4 Tem", "a", "product", 40, 100, 0.4, 0.31, 0.5),
+            ("car_t", "CD4 Tn", "b", "peak", 5, 50, 0.1, 0.04, 0.2),
+            ("car_t", "CD4 Tem", "b", "peak", 45, 50, 0.9, 0.8, 0.96),
+            ("car_t_lineage", "CD4", "a", "product", 70, 100, 0.7, 0.6, 0.8),
+            ("car_t_lineage", "CD8", "a", "product", 30, 100, 0.3, 0.2, 0.4),
+            ("car_t_lineage", "CD4", "b", "peak", 40, 50, 0.8, 0.7, 0.9),
+            ("car_t_lineage", "CD8", "b", "peak", 10, 50, 0.2, 0.1, 0.3),
+        ]
+    )
+    car = pd.DataFrame(
+        {
+            "sample": ["a", "b"],
+            "condition": ["product", "peak"],
+            "t_cells": [400, 1000],
+            "detected_fraction": [0.25, 0.05],
+        }
+    )
+    de = pd.DataFrame(
+        {
+            "population": "car_t", "group": "CD4", "depth": ["equal"] * 4 + ["full"],
+            "gene": ["UP", "DOWN", "WEAK", "UNSURE", "FULL"],
+            "log2_fold_change": [2.0, -1.0, 0.4, 3.0, 5.0], "p_adjusted": [1e-9, 1e-5, 1e-9, 0.2, 1e-9],
+        }
+    )  # fmt: skip
+    terms = pd.DataFrame(
+        {
+            "population": "car_t",
+            "group": "CD4",
+            "direction": "up",
+            "term_id": ["GO:1", "GO:2"],
+            "term": ["one", "two"],
+        }
+        | {"p_value": [1e-5, 0.3], "p_adjusted": [1e-4, 0.5]}
+    )
+    text = " ".join(
+        summary.sentences(
+            sides={"reference": "product", "test": "peak"},
+            composition=shares,
+            car=car,
+            de=de,
+            enrichment=terms,
+            limits={"adjusted_p": 0.01, "log2_fold_change": 0.5},
+        )
+    ).replace("\u00a0", " ")
+    assert (
+        "CD4 Tn in product (60 % of 100; 95 % interval 50 % to 69 %) and CD4 Tem in peak (90 % of 50" in text
+    )
+    assert (
+        "CD4 Tem rose most (from 40 % to 90 % of CAR+ T cells) and CD4 Tn fell most (from 60 % to 10 %)"
+        in text
+    )
+    assert "70 % CD4 and 30 % CD8 in product, and 80 % CD4 and 20 % CD8 in peak" in text
+    assert "25 % of 400 T cells of a and 5.0 % of 1,000 T cells of b" in text
+    assert "1 genes were higher and 1 lower in peak" in text and "the most raised: UP;" in text
+    assert "FULL" not in text and "UNSURE" not in text and "WEAK" not in text
+    assert "1 gene sets were over-represented, first of all one." in text
+
+
+def test_libraries_of_one_condition_are_pooled_without_an_interval():
+    shares = composition(
+        [
+            ("car_t", "x", "a", "peak", 1, 10, 0.1, 0.0, 0.3),
+            ("car_t", "x", "b", "peak", 9, 30, 0.3, 0.2, 0.5),
+        ]
+    )
+    row = summary.shares(shares, "car_t", "peak").loc["x"]
+    assert (row["n"], row["total"], row["fraction"]) == (10, 40, 0.25)
+    assert np.isnan(row["fraction_low"])
+
+
+def test_cautions_name_weak_libraries_and_few_cells():
+    shares = composition([("car_t", "x", "a", "product", 9, 9, 1.0, 0.8, 1.0)])
+    found = summary.cautions(
+        thresholds={
+            "a": {"status": "poor", "message": "Poor library: why."},
+            "b": {"status": "ok", "message": ""},
+        },
+        integration={"car_t": {"status": "too_few_cells", "message": "9 cells."}},
+        composition=shares,
+    )
+    assert found[0] == "a: Poor library: why."
+    assert found[1] == "CAR+ T cells: 9 cells."
+    assert "a holds only 9 CAR+ T cells" in found[2]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.500"),
+        (0.00123, "0.001"),
+        (3.2e-7, "3.2e−7"),
+        (1e-12, "1.0e−12"),
+        (0.0, "< 1e−300"),
+        (np.nan, "–"),
+    ],
+)
+def test_p_values(value, text):
+    assert report.p_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.3396, "34 %"), (0.0523, "5.2 %"), (0.0004, "0.040 %"), (0.0, "0.0 %"), (np.nan, "–")],
+)
+def test_shares(value, text):
+    assert summary.percent(value).replace("\u00a0", " ") == text
+
+
+def test_methods_name_thresholds_and_versions():
+    found = dict(
+        methods.paragraphs(
+            fixtures_scripts.config(),
+            thresholds={"peak": {"max_mito_percent": 9.6172, "doublet_threshold_source": "valley"}},
+            integration={"all": {"harmony": {"theta": 2, "lambda": 1}}},
+            versions={"harmonypy": "2.1.0", "illico": "0.6.0", "gseapy": "1.3.0"},
+        )
+    )
+    assert "peak: 9.6 %" in found["Quality control"]
+    assert (
+        "theta 2, lambda 1" in found["Embedding and clusters"]
+        and "harmonypy 2.1.0" in found["Embedding and clusters"]
+    )
+    assert "illico 0.6.0" in found["Comparison"] and "gseapy 1.3.0" in found["Comparison"]
+    assert "undetermined, never negative" in found["CAR detection"]
+
+
+def test_provenance_holds_checksums_versions_and_times(page, folder):
+    record = io.read_json(folder / "results/provenance.json")
+    named = {entry["file"]: entry for entry in record["inputs"]}
+    table = named["results/qc/peak.cells.parquet"]
+    assert table["sha256"] == provenance.sha256(folder / "results/qc/peak.cells.parquet")
+    assert not any("no/such" in name for name in named)
+    assert record["packages"]["scanpy"] == "1.11.5"
+    assert record["configuration"]["transgene"]["features"] == ["RQR8", "CLL1_scFv"]
+    assert {step["rule"] for step in record["steps"]} >= {"draw_qc", "draw_population"}
+    assert record["started"] <= record["finished"]
+    assert json.dumps(record)
+
+
+def test_timings_are_read_from_logs(tmp_path):
+    (tmp_path / "embed").mkdir()
+    (tmp_path / "embed/all.log").write_text("a warning\ndone in 12.5 s\n")
+    (tmp_path / "merge.log").write_text("Traceback\n")
+    steps = provenance.timings(tmp_path)
+    assert [(s["rule"], s["job"], s["seconds"]) for s in steps] == [("embed", "all", 12.5)]
+    assert provenance.timings(tmp_path / "none") == []
