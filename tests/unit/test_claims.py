@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import claims, enrich, findings, io, quantities
+from carpeak import claims, enrich, findings, io, quantities, statements
 from carpeak.errors import UserError
+from carpeak.gene_sets import GeneSet
 from conftest import ROOT
 from scipy import stats
 
@@ -14,7 +15,7 @@ FILE, SCHEMA = ROOT / "config/claims.yaml", ROOT / "workflow/schemas/claims.sche
 CONTRAST = {"test": "peak", "reference": "product"}
 LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
 SUPPORTED, OPPOSED, OPEN, NONE = "supported", "opposed", "indeterminate", "not_estimable"
-CLAIMS = claims.read(FILE, SCHEMA)
+CLAIMS = statements.read(FILE, SCHEMA)
 GENES = ["NKG7", "LAG3", "PRF1", "CST7", "GZMB", "GNLY", "GZMK"]
 TERMS = ["GO:0006954", "GO:0071346", "GO:0032729"]
 PAPER = ["CD4 Tem", "CD4 Tn", "CD8 Teff", "CD8 Tn", "Treg"]
@@ -421,13 +422,32 @@ def test_c8_reports_all_t_cells_without_letting_them_decide():
 def test_c9_terms(up, down, verdict):
     found = judged(study(sets=enrichment(up, down)), "C9a", "C9b", "C9c")
     assert [one["verdict"] for one in found.values()] == [verdict] * 3
-    a = up[0] if up else 0
-    n, k, m = 1007, 47, 60  # tested genes, genes up (7 named and 40 others), genes of the set
+    leads = up is not None and (down is None or up[1] <= down[1])
+    a = up[0] if leads else down[0]
+    n, k, m = 1007, 47 if leads else 40, 60  # tested genes, changed genes, genes of the set
     cells = np.array([a, m - a, k - a, n - m - k + a]) + 0.5
     log_odds = np.log(cells[0] * cells[3] / cells[1] / cells[2])
-    expected = log_odds + np.array([0, -1.96, 1.96]) * np.sqrt((1 / cells).sum())
+    expected = log_odds * (1 if leads else -1) + np.array([0, -1.96, 1.96]) * np.sqrt((1 / cells).sum())
     for one in found.values():
         assert [one["estimate"], one["low"], one["high"]] == pytest.approx(expected / np.log(2), rel=1e-3)
+
+
+def test_c9_estimate_is_that_of_the_enrichment_table():
+    """From gene sets to claims: the odds ratio that gseapy gives."""
+    de = de_table()
+    members = [*GENES[:5], *(f"UP{i}" for i in range(10)), *(f"G{i}" for i in range(45))]
+    library = enrich.Library.of([GeneSet("GO:0006954", "inflammatory response", tuple(members))])
+    options = {**LIMITS, "min_size": 10, "max_size": 500}
+    table = enrich.over_representation(de[de["depth"] == "equal"], {"own": library}, **options)
+    one = judged(study(sets=table), "C9a")["C9a"]
+    row = table[(table["population"] == "car_t") & (table["direction"] == "up")]
+    assert one["estimate"] == pytest.approx(np.log2(row["odds_ratio"].item()))
+    assert "15 of 47 changed genes" in one["reason"]
+
+
+def test_what_claims_ask_of_the_enrichment():
+    assert statements.terms(CLAIMS) == sorted(TERMS)
+    assert statements.groups(CLAIMS) == [("car_t", "CD4"), ("t_cells", "CD4")]
 
 
 def test_c9_term_that_no_library_has_and_term_without_changed_genes():
@@ -580,7 +600,7 @@ def test_a_broken_claims_file_is_told(tmp_path, text, message):
     path = tmp_path / "claims.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=message):
-        claims.read(path, SCHEMA)
+        statements.read(path, SCHEMA)
 
 
 def test_two_claims_of_one_name_are_refused(tmp_path):
@@ -588,4 +608,4 @@ def test_two_claims_of_one_name_are_refused(tmp_path):
     one = "{id: A, statement: s, quantity: {kind: untestable}}"
     path.write_text(f"claims: [{one}, {one}]")
     with pytest.raises(UserError, match="two claims are called 'A'"):
-        claims.read(path, SCHEMA)
+        statements.read(path, SCHEMA)

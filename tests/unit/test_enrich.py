@@ -151,7 +151,7 @@ def test_sensitivity_takes_each_variant_from_its_table():
     other = pd.concat([de_table(genes, genes[40:48], depth=d) for d in ("full", "equal")]).assign(
         variant="unintegrated"
     )
-    table = enrich.sensitivity(de, other, libraries=libraries(own=sets), **OPTIONS)
+    table = enrich.sensitivity(de, other, libraries(own=sets), groups=[("car_t", "CD4")], **OPTIONS)
     assert list(table.columns) == ["variant", *enrich.COLUMNS]
     assert table[["variant", "term_id", "overlap"]].to_numpy().tolist() == [
         ["full_depth", "A", 8],
@@ -159,12 +159,42 @@ def test_sensitivity_takes_each_variant_from_its_table():
     ]
 
 
+def test_sensitivity_is_for_the_groups_that_claims_ask_for():
+    genes = [f"G{i:03d}" for i in range(100)]
+    sets = libraries(own=[GeneSet("A", "", tuple(genes[:20]))])
+    de = pd.concat(
+        [
+            de_table(genes, genes[:8], depth="full", population=p, group=g)
+            for p in ("car_t", "t_cells")
+            for g in ("all", "CD4")
+        ]
+    )
+    groups = [("car_t", "CD4"), ("t_cells", "all")]
+    table = enrich.sensitivity(de, de.iloc[:0].assign(variant=""), sets, groups=groups, **OPTIONS)
+    assert table[["population", "group"]].to_numpy().tolist() == [list(one) for one in groups]
+
+
+def test_named_sets_are_tested_whatever_their_size():
+    genes = [f"G{i:03d}" for i in range(1000)]
+    sets = [
+        GeneSet("L", "", tuple(genes[:600])),
+        GeneSet("T", "", tuple(genes[:3])),
+        GeneSet("S", "", tuple(genes[:20])),
+    ]
+    de = de_table(genes, genes[:8])
+    table = enrich.over_representation(de, libraries(own=sets), **OPTIONS)
+    assert list(table["term_id"]) == ["S"]
+    table = enrich.over_representation(de, libraries(own=sets), **OPTIONS, named=["L"])
+    assert list(table["term_id"]) == ["S", "L"]
+    assert table["p_adjusted"].iloc[0] == pytest.approx(2 * table["p_value"].iloc[0])
+
+
 def test_no_rows_give_a_table_with_columns_only():
     empty = de_table([])
     table = enrich.over_representation(empty, libraries(own=[GeneSet("S", "", ("A",))]), **OPTIONS)
     assert len(table) == 0
     assert list(table.columns) == enrich.COLUMNS
-    varied = enrich.sensitivity(empty, empty.assign(variant=""), libraries={}, **OPTIONS)
+    varied = enrich.sensitivity(empty, empty.assign(variant=""), {}, groups=[("car_t", "CD4")], **OPTIONS)
     assert len(varied) == 0
     assert list(varied.columns) == ["variant", *enrich.COLUMNS]
 

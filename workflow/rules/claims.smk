@@ -6,8 +6,19 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-# Claims are judged on the first contrast of the configuration.
-JUDGED = next(iter(study.contrasts))
+from carpeak import statements
+
+
+def read_claims():
+    """The claims, checked before anything runs."""
+    try:
+        return statements.read(study.config["claims"], WORKFLOW / "schemas/claims.schema.yaml")
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+CLAIMS = read_claims()
+JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
 
 
 def gene_set_files():
@@ -16,6 +27,12 @@ def gene_set_files():
         f"resources/enrichr/{entry}.gmt" if studies.LIBRARY_NAME.match(entry) else entry
         for entry in study.config["enrichment"]["gene_sets"]
     ]
+
+
+def enrichment_options():
+    """The configured limits, and the gene sets that claims name: those are tested whatever their size."""
+    options = {k: v for k, v in study.config["enrichment"].items() if k != "gene_sets"}
+    return options | {"named": statements.terms(CLAIMS)}
 
 
 rule fetch_gene_sets:
@@ -55,9 +72,8 @@ rule enrich:
     resources:
         mem_mb=2000,
     params:
-        options={
-            key: value for key, value in study.config["enrichment"].items() if key != "gene_sets"
-        },
+        options=enrichment_options(),
+        groups=statements.groups(CLAIMS),
         code=code("enrich"),
     script:
         "../scripts/enrich.py"

@@ -13,7 +13,7 @@ with job(snakemake):
     for name, sets in libraries.items():
         gene_sets.check_known(sets, de["gene"], source=name)
     matrices = {name: enrich.Library.of(sets) for name, sets in libraries.items()}
-    options = dict(params.options) | {"libraries": matrices}
-    table = enrich.over_representation(de[de["depth"] == "equal"], **options)
+    table = enrich.over_representation(de[de["depth"] == "equal"], matrices, **params.options)
     io.write_table(table, snakemake.output.table)
-    io.write_table(enrich.sensitivity(de, de_sensitivity, **options), snakemake.output.sensitivity)
+    varied = enrich.sensitivity(de, de_sensitivity, matrices, groups=params.groups, **params.options)
+    io.write_table(varied, snakemake.output.sensitivity)

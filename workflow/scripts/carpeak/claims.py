@@ -10,11 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import config as configuration
-from .errors import UserError
 from .findings import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 from .quantities import KINDS, UNITS
 
@@ -34,22 +31,6 @@ SCHEMES = ("paper", "canonical")
 DECIDING = ("unintegrated", "equal_depth", "full_depth")
 ON_COMPOSITION = ("lineages_present", "subset_count", "largest_subset", "majority")
 ON_EXPRESSION = ("gene_change", "term_change")
-
-
-def read(path: str | Path, schema_path: str | Path) -> list[dict[str, Any]]:
-    """The claims of the file `path`, with defaults.
-
-    Raises UserError that names the file, the claim and the key.
-    """
-    value = configuration.check(configuration.load_yaml(path), schema_path, source=str(path))
-    schema = configuration.load_yaml(schema_path)["properties"]["claims"]["items"]
-    claims: list[dict[str, Any]] = [configuration.with_defaults(claim, schema) for claim in value["claims"]]
-    names = [claim["id"] for claim in claims]
-    for name in names:
-        if names.count(name) > 1:
-            msg = f"{path}: two claims are called '{name}'. Give each an id of its own."
-            raise UserError(msg)
-    return claims
 
 
 def assemble(

@@ -163,7 +163,7 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
 
 
 def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
-    """log2 odds ratio of a gene set among the genes that changed in the stated direction."""
+    """log2 odds ratio of a gene set among changed genes; negative where those of the other direction lead."""
     population, group, term = quantity["population"], quantity["group"], quantity["term"]
     few = _few_in_group(tables, population, group)
     if few:
@@ -178,21 +178,18 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     sides = {name: _odds(rows, name, de, tables.limits) for name in enrich.DIRECTIONS}
     stated = quantity["direction"]
     opposite = next(name for name in enrich.DIRECTIONS if name != stated)
-    reason = f"{term} in {place(population, group)}: " + "; ".join(
+    shown = f"{rows['term'].iloc[0]} ({term})" if len(rows) else term
+    reason = f"{shown} in {place(population, group)}: " + "; ".join(
         f"{name}: {one.overlap} of {one.changed} changed genes, adjusted p {one.p_adjusted:.2g}"
         for name, one in sides.items()
     )
-    clear = {
-        name: one.p_adjusted < quantity["adjusted_p"] and (one.low or 0) > 0 for name, one in sides.items()
-    }
-    stronger = sides[stated].p_value <= sides[opposite].p_value
-    verdict = INDETERMINATE
-    if clear[stated] and (stronger or not clear[opposite]):
-        verdict = SUPPORTED
-    elif clear[opposite]:
-        verdict = OPPOSED
-    one = sides[stated]
-    return Finding(verdict, one.estimate, one.low, one.high, f"{reason}.")
+    leads = sides[stated].p_value <= sides[opposite].p_value
+    one = sides[stated] if leads else sides[opposite]
+    is_clear = one.p_adjusted < quantity["adjusted_p"] and (one.low or 0) > 0
+    verdict = INDETERMINATE if not is_clear else SUPPORTED if leads else OPPOSED
+    if leads or one.estimate is None or one.low is None or one.high is None:
+        return Finding(verdict, one.estimate, one.low, one.high, f"{reason}.")
+    return Finding(verdict, -one.estimate, -one.high, -one.low, f"{reason}.")
 
 
 def untestable(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -220,7 +217,7 @@ UNITS = {
     "largest_subset": "share, less that of the largest other subset",
     "majority": "difference of shares, on the less favourable side",
     "gene_change": "log2 fold change",
-    "term_change": "log2 odds ratio",
+    "term_change": "log2 odds ratio; negative where genes that changed the other way lead",
     "untestable": "",
 }
 
