@@ -48,7 +48,7 @@ def test_chunks_change_nothing(monkeypatch):
 def test_two_groups_equals_one_vs_rest_and_numpy():
     dense, groups, genes = planted()
     test = groups == "a"
-    found = ranksum.two_groups(sparse.csr_matrix(dense), test, genes)
+    (found,) = ranksum.two_groups(sparse.csr_matrix(dense), [test], genes)
     rest = ranksum.one_vs_rest(sparse.csr_matrix(dense), np.where(test, "a", "x"), genes)
     rest = rest[rest["cluster"] == "a"].set_index("gene").loc[found.table["gene"]]
     for column in ("log2_fold_change", "auc", "p_value", "p_adjusted"):
@@ -60,9 +60,30 @@ def test_two_groups_equals_one_vs_rest_and_numpy():
     )
 
 
+def test_comparisons_at_once_equal_each_on_its_own_cells():
+    """Cells outside a comparison must not touch its ranks, ties, means or percentages."""
+    dense, groups, genes = planted()
+    matrix_ = sparse.csr_matrix(dense)
+    sides = [np.select([groups == a, groups == b], [1, 0], -1) for a, b in ("ab", "cb", "ac")]
+    for side, found in zip(sides, ranksum.two_groups(matrix_, sides, genes), strict=True):
+        (alone,) = ranksum.two_groups(matrix_[side >= 0], [side[side >= 0]], genes)
+        pd.testing.assert_frame_equal(found.table, alone.table, rtol=1e-12)
+        np.testing.assert_allclose(found.variance_test, alone.variance_test, rtol=1e-12)
+        for row in found.table.itertuples():
+            column = dense[:, genes.index(row.gene)]
+            p = stats.mannwhitneyu(column[side == 1], column[side == 0], method="asymptotic").pvalue
+            assert row.p_value == pytest.approx(1.0 if np.isnan(p) else p, rel=1e-10)
+
+
+def test_an_empty_side_is_refused():
+    dense, groups, genes = planted()
+    with pytest.raises(ValueError, match="at least one cell"):
+        ranksum.two_groups(sparse.csr_matrix(dense), [np.where(groups == "a", 1, -1)], genes)
+
+
 def test_a_perfect_separation_has_auc_one_and_no_underflow():
     values = sparse.csr_matrix(np.r_[np.zeros(600), np.linspace(1, 2, 600)][:, None].astype(np.float32))
-    table = ranksum.two_groups(values, np.arange(1200) >= 600, ["g"]).table
+    table = ranksum.two_groups(values, [np.arange(1200) >= 600], ["g"])[0].table
     expected = stats.mannwhitneyu(np.linspace(1, 2, 600), np.zeros(600), method="asymptotic").pvalue
     assert table["auc"].item() == 1
     assert 0 < table["p_value"].item() == pytest.approx(expected, rel=1e-9)

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from . import intervals
+from .populations import T_CELL
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
 POSITIVE, UNDETERMINED, NEGATIVE = "positive", "undetermined", "negative"
-T_CELL = "T cell"
 # Cells that can't be CAR+ and that no clustering takes for T cells. NK cells are left out, since
 # cytotoxic T cells among them would count as false positives; so are HSC, few and at times transduced.
 CANNOT_BE_CAR = ("B cell", "Monocyte/DC", "Red cell", "Platelet", "Plasma cell")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 TARGET_SUM = 1e4
 
 
-def size_factors(counts: sparse.csr_matrix, *, exclude: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+def size_factors(
+    counts: sparse.csr_matrix, *, exclude: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Counts per cell divided by 10,000, over the genes that are not excluded.
 
     `counts` is cells x genes (UMIs); `exclude` masks genes, namely the transgene: a cell's CAR must not
@@ -28,7 +30,11 @@ def size_factors(counts: sparse.csr_matrix, *, exclude: NDArray[np.bool_] | None
 
 
 def normalise(
-    counts: sparse.csr_matrix, *, exclude: NDArray[np.bool_] | None = None, log: bool = True, dtype: type = np.float32
+    counts: sparse.csr_matrix,
+    *,
+    exclude: NDArray[np.bool_] | None = None,
+    log: bool = True,
+    dtype: type = np.float32,
 ) -> sparse.csr_matrix:
     """Counts per 10,000 (by `size_factors`), as log1p unless `log` is false; a new csr matrix."""
     result = sparse.csr_matrix(counts, dtype=dtype, copy=True)
@@ -42,9 +48,21 @@ def normalise(
 def thin(counts: sparse.csr_matrix, share: NDArray[np.float64] | float, *, seed: int) -> sparse.csr_matrix:
     """Keep each UMI with probability `share` (one number, or one per cell): binomial thinning."""
     result = sparse.csr_matrix(counts, copy=True)
-    keep = np.repeat(np.broadcast_to(np.asarray(share, dtype=float), (counts.shape[0],)), np.diff(result.indptr))
+    keep = np.repeat(
+        np.broadcast_to(np.asarray(share, dtype=float), (counts.shape[0],)), np.diff(result.indptr)
+    )
     generator = np.random.default_rng(seed)
     thinned = keep < 1
     result.data[thinned] = generator.binomial(result.data[thinned].astype(np.int64), keep[thinned])
     result.eliminate_zeros()
     return result
+
+
+def depth_shares(n_umis: NDArray[Any], samples: NDArray[np.str_]) -> dict[str, float]:
+    """The share of its UMIs that each sample may keep so that all have the smallest sample's median depth.
+
+    `n_umis` is the depth of each cell (without the transgene), `samples` its sample.
+    """
+    medians = {str(name): float(np.median(n_umis[samples == name])) for name in np.unique(samples)}
+    smallest = min((median for median in medians.values() if median > 0), default=0.0)
+    return {name: smallest / median if median > 0 else 1.0 for name, median in medians.items()}

@@ -1,0 +1,129 @@
+"""Composition by hand: every label in every sample, zeros and empty samples included."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import composition, intervals, matrix
+
+SHEET = [
+    {"sample": "product", "condition": "product", "donor": "P4"},
+    {"sample": "peak", "condition": "peak", "donor": "P4"},
+    {"sample": "failed", "condition": "peak", "donor": "P5"},
+]
+
+
+def tables():
+    """product: 6 T (4 CAR+), 2 red cells; peak: 4 T (2 CAR+)."""
+    names = [f"product_{i}" for i in range(8)] + [f"peak_{i}" for i in range(4)]
+    obs = pd.DataFrame({"cell": names, "sample": ["product"] * 8 + ["peak"] * 4})
+    types = ["T cell"] * 6 + ["Red cell"] * 2 + ["T cell"] * 4
+    labels = obs[["cell"]].assign(cell_type=types, cell_type_unintegrated=["T cell"] * 8 + ["Red cell"] * 4)
+    t_cells = labels.loc[labels["cell_type"] == "T cell", ["cell"]].assign(
+        t_state=["CD4 Tn"] * 4 + ["CD8 Tn", "unassigned"] + ["CD4 Tem"] * 3 + ["CD4 Tn"],
+        t_state_unintegrated="CD4 Tn",
+        t_state_canonical=["CD4 Tn"] * 4 + ["CD8 Tn", "unassigned"] + ["CD4 Tem"] * 3 + ["CD4 Tn"],
+        t_state_paper="Treg",
+        t_lineage=["CD4"] * 4 + ["CD8", "unassigned"] + ["CD4"] * 4,
+        t_lineage_unintegrated="CD8",
+    )
+    umis = np.array([3, 1, 2, 0, 1, 0, 1, 0, 5, 1, 0, 0])
+    calls = obs[["cell"]].assign(
+        car_umis=umis, n_umis=[4000] * 8 + [1000] * 4, car_call=np.where(umis > 0, "positive", "undetermined")
+    )
+    return obs, labels, t_cells, calls
+
+
+def test_counts_by_hand():
+    cells = composition.gather(*tables())
+    table = composition.composition(cells, SHEET)
+    assert list(table.columns) == composition.COLUMNS
+    index = table.set_index(["population", "label", "sample"])
+    assert index.loc[("all", "Red cell"), "n"].tolist() == [2, 0, 0]
+    assert index.loc[("all", "Red cell"), "total"].tolist() == [8, 4, 0]
+    assert index.loc[("t_cells", "CD4 Tn"), "n"].tolist() == [4, 1, 0]
+    assert index.loc[("car_t", "CD4 Tem"), "n"].tolist() == [0, 2, 0]
+    assert index.loc[("car_t", "CD4 Tem"), "total"].tolist() == [4, 2, 0]  # the CAR+ red cell is no T cell
+    assert index.loc[("car_t_lineage", "unassigned"), "n"].tolist() == [0, 0, 0]
+    low, high = intervals.jeffreys(1, 4)
+    row = index.loc[("t_cells", "CD4 Tn", "peak")]
+    assert (row["fraction"], row["fraction_low"], row["fraction_high"]) == (0.25, low, high)
+    assert row["donor"] == "P4"
+
+
+def test_a_sample_without_cells_has_no_fraction():
+    table = composition.composition(composition.gather(*tables()), SHEET)
+    failed = table[table["sample"] == "failed"]
+    assert len(failed) == len(table) / 3
+    assert failed["fraction"].isna().all()
+    assert failed[["n", "total"]].eq(0).all(axis=None)
+
+
+def test_shares_of_a_population_sum_to_one():
+    table = composition.composition(composition.gather(*tables()), SHEET)
+    sums = table.groupby(["population", "sample"])[["fraction", "n"]].sum()
+    present = sums["n"] > 0
+    np.testing.assert_allclose(sums["fraction"][present], 1)
+    for _, part in table.groupby("population"):
+        assert (part.groupby("label").size() == 3).all()
+
+
+def test_lineages_stand_even_when_nobody_has_them():
+    obs, labels, t_cells, calls = tables()
+    none = t_cells.iloc[:0]
+    table = composition.composition(composition.gather(obs, labels, none, calls), SHEET)
+    lineage = table[table["population"] == "t_cells_lineage"]
+    assert list(lineage["label"].unique()) == ["CD4", "CD8", "unassigned"]
+    assert "t_cells" not in set(table["population"])
+
+
+def test_variants():
+    cells = composition.gather(*tables())
+    table = composition.sensitivity(cells, SHEET, scheme="canonical", seed=0)
+    assert list(table["variant"].unique()) == ["unintegrated", "equal_depth", "two_umis", "paper_scheme"]
+    index = table.set_index(["variant", "population", "label", "sample"])["n"]
+    assert index["two_umis", "car_t", "CD4 Tn", "product"] == 2
+    assert index["two_umis", "car_t", "CD4 Tem", "peak"] == 1
+    assert index["unintegrated", "t_cells", "CD4 Tn", "peak"] == 4
+    assert index["unintegrated", "t_cells_lineage", "CD8", "product"] == 6
+    assert index["paper_scheme", "car_t", "Treg", "product"] == 4
+    populations = table.groupby("variant")["population"].agg(set)
+    assert populations["two_umis"] == populations["equal_depth"] == {"car_t", "car_t_lineage"}
+    swapped = composition.sensitivity(cells, SHEET, scheme="paper", seed=0)
+    assert "canonical_scheme" in set(swapped["variant"])
+
+
+def test_equal_depth_thins_the_transgene_like_the_rest():
+    """At a quarter of the depth a cell with u UMIs stays positive with probability 1 - 0.75^u."""
+    n = 6000
+    cells = pd.DataFrame(
+        {
+            "cell": [str(i) for i in range(2 * n)],
+            "sample": ["product"] * n + ["peak"] * n,
+            "cell_type": "T cell",
+            "t_state": "CD4 Tn",
+            "t_lineage": "CD4",
+            "is_t": True,
+            "car_umis": 2,
+            "n_umis": [4000] * n + [1000] * n,
+            "car_call": "positive",
+        }
+    )
+    for column in ("cell_type", "t_state", "t_lineage"):
+        cells[f"{column}_unintegrated"] = cells[column]
+    cells["t_state_paper"] = "CD4 Tn"
+    table = composition.sensitivity(cells, SHEET[:2], scheme="canonical", seed=3)
+    thinned = table[table["variant"].eq("equal_depth") & table["population"].eq("car_t")].set_index("sample")[
+        "n"
+    ]
+    assert thinned["peak"] == n
+    assert thinned["product"] == pytest.approx(n * (1 - 0.75**2), rel=0.03)
+    again = composition.sensitivity(cells, SHEET[:2], scheme="canonical", seed=3)
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_depth_shares_bring_medians_to_the_smallest():
+    depth = np.array([100, 200, 300, 1000, 2000, 50, 60])
+    names = np.array(["a", "a", "a", "b", "b", "c", "c"])
+    shares = matrix.depth_shares(depth, names)
+    assert shares == {"a": pytest.approx(55 / 200), "b": pytest.approx(55 / 1500), "c": 1.0}
+    assert matrix.depth_shares(np.zeros(0, dtype=int), np.zeros(0, dtype=str)) == {}

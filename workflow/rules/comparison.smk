@@ -1,0 +1,64 @@
+"""What differs between samples: shares of cell types and states, and gene expression.
+
+INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
+    results/car/calls.parquet
+OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
+    (results/tables/sensitivity.*), results/contrast/{contrast}.status.json
+"""
+
+SHEET = [
+    {"sample": sample.sample, "condition": sample.condition, "donor": sample.donor}
+    for sample in study.samples
+]
+
+
+rule compose:
+    """Shares of every label in every sample, with intervals, and under other choices."""
+    input:
+        cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
+        labels="results/populations/all/labels.parquet",
+        t_labels="results/populations/t_cells/labels.parquet",
+        calls="results/car/calls.parquet",
+    output:
+        table="results/tables/composition.tsv",
+        sensitivity="results/tables/sensitivity.composition.tsv",
+    log:
+        "logs/compose.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        samples=SHEET,
+        scheme=study.config["annotation"]["scheme"],
+        seed=study.config["seed"],
+        code=code("compose"),
+    script:
+        "../scripts/compose.py"
+
+
+rule contrast:
+    """Genes that differ between two conditions, at full and at equal depth."""
+    input:
+        counts="results/counts.h5ad",
+        t_labels="results/populations/t_cells/labels.parquet",
+        calls="results/car/calls.parquet",
+    output:
+        table="results/tables/de.{contrast}.tsv",
+        sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
+        status="results/contrast/{contrast}.status.json",
+    log:
+        "logs/contrast/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        conditions=lambda wildcards: study.contrasts[wildcards.contrast],
+        de=study.config["de"],
+        seed=study.config["seed"],
+        code=code("contrast"),
+    script:
+        "../scripts/contrast.py"

@@ -1,0 +1,17 @@
+"""Count which share of each population every label holds in every sample, and under other choices."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    import pandas as pd
+    from carpeak import composition, io
+
+    qc = pd.concat([io.read_table(path) for path in snakemake.input.cells])
+    labels = [io.read_table(snakemake.input[name]) for name in ("labels", "t_labels", "calls")]
+    cells = composition.gather(qc.loc[qc["kept"], ["cell", "sample"]], *labels)
+    samples = snakemake.params.samples
+    io.write_table(composition.composition(cells, samples), snakemake.output.table)
+    varied = composition.sensitivity(
+        cells, samples, scheme=snakemake.params.scheme, seed=snakemake.params.seed
+    )
+    io.write_table(varied, snakemake.output.sensitivity)
