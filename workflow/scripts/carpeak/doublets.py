@@ -152,9 +152,10 @@ def choose_threshold(
 
     The valley between the two modes of the simulated doublets' shares, if it is clear (`find_valley`) and
     the rate that it implies is within a factor of `VALLEY_FACTOR` of the expected `rate`. Else the lowest
-    threshold whose implied rate is `rate` (shares come in steps: the nearer of the two beside it). The rate implied by a threshold is the called
-    share of cells over the called share of simulated doublets: random pairs, like true doublets, are
-    often of one kind and can't be seen, so that the called share alone is less than the rate.
+    threshold whose implied rate is `rate` (shares come in steps: the nearer of the two beside it). The
+    rate implied by a threshold is the called share of cells over the called share of simulated doublets:
+    random pairs, like true doublets, are often of one kind and can't be seen, so that the called share
+    alone is less than the rate.
     """
     valley = find_valley(simulated, k=neighbours(len(shares)))
     if valley is not None:
