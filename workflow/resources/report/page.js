@@ -26,6 +26,7 @@ function sortBy(table, column, header) {
 }
 
 for (const table of document.querySelectorAll("table.sortable")) {
+  if (table.tBodies[0].rows.length < 4) continue;
   Array.from(table.tHead.rows[0].cells).forEach((header, column) => {
     const button = document.createElement("button");
     button.type = "button";

@@ -71,7 +71,9 @@ def _embedding(
 ) -> str:
     excluded = ", ".join(options["exclude_genes"]) or "none"
     resolution = options["resolution"]
-    settings = next((value["harmony"] for value in integration.values() if value.get("harmony")), {})
+    settings: Mapping[str, Any] = next(
+        (value["harmony"] for value in integration.values() if value.get("harmony")), {}
+    )
     shown = ", ".join(
         f"{key} {value}" for key, value in settings.items() if not isinstance(value, dict | list)
     )

@@ -82,12 +82,14 @@ def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
         "simulated": bool(config["simulated"]),
         "figures": {Path(path).stem: embed(path) for path in inputs["figures"]},
         "populations": POPULATIONS,
-        "samples": samples.to_dict("records"),
-        "reasons": [name for name in samples if name.startswith("removed_") and samples[name].any()],
+        "samples": records(samples),
+        "reasons": [
+            name for name in map(str, samples) if name.startswith("removed_") and samples[name].any()
+        ],
         "thresholds": thresholds,
         "integration": integration,
         "cautions": summary.cautions(thresholds=thresholds, integration=integration, composition=composition),
-        "car": car.to_dict("records"),
+        "car": records(car),
         "crosstabs": {name: crosstab(table) for name, table in labels.items()},
         "claims": claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
         "verdicts": VERDICTS,
@@ -152,20 +154,20 @@ def genes(de: pd.DataFrame, limits: Mapping[str, float]) -> list[dict[str, Any]]
     for group in ("CD4", "CD8", "all"):
         found = summary.changed(de, limits, population="car_t", group=group)
         few = len(found) <= 2 * MOST_GENES
-        ends = found.to_dict("records") if few else [
-            *found.head(MOST_GENES).to_dict("records"), *found.tail(MOST_GENES).to_dict("records")
-        ]  # fmt: skip
-        rows += [row | {"full": full_change.get((group, row["gene"]), np.nan)} for row in ends]
+        ends = found if few else found.iloc[[*range(MOST_GENES), *range(-MOST_GENES, 0)]]
+        rows += [row | {"full": full_change.get((group, row["gene"]), np.nan)} for row in records(ends)]
     return rows
 
 
 def terms(enrichment: pd.DataFrame) -> list[dict[str, Any]]:
     """The first terms of every CAR+ comparison and direction."""
     part = enrichment[enrichment["population"] == "car_t"].sort_values(["p_value", "term_id"], kind="stable")
-    rows: list[dict[str, Any]] = (
-        part.groupby(["group", "direction"], sort=True).head(MOST_TERMS).to_dict("records")
-    )
-    return rows
+    return records(part.groupby(["group", "direction"], sort=True).head(MOST_TERMS))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
@@ -174,7 +176,7 @@ def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     notes = {entry["id"]: entry.get("notes", "") for entry in listed.get("claims", [])}
-    return [row | {"note": notes.get(row["claim"], "")} for row in table.to_dict("records")]
+    return [row | {"note": notes.get(row["claim"], "")} for row in records(table)]
 
 
 def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
@@ -199,7 +201,7 @@ def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any
     return [
         {"label": row["label"], "sample": row["sample"], "n": row["n"], "fraction": row["fraction"]}
         | {name: there.get((name, row["label"], row["sample"]), np.nan) for name in VARIANTS}
-        for row in main.to_dict("records")
+        for row in records(main)
     ]
 
 

@@ -83,7 +83,7 @@ def _largest(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: st
 
 def _moves(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: str) -> str:
     change = (after["fraction"] - before["fraction"]).drop("unassigned", errors="ignore")
-    up, down = change.idxmax(), change.idxmin()
+    up, down = str(change.idxmax()), str(change.idxmin())
     old, new = before["fraction"], after["fraction"]
     return (
         f"From {reference} to {test}, {up} rose most (from {percent(old[up])} to {percent(new[up])} of CAR+"

@@ -25,6 +25,8 @@ def on_umap(cells: pd.DataFrame, *, samples: Sequence[str], footer: str = "") ->
 
     `cells` holds umap_1, umap_2, sample, car_umis and car_call.
     """
+    if cells.empty:
+        return style.note("No T cells, or too few to be embedded.", footer=footer)
     columns = min(max(len(samples), 2), PER_ROW)
     rows = -(-len(samples) // columns)
     fig = style.figure(0.25 + 4.4 * rows * 2 / columns, footer=footer)
@@ -133,6 +135,8 @@ def _estimates(ax: Axes, car: pd.DataFrame) -> None:
 
 def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -> Figure:
     """Transgene UMIs per T cell, in percent of the sample's T cells; cells with none are left out."""
+    if cells.empty:
+        return style.note("No T cells, or too few to be embedded.", footer=footer)
     fig = style.figure(2.7, footer=footer)
     ax = fig.add_subplot()
     width = 0.8 / max(len(colours), 1)

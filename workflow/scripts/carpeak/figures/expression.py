@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,9 +43,8 @@ def by_label(path: str | Path, labels: pd.Series, genes: Sequence[str]) -> pd.Da
     return pd.DataFrame(rows, columns=["label", "gene", "mean", "detected"])
 
 
-def _index(group: object) -> NDArray[np.object_]:
-    name = group.attrs["_index"]  # type: ignore[attr-defined]
-    return np.array(group[name].asstr()[:], dtype=object)  # type: ignore[index]
+def _index(group: Any) -> list[str]:
+    return [str(name) for name in group[group.attrs["_index"]].asstr()[:]]
 
 
 def _selected(

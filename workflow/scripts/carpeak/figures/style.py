@@ -136,7 +136,7 @@ def cluster_colour(cluster: str) -> str:
 
 def figure(height: float, *, width: float = WIDTH, footer: str = "") -> Figure:
     """An empty figure, in inches; `footer` stands small under everything (such as "Simulated data")."""
-    mpl.rcParams.update(RC)
+    mpl.rcParams.update(RC)  # type: ignore[arg-type]
     fig = Figure(figsize=(width, height), layout="constrained")
     engine: Any = fig.get_layout_engine()
     room = 0.24 / height if footer else 0.0
