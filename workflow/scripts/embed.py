@@ -6,9 +6,14 @@ with job(snakemake):
     from carpeak import embed, io, populations
 
     counts = io.read_h5ad(snakemake.input.counts)
-    labels = io.read_table(snakemake.input.labels) if "labels" in snakemake.input.keys() else None
-    calls = io.read_table(snakemake.input.calls) if "calls" in snakemake.input.keys() else None
-    counts = counts[populations.members(counts.obs_names, snakemake.wildcards.population, labels=labels, calls=calls)]
+    labels, calls = (snakemake.input.get(name) for name in ("labels", "calls"))
+    members = populations.members(
+        counts.obs_names,
+        snakemake.wildcards.population,
+        labels=io.read_table(labels) if labels else None,
+        calls=io.read_table(calls) if calls else None,
+    )
+    counts = counts[members]
     result = embed.embed(
         counts.X,
         cells=counts.obs_names,
