@@ -9,7 +9,8 @@ with job(snakemake):
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
-    counts = merge.merge(map(io.read_h5ad, snakemake.input.counts), cells, samples=samples)
+    libraries = [io.read_h5ad(path) for path in snakemake.input.counts]
+    counts = merge.merge(libraries, cells, samples=samples)
     merge.check_transgene(counts.var, snakemake.params.features)
     io.write_h5ad(counts, snakemake.output.counts)
     io.write_table(merge.sample_table(samples, cells, thresholds), snakemake.output.samples)
