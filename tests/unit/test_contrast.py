@@ -153,6 +153,7 @@ def test_layout(results):
         [p, g, d] for p in ("t_cells", "car_t") for g in ("all", "CD4", "CD8") for d in ("full", "equal")
     ]
     assert set(sensitivity["group"]) == {"CD4", "CD8"}
+    assert set(sensitivity["depth"]) == {"equal"}
     assert set(table["unit"]) == {"cell"}
     group = status["groups"]["t_cells/CD4"]
     assert (group["n_test"], group["n_reference"], group["status"]) == (250, 250, "ok")

