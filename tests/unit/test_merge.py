@@ -107,7 +107,9 @@ def test_a_table_of_other_cells_is_an_error():
 
 
 def test_transgene_that_no_library_has():
-    var = pd.DataFrame({"transgene": False}, index=["CD3D", "CLL1-scFv", "WPRE", "CARS1", "CARD11"])
+    var = pd.DataFrame(
+        {"transgene": False}, index=["CD3D", "CLL1-scFv", "WPRE", "CARS1", "CARD11", "AXIN1", "CIDEC"]
+    )
     with pytest.raises(UserError) as caught:
         merge.check_transgene(var, ["CLL1_scFv", "RQR8"])
     message = str(caught.value)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 LIKE_TRANSGENE = re.compile(
-    r"scfv|fmc63|rqr8|wpre|egfrt|car[-_ ]?t?$|^car\d|cart?19|(kym|yesc|axi|tisa|ide|cilta)", re.I
+    r"scfv|fmc63|rqr8|wpre|t-?egfr|egfr-?t|(^|[-_ ])car($|[-_ ])|car-?(t$|cd?\d)|(ide|axi|tisa|liso|cilta)-?cel$|"
+    r"kymriah|yescarta|abecma|carvykti|breyanzi|tecartus",
+    re.IGNORECASE,
 )
 THRESHOLDS = (
     "preset",
