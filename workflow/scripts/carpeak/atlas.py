@@ -41,7 +41,7 @@ def build(
     if len(embedding):
         points = embedding.set_index("cell").loc[cells["cell"]]
         for key, prefix in (("X_pca", "pc_"), ("X_harmony", "harmony_"), ("X_umap", "umap_")):
-            columns = [name for name in points if name.startswith(prefix)]
+            columns = [name for name in map(str, points) if name.startswith(prefix)]
             atlas.obsm[key] = np.ascontiguousarray(points[columns].to_numpy(np.float32))
     return atlas
 

@@ -77,8 +77,8 @@ def detection(car: pd.DataFrame, *, footer: str = "") -> Figure:
     low, high = np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
     _intervals(left, car["detected_fraction"].to_numpy(float), low, high, colours)
     _estimates(left, car)
-    rate = [car[f"false_positive_rate{end}"].to_numpy(float) for end in ("", "_low", "_high")]
-    _intervals(right, *rate, colours)
+    rate, least, most = (car[f"false_positive_rate{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+    _intervals(right, rate, least, most, colours)
     left.set_title("T cells with the CAR detected")
     right.set_title("Other cells with the CAR detected (false positives)")
     left.set_xlabel("% of T cells")

@@ -57,13 +57,13 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
         width = share.loc[label].fillna(0).to_numpy(float)
         colour = style.colour(label)
         ax.barh(range(len(samples)), width, left=left, color=colour, height=0.78, ec="white", lw=0.8)
-        for y in np.flatnonzero(width >= NARROW):
+        for y in map(int, np.flatnonzero(width >= NARROW)):
             ink = "white" if _dark(colour) else style.INK
             shown = label if width[y] > 0.011 * len(label) + 0.045 else ""
             text = f"{shown} {100 * width[y]:.0f}\u202f%".strip()
             ax.text(left[y] + width[y] / 2, y, text, ha="center", va="center", color=ink, fontsize=7.5)
         left += width
-    for y in np.flatnonzero(total.to_numpy() == 0):
+    for y in map(int, np.flatnonzero(total.to_numpy() == 0)):
         ax.text(0.01, y, "no such cells", va="center", color=style.MUTED)
     ax.set_yticks(range(len(samples)), [f"{name}  (n = {int(total[name]):,})" for name in samples])
     ax.set_ylim(len(samples) - 0.5, -0.5)

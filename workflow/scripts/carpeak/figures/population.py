@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 # The genes of the paper's text and Figure 3, with the usual ones that the named labels need beside them.
 MARKERS: Mapping[str, Sequence[str]] = {
@@ -127,11 +128,16 @@ def _by_size(labels: pd.Series) -> dict[str, str]:
     return {str(name): style.colour(str(name)) for name in labels.value_counts().index}
 
 
-def scatter(ax: Axes, cells: pd.DataFrame, colours: object, order: object = slice(None)) -> None:
+def scatter(
+    ax: Axes,
+    cells: pd.DataFrame,
+    colours: NDArray[np.object_],
+    order: NDArray[np.int64] | slice = slice(None),
+) -> None:
     """Draw cells at their UMAP place, rasterised, in the given order."""
     size = float(np.clip(16000 / max(len(cells), 1), 0.7, 14))
-    xy = cells[["umap_1", "umap_2"]].to_numpy()[order]
-    drawn = np.asarray(colours)[order]
+    xy: NDArray[np.float64] = cells[["umap_1", "umap_2"]].to_numpy(float)[order]
+    drawn: Any = np.asarray(colours)[order]
     ax.scatter(xy[:, 0], xy[:, 1], c=drawn, s=size, linewidths=0, rasterized=True)
     ax.set_xlabel("UMAP 1", color=style.MUTED, fontsize=7.5)
     ax.set_ylabel("UMAP 2", color=style.MUTED, fontsize=7.5)
@@ -142,10 +148,10 @@ def _numbers(ax: Axes, cells: pd.DataFrame) -> None:
     halo = [patheffects.withStroke(linewidth=2.6, foreground="white")]
     for cluster, part in cells.groupby("cluster"):
         x, y = part["umap_1"].median(), part["umap_2"].median()
-        nearest = ((part["umap_1"] - x) ** 2 + (part["umap_2"] - y) ** 2).idxmin()
-        place = part.loc[nearest, ["umap_1", "umap_2"]].to_numpy(float)
+        nearest = int(np.argmin((part["umap_1"] - x) ** 2 + (part["umap_2"] - y) ** 2))
+        x, y = part["umap_1"].iloc[nearest], part["umap_2"].iloc[nearest]
         ax.text(
-            *place, str(cluster), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo
+            x, y, str(cluster), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo
         )
 
 
