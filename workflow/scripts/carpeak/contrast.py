@@ -56,8 +56,8 @@ def compare(
     `counts`: T cells x genes, raw; `cells`: their sample, condition, donor, t_lineage,
     t_lineage_unintegrated and car_call; `transgene` masks genes that are neither tested nor part of a
     cell's depth. Returns the table (COLUMNS), the table with the column ``variant`` in front that takes
-    CD4 and CD8 from the clusters without Harmony (at equal depth), and the status of each group. A group with fewer than
-    `min_cells` cells on a side has no rows and says so in the status.
+    CD4 and CD8 from the clusters without Harmony (at equal depth), and the status of each group. A
+    group with fewer than `min_cells` cells on a side has no rows and says so in the status.
     """
     compared = cells["condition"].isin([conditions["test"], conditions["reference"]]).to_numpy()
     counts, cells = counts[np.flatnonzero(compared)], cells[compared].reset_index(drop=True)
