@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 LIKE_TRANSGENE = re.compile(
-    r"scfv|fmc63|rqr8|wpre|t-?egfr|egfr-?t|(^|[-_ ])car($|[-_ ])|car-?(t$|cd?\d)|(ide|axi|tisa|liso|cilta)-?cel$|"
-    r"kymriah|yescarta|abecma|carvykti|breyanzi|tecartus",
+    r"scfv|fmc63|rqr8|wpre|t-?egfr|egfr-?t|(^|[-_ ])car($|[-_ ])|car-?(t$|cd?\d)|"
+    r"(ide|axi|tisa|liso|cilta)-?cel$|kymriah|yescarta|abecma|carvykti|breyanzi|tecartus",
     re.IGNORECASE,
 )
 THRESHOLDS = (
