@@ -81,9 +81,14 @@ def test_false_positives_are_measured_on_cells_that_cannot_be_car():
     assert np.isnan(second["ambient_rate"])
 
 
-def test_ambient_rate_prefers_empty_droplets():
-    droplets = {"s1": {"source": "empty_droplets", "droplets": 9, "umis": 1_000_000, "transgene_umis": 20}}
+@pytest.mark.parametrize("transgene_umis", [20, {"RQR8": 15, "scFv": 5}])
+def test_ambient_rate_prefers_empty_droplets(transgene_umis):
+    droplets = {
+        "s1": {"source": "empty_droplets", "droplets": 9, "umis": 1_000_000, "transgene_umis": transgene_umis}
+    }
+    droplets["s2"] = {"source": "none", "droplets": 0, "umis": 0, "transgene_umis": {}}
     table = car.call_samples(*library(), SHEET, droplets, options=OPTIONS)[2]
+    assert table.loc[1, "ambient_source"] == "none"
     assert table.loc[0, "ambient_source"] == "empty_droplets"
     assert table.loc[0, "ambient_rate"] == pytest.approx(2e-5)
 
