@@ -5,25 +5,6 @@ OUTPUTS: results/atlas.h5ad, results/tables/cells.tsv.gz, results/provenance.jso
 """
 
 
-def input_files():
-    """The files that the study was given, by role, for their checksums."""
-    config = study.config
-    files = {
-        "configuration": [study.source],
-        "sample sheet": [config["samples"]],
-        "markers": [config["annotation"]["markers"]],
-        "claims": [config["claims"]],
-        "gene sets": gene_set_files(),
-    }
-    if config["annotation"]["reference"]:
-        files["annotation reference"] = [config["annotation"]["reference"]]
-    for sample in study.samples:
-        files[f"cells of {sample.sample}"] = [sample.path]
-        if sample.raw_path:
-            files[f"droplets of {sample.sample}"] = [sample.raw_path]
-    return files
-
-
 rule atlas:
     """Everything known about every kept cell, as a table and as one h5ad file."""
     input:
@@ -66,7 +47,7 @@ rule provenance:
         mem_mb=500,
     params:
         config=study.config,
-        inputs=input_files(),
+        inputs=lambda wildcards: study.given() | {"gene sets": gene_set_files()},
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),

@@ -18,17 +18,6 @@ COMPARISON_FIGURES = expand(
 )
 
 
-def contrast_samples(wildcards):
-    """The samples of a contrast, those of the reference first."""
-    sides = study.contrasts[wildcards.contrast]
-    return [
-        s.sample
-        for side in ("reference", "test")
-        for s in study.samples
-        if s.condition == sides[side]
-    ]
-
-
 rule draw_qc:
     """What was measured per barcode, the limits, and what was removed for which reason."""
     input:
@@ -196,7 +185,7 @@ rule draw_comparison:
         mem_mb=1000,
     params:
         samples=study.names,
-        shown=contrast_samples,
+        shown=lambda wildcards: study.compared(wildcards.contrast),
         limits={key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")},
         footer=FOOTER,
         code=code("draw_comparison"),

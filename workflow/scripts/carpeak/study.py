@@ -62,6 +62,28 @@ class Study:
         """The sample called `name`."""
         return next(sample for sample in self.samples if sample.sample == name)
 
+    def compared(self, contrast: str) -> list[str]:
+        """The sample names of a contrast, those of the reference first."""
+        sides = self.contrasts[contrast]
+        return [
+            s.sample for side in ("reference", "test") for s in self.samples if s.condition == sides[side]
+        ]
+
+    def given(self) -> dict[str, list[str]]:
+        """The files and folders that the study was given, by role; gene sets aside."""
+        annotation = self.config["annotation"]
+        files = {
+            "configuration": [self.source],
+            "sample sheet": [self.config["samples"]],
+            "markers": [annotation["markers"]],
+            "annotation reference": [annotation["reference"]] if annotation["reference"] else [],
+            "claims": [self.config["claims"]],
+        }
+        for sample in self.samples:
+            files[f"cells of {sample.sample}"] = [sample.path]
+            files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path else []
+        return files
+
     def files(self, path: str) -> list[str]:
         """The files to watch behind a matrix path: itself, or the matrix files of a folder."""
         if self.simulates:
@@ -103,7 +125,9 @@ def _data_root(config: dict[str, Any], base: Path) -> Path:
 def _resolve_optional(config: dict[str, Any], base: Path, workflow: Path) -> None:
     annotation = config["annotation"]
     root = workflow.parent
-    annotation["markers"] = str(base / annotation["markers"] if annotation["markers"] else root / "config/markers.yaml")
+    annotation["markers"] = str(
+        base / annotation["markers"] if annotation["markers"] else root / "config/markers.yaml"
+    )
     config["claims"] = str(base / config["claims"] if config["claims"] else root / "config/claims.yaml")
     if annotation["reference"]:
         annotation["reference"] = str(base / annotation["reference"])
