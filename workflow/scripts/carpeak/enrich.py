@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import sparse
 
 from .gene_sets import GeneSet
 
@@ -112,6 +112,7 @@ def _test(
 ) -> pd.DataFrame:
     """The tested sets of `library` (cut to `background`) that hold genes of `query`, by p and then id."""
     import pandas as pd
+    from scipy.stats import false_discovery_control
 
     found = library.only(query)
     size, overlap = library.sizes(), found.sizes()
@@ -120,7 +121,7 @@ def _test(
     p_value[hits], odds_ratio[hits] = _ask(library, hits, overlap, query, background)
     p_adjusted = np.ones(len(size))
     if is_tested.any():
-        p_adjusted[is_tested] = stats.false_discovery_control(p_value[is_tested], method="bh")
+        p_adjusted[is_tested] = false_discovery_control(p_value[is_tested], method="bh")
     order = sorted(map(int, hits), key=lambda n: (p_value[n], library.sets[n].term_id))
     return pd.DataFrame(
         {
