@@ -92,6 +92,9 @@ def _histogram(ax: Axes, table: pd.DataFrame, name: str, edges: NDArray[np.float
     ax.stairs(bottom, edges, fill=True, color=KEPT)
     ax.stairs(bottom + top, edges, baseline=bottom, fill=True, color=REMOVED)
     ax.margins(x=0.01)
+    if not log:  # else the few barcodes beyond the limit can't be seen
+        ax.set_yscale("function", functions=(_root, np.square))
+        ax.set_ylim(bottom=0)
     ax.locator_params(axis="y", nbins=4)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     if log:
@@ -99,6 +102,10 @@ def _histogram(ax: Axes, table: pd.DataFrame, name: str, edges: NDArray[np.float
         ax.xaxis.set_major_locator(LogLocator(numticks=6))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+
+
+def _root(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt(np.maximum(values, 0))
 
 
 def _legend(fig: Figure) -> None:
