@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDTH = 10.0  # inches; 960 CSS pixels, so that 9 pt type is read as 12 px
-RASTER_DPI = 220
+RASTER_DPI = 200
 PNG_DPI = 200
 INK, MUTED, LINE, PALE = "#1f2933", "#5f6b7a", "#d8dde3", "#e6e9ed"
 ACCENT, UP, DOWN = "#b0413e", "#b2432f", "#2f6690"
