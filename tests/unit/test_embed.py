@@ -1,0 +1,174 @@
+"""Embedding: variable genes, components, neighbours, clusters, layout, and the awkward populations."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import embed, graph
+from scipy import sparse
+
+SETTINGS = {
+    "n_variable_genes": 200,
+    "n_pcs": 10,
+    "n_neighbors": 10,
+    "integration": "harmony",
+    "harmony": "paper",
+    "exclude_genes": ["tcr", "ig", "sex", "haemoglobin"],
+    "min_cells": 30,
+}
+
+
+def planted(n=300, genes=400, groups=3, seed=0):
+    """Counts of `groups` kinds of cells, each with 30 genes of its own, in two libraries of unequal depth."""
+    generator = np.random.default_rng(seed)
+    kind = generator.integers(groups, size=n)
+    mean = np.tile(generator.gamma(0.5, 1.0, genes), (n, 1))
+    for k in range(groups):
+        mean[np.ix_(kind == k, np.arange(30 * k, 30 * (k + 1)))] += 4
+    library = generator.integers(2, size=n)
+    mean *= np.where(library == 0, 1.0, 0.6)[:, None]
+    return sparse.csr_matrix(generator.poisson(mean).astype(np.int32)), kind, np.array(["a", "b"])[library]
+
+
+def run(counts, batch, genes=None, transgene=None, **changes):
+    n, m = counts.shape
+    return embed.embed(
+        counts,
+        cells=[f"c{i}" for i in range(n)],
+        genes=genes or [f"G{i}" for i in range(m)],
+        batch=batch,
+        transgene=np.zeros(m, dtype=bool) if transgene is None else transgene,
+        settings=SETTINGS | changes,
+        resolution=0.3,
+        seed=0,
+    )
+
+
+def test_planted_groups_are_the_clusters():
+    counts, kind, batch = planted()
+    result = run(counts, batch)
+    for column in ("cluster", "cluster_unintegrated"):
+        table = pd.crosstab(result.clusters[column], kind)
+        assert (table.max(axis=1).sum()) >= 0.99 * len(kind)
+        assert len(table) == 3
+    sizes = result.clusters["cluster"].value_counts()
+    assert sizes.loc[["0", "1", "2"]].is_monotonic_decreasing
+    assert (result.points.drop(columns="cell").dtypes == np.float32).all()
+    assert result.report["status"] == "ok"
+    assert result.report["n_pcs"] == 10
+
+
+def test_repeats_give_the_same_bytes():
+    counts, _, batch = planted()
+    one, two = run(counts, batch), run(counts, batch)
+    assert (
+        one.points.drop(columns="cell").to_numpy().tobytes()
+        == two.points.drop(columns="cell").to_numpy().tobytes()
+    )
+    pd.testing.assert_frame_equal(one.clusters, two.clusters)
+    assert one.report == two.report
+
+
+def test_variable_genes_are_those_of_scanpy():
+    import anndata
+    import scanpy as sc
+
+    counts, _, batch = planted(seed=3)
+    log = sparse.csr_matrix(np.log1p(counts.toarray().astype(np.float64)))
+    cells = anndata.AnnData(
+        log.copy(), obs=pd.DataFrame({"b": pd.Categorical(batch)}, index=[str(i) for i in range(300)])
+    )
+    theirs = sc.pp.highly_variable_genes(cells, n_top_genes=100, batch_key="b", inplace=False)
+    ours = embed.variable_genes(log, batch, candidates=np.ones(400, dtype=bool), n_genes=100)
+    assert ours.sum() == 100
+    assert (ours & theirs["highly_variable"].to_numpy()).sum() >= 98
+
+
+def test_transgene_and_named_gene_groups_never_are_variable():
+    counts, kind, batch = planted()
+    wild = counts.tolil()
+    wild[:, 399] = (kind == 0).astype(int)[:, None] * 50
+    wild[:, 398] = (kind == 1).astype(int)[:, None] * 50
+    genes = [f"G{i}" for i in range(400)]
+    genes[398] = "TRBV20-1"
+    transgene = np.zeros(400, dtype=bool)
+    transgene[399] = True
+    seen = {}
+    original = embed.principal_components
+    embed.principal_components = lambda log, n: seen.setdefault("x", log) is None or original(log, n)
+    try:
+        run(wild.tocsr(), batch, genes=genes, transgene=transgene, n_variable_genes=1000)
+    finally:
+        embed.principal_components = original
+    assert seen["x"].shape[1] <= 398
+
+
+@pytest.mark.parametrize(
+    ("gene", "group"),
+    [
+        ("TRAV1-2", "tcr"),
+        ("IGHG1", "ig"),
+        ("XIST", "sex"),
+        ("HBB", "haemoglobin"),
+        ("MT-CO1", "mito"),
+        ("RPL3", "ribosomal"),
+    ],
+)
+def test_gene_groups(gene, group):
+    assert embed.in_groups([gene], [group])[0]
+    assert not embed.in_groups(["CD3D", "TRAC", "HBEGF", "IGF1", "TRADD"], [group]).any()
+
+
+def test_components_equal_a_centred_svd():
+    matrix = sparse.random(60, 40, density=0.3, random_state=1, format="csr")
+    dense = matrix.toarray() - matrix.toarray().mean(axis=0)
+    expected = np.linalg.svd(dense, full_matrices=False)
+    ours = embed.principal_components(matrix, 5)
+    np.testing.assert_allclose(np.abs(ours), np.abs(expected[0][:, :5] * expected[1][:5]), atol=1e-8)
+    assert embed.principal_components(matrix, 100).shape == (60, 39)
+
+
+def test_too_few_cells_and_a_single_library():
+    counts, _, batch = planted(n=40)
+    few = run(counts[:20], batch[:20])
+    assert few.report["status"] == "too_few_cells"
+    assert few.points.empty and few.clusters.empty
+    assert "harmony_10" in few.points.columns
+    single = run(counts, np.repeat("a", 40), n_pcs=50)
+    assert "single library" in single.report["message"]
+    assert single.report["ari"] is None
+    assert single.report["n_pcs"] == 39
+    np.testing.assert_array_equal(single.points.filter(like="pc_"), single.points.filter(like="harmony_"))
+
+
+def test_neighbours_are_exact_and_never_the_cell_itself():
+    points = np.random.default_rng(0).normal(size=(80, 4))
+    points[1] = points[0]
+    indices, distances = graph.nearest(points, 5)
+    every = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :5], atol=1e-6)
+    assert (indices != np.arange(80)[:, None]).all()
+
+
+def test_weights_follow_their_definition():
+    from scipy.optimize import brentq
+
+    points = np.random.default_rng(1).normal(size=(120, 5))
+    indices, distances = graph.nearest(points, 9)
+    one_way = np.zeros((120, 120))
+    for i, (near, far) in enumerate(zip(indices, distances)):
+        beyond = far - far[0]
+        width = brentq(lambda w, b=beyond: np.exp(-b / w).sum() - np.log2(10), 1e-6, 1e3)
+        one_way[i, near] = np.exp(-beyond / width)
+    expected = one_way + one_way.T - one_way * one_way.T
+    np.testing.assert_allclose(graph.fuzzy_weights(indices, distances).toarray(), expected, atol=1e-6)
+
+
+def test_layout_keeps_groups_apart():
+    from sklearn.metrics import silhouette_score
+
+    generator = np.random.default_rng(0)
+    kind = np.repeat([0, 1, 2], 80)
+    points = generator.normal(size=(240, 5)) + 8 * np.eye(3, 5)[kind]
+    place = graph.layout(graph.fuzzy_weights(*graph.nearest(points, 10)), points, seed=0)
+    assert silhouette_score(place, kind) > 0.6
