@@ -6,33 +6,8 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-from carpeak import statements
-
-
-def read_claims():
-    """The claims, checked before anything runs."""
-    try:
-        return statements.read(study.config["claims"], WORKFLOW / "schemas/claims.schema.yaml")
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-
-
-CLAIMS = read_claims()
+CLAIMS = load_claims()
 JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
-
-
-def gene_set_files():
-    """The GMT files to test; an entry that names no file is an Enrichr library and gets fetched."""
-    return [
-        f"resources/enrichr/{entry}.gmt" if studies.LIBRARY_NAME.match(entry) else entry
-        for entry in study.config["enrichment"]["gene_sets"]
-    ]
-
-
-def enrichment_options():
-    """The configured limits, and the gene sets that claims name: those are tested whatever their size."""
-    options = {k: v for k, v in study.config["enrichment"].items() if k != "gene_sets"}
-    return options | {"named": statements.terms(CLAIMS)}
 
 
 rule fetch_gene_sets:
@@ -60,7 +35,7 @@ rule enrich:
     input:
         de="results/tables/de.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
-        gene_sets=gene_set_files(),
+        gene_sets=study.gene_set_files,
     output:
         table="results/tables/enrichment.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.enrichment.{contrast}.tsv",
@@ -72,7 +47,8 @@ rule enrich:
     resources:
         mem_mb=2000,
     params:
-        options=enrichment_options(),
+        options=study.enrichment_limits,
+        named=statements.terms(CLAIMS),  # tested whatever their size
         groups=statements.groups(CLAIMS),
         code=code("enrich"),
     script:

@@ -7,7 +7,7 @@ WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
 from carpeak import config as configuration
-from carpeak import fingerprint
+from carpeak import fingerprint, statements
 from carpeak import study as studies
 from carpeak.errors import UserError
 from snakemake.exceptions import WorkflowError
@@ -30,6 +30,14 @@ def load_study():
         value = configuration.load_yaml(source) or {}
         update_config(value, config)
         return studies.load(value, source=source, workflow=WORKFLOW)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def load_claims():
+    """The claims of the study, checked before anything runs."""
+    try:
+        return statements.read(study.config["claims"], WORKFLOW / "schemas/claims.schema.yaml")
     except UserError as error:
         raise WorkflowError(str(error)) from None
 

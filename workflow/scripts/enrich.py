@@ -13,7 +13,8 @@ with job(snakemake):
     for name, sets in libraries.items():
         gene_sets.check_known(sets, de["gene"], source=name)
     matrices = {name: enrich.Library.of(sets) for name, sets in libraries.items()}
-    table = enrich.over_representation(de[de["depth"] == "equal"], matrices, **params.options)
+    options = params.options | {"named": params.named}
+    table = enrich.over_representation(de[de["depth"] == "equal"], matrices, **options)
     io.write_table(table, snakemake.output.table)
-    varied = enrich.sensitivity(de, de_sensitivity, matrices, groups=params.groups, **params.options)
+    varied = enrich.sensitivity(de, de_sensitivity, matrices, groups=params.groups, **options)
     io.write_table(varied, snakemake.output.sensitivity)

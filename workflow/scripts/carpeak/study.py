@@ -58,6 +58,17 @@ class Study:
         """Whether the libraries are made by this run."""
         return "demo" in self.config
 
+    @property
+    def gene_set_files(self) -> list[str]:
+        """The GMT files to test; an entry that names no file is an Enrichr library, which a rule fetches."""
+        entries = self.config["enrichment"]["gene_sets"]
+        return [f"resources/enrichr/{e}.gmt" if LIBRARY_NAME.match(e) else e for e in entries]
+
+    @property
+    def enrichment_limits(self) -> dict[str, float]:
+        """Which genes count as changed, and how large a gene set may be."""
+        return {key: value for key, value in self.config["enrichment"].items() if key != "gene_sets"}
+
     def sample(self, name: str) -> Sample:
         """The sample called `name`."""
         return next(sample for sample in self.samples if sample.sample == name)
