@@ -1,0 +1,39 @@
+"""The demo study: two libraries simulated to the paper's description of patient 4.
+
+INPUTS:  workflow/resources/genes.tsv.gz, workflow/resources/go_bp.gmt.gz
+OUTPUTS: demo/{product,peak}/{filtered,raw}_feature_bc_matrix/   counts as Cell Ranger writes them
+         demo/truth.{cells.tsv.gz,genes.tsv,terms.tsv}           the truth; tests read it, no rule does
+"""
+
+MATRIX_FILES = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
+
+
+rule simulate:
+    """Simulate both libraries of the demo study, and write down the truth."""
+    input:
+        genes=WORKFLOW / "resources/genes.tsv.gz",
+        gene_sets=WORKFLOW / "resources/go_bp.gmt.gz",
+    output:
+        matrices=expand(
+            "demo/{library}/{kind}_feature_bc_matrix/{file}",
+            library=("product", "peak"),
+            kind=("filtered", "raw"),
+            file=MATRIX_FILES,
+        ),
+        truth_cells="demo/truth.cells.tsv.gz",
+        truth_genes="demo/truth.genes.tsv",
+        truth_terms="demo/truth.terms.tsv",
+    log:
+        "logs/simulate/simulate.log",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        seed=study.config["demo"]["seed"],
+        cells=study.config["demo"]["cells"],
+        variant=study.config["demo"]["variant"],
+        code=code("simulate"),
+    script:
+        "../scripts/simulate.py"
