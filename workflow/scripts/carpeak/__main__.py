@@ -13,6 +13,7 @@ from .errors import UserError, nearest
 # command: (module with add_arguments(parser) and run(args), what it does); imported when asked for
 COMMANDS = {
     "construct": ("construct.command", "check a CAR construct and write what aligners need"),
+    "reads": ("reads.command", "count a transgene from FASTQ pairs and add it to a matrix that lacks it"),
 }
 
 

@@ -54,7 +54,7 @@ class Piece(NamedTuple):
 
 
 @contextmanager
-def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
+def open_bytes(path: str | Path, *, fastq: bool = False) -> Iterator[BinaryIO]:
     """Open a plain or gzipped file (told by its content) for reading bytes.
 
     Raises UserError where the file is missing, empty, of a known foreign format or damaged.
@@ -73,7 +73,7 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
         msg = f"{path}: the file is empty. Export the sequence again."
         raise UserError(msg)
     for magic, what in FOREIGN.items():
-        if first.startswith(magic):
+        if first.startswith(magic) and not fastq:
             msg = f"{path}: this is {what}."
             raise UserError(msg)
     try:

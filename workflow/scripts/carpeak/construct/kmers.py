@@ -132,15 +132,22 @@ class Index:
         self.table = np.zeros(1 << _TABLE_BITS, bool)
         self.table[_bucket(self.seed)] = True
 
-    def diagonals(self, codes: Codes) -> NDArray[np.int64]:
-        """Unique rows (strand entry, offset of target minus offset of query) with a common window."""
+    def seeded(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Places in `codes` (every 15th is tried) of windows that a query has too, and the windows."""
         windows = strided_windows(codes)
         near = np.flatnonzero(self.table[_bucket(windows)])
         near = near[codes[near * STRIDE] < BREAK]
-        first = np.searchsorted(self.seed, windows[near], "left")
-        counts = np.searchsorted(self.seed, windows[near], "right") - first
+        at = np.minimum(np.searchsorted(self.seed, windows[near]), max(self.seed.size - 1, 0))
+        near = near[self.seed[at] == windows[near]] if self.seed.size else near[:0]
+        return near * STRIDE, windows[near]
+
+    def diagonals(self, codes: Codes) -> NDArray[np.int64]:
+        """Rows (strand entry, target minus query position, a target position), one for each diagonal."""
+        places, windows = self.seeded(codes)
+        first = np.searchsorted(self.seed, windows, "left")
+        counts = np.searchsorted(self.seed, windows, "right") - first
         which = np.repeat(first, counts) + _ranks(counts)
-        targets = np.repeat(near * STRIDE, counts)
+        targets = np.repeat(places, counts)
         found = np.column_stack([self.owner[which], targets - self.place[which], targets])
         _, kept = np.unique(found[:, :2], axis=0, return_index=True)
         return found[kept]

@@ -1,0 +1,1 @@
+"""Bring a transgene into a library whose matrix lacks it, straight from its FASTQ pairs."""
