@@ -58,7 +58,9 @@ def cd4_change(genes, cells):
     """Expected log2 ratio peak / product of every gene in the study's CD4 singlets."""
     means = []
     for sample in ("peak", "product"):
-        chosen = cells["state"].isin(prog.CD4_STATES) & (cells["kind"] == "singlet") & (cells["sample"] == sample)
+        chosen = (
+            cells["state"].isin(prog.CD4_STATES) & (cells["kind"] == "singlet") & (cells["sample"] == sample)
+        )
         columns = "mean|" + sample + "|" + cells["state"] + "|" + cells["cycling"].astype(int).astype(str)
         share = columns[chosen].value_counts(normalize=True)
         means.append((genes[share.index] * share).sum(axis=1))
@@ -107,7 +109,13 @@ def test_size_of_the_study():
     wanted = {"T cell", "B cell", "NK cell", "Monocyte/DC", "Red cell", "Platelet"}
     assert set(single["cell_type"]) == wanted
     assert (single.groupby(["sample", "cell_type"]).size() >= 50).all()
-    assert single.loc[single["cell_type"] == "Platelet", "umis"].groupby(single["sample"]).median().between(500, 1100).all()
+    assert (
+        single.loc[single["cell_type"] == "Platelet", "umis"]
+        .groupby(single["sample"])
+        .median()
+        .between(500, 1100)
+        .all()
+    )
     red = single[single["cell_type"] == "Red cell"]
     assert red["umis"].median() > 1_200
     assert red["genes"].median() < 400
@@ -150,7 +158,9 @@ def test_car_true_and_detected_shares_move_in_opposite_directions():
     own = alone[alone["car"]].groupby(["sample", "state"])["car_umis_true"].mean()
     assert own["product"].between(1.0, 3.2).all()
     assert own["product"]["CD8 Teff"] > 1.3 * own["product"]["CD8 Tn"]
-    umis = alone.loc[alone["car"] & (alone["sample"] == "product") & (alone["state"] == "CD4 Tn"), "car_umis_true"]
+    umis = alone.loc[
+        alone["car"] & (alone["sample"] == "product") & (alone["state"] == "CD4 Tn"), "car_umis_true"
+    ]
     size = umis.mean() ** 2 / (umis.var() - umis.mean())
     assert 0.8 <= size <= 2.2  # depth varies too, so that it lies below the construct's own size
     false = alone.loc[~alone["car"], "car_umis"]
@@ -172,7 +182,9 @@ def test_subsets_of_every_variant():
             cd4 = share.reindex(list(prog.CD4_STATES)).sum()
             assert (cd4 > 0.55) if cd4_above else (cd4 < 0.45), (variant, sample)
             assert set(share.index) == set(prog.T_STATES)
-        cycling = cells[(cells["state"] != "") & (cells["kind"] == "singlet")].groupby("sample")["cycling"].mean()
+        cycling = (
+            cells[(cells["state"] != "") & (cells["kind"] == "singlet")].groupby("sample")["cycling"].mean()
+        )
         assert cycling["product"] > 0.15
         assert (cycling["peak"] < 0.5 * cycling["product"]) == (variant != "null")
 
@@ -194,7 +206,11 @@ def test_planted_effects():
         change = cd4_change(genes, cells)
         if sign:
             assert (sign * change[KILLING] > 0.7).all()
-            effects = genes.loc[genes["planted"] != "", "planted"].str.extract(r"CD4 Tn:(-?[\d.]+)")[0].astype(float)
+            effects = (
+                genes.loc[genes["planted"] != "", "planted"]
+                .str.extract(r"CD4 Tn:(-?[\d.]+)")[0]
+                .astype(float)
+            )
             one = np.log2(genes["mean|peak|CD4 Tn|0"] / genes["mean|product|CD4 Tn|0"]) - genes["batch_log2"]
             high = genes["mean|product|CD4 Tn|0"].reindex(effects.index) > 0.2
             assert np.median(np.abs((one[effects.index] - effects)[high])) < 0.15
@@ -213,7 +229,11 @@ def test_batch_effect():
 def test_expected_means_are_the_means_of_the_counts():
     """The mean of normalised counts against the truth, for all genes of a state at once."""
     _, libraries, cells, genes = study()
-    for library, label in ((libraries[0], "CD4 Tn|0"), (libraries[1], "CD4 Tem|0"), (libraries[1], "Red cell|0")):
+    for library, label in (
+        (libraries[0], "CD4 Tn|0"),
+        (libraries[1], "CD4 Tem|0"),
+        (libraries[1], "Red cell|0"),
+    ):
         mine = cells[cells["sample"] == library.name].reset_index(drop=True)
         state = mine["state"].where(mine["state"] != "", mine["cell_type"])
         chosen = (state == label.split("|")[0]) & ~mine["cycling"] & (mine["kind"] == "singlet")
@@ -236,7 +256,10 @@ def test_sex_and_mitochondrial_genes_tell_the_donor_from_the_patient():
     matrix = libraries[1].matrix[np.flatnonzero(libraries[1].barcodes.cell)]
     seen = np.asarray(matrix[:, [xist]].todense()).ravel() > 0
     mono = (peak["cell_type"] == "Monocyte/DC") & (peak["kind"] == "singlet")
-    assert seen[mono & (peak["origin"] == "recipient")].mean() > 5 * seen[mono & (peak["origin"] == "donor")].mean()
+    assert (
+        seen[mono & (peak["origin"] == "recipient")].mean()
+        > 5 * seen[mono & (peak["origin"] == "donor")].mean()
+    )
     assert not (peak["car"] & (peak["origin"] == "recipient") & (peak["kind"] != "doublet")).any()
     assert (cells.loc[cells["sample"] == "product", "origin"] == "donor").all()
 
@@ -278,7 +301,11 @@ def test_files_are_what_cell_ranger_writes_and_repeat(tmp_path):
     read = scipy_io.mmread(folder / "matrix.mtx.gz").tocsr().T
     kept = np.flatnonzero(libraries[1].barcodes.cell)
     assert (read != libraries[1].matrix[kept]).nnz == 0
-    raw = gzip.decompress((tmp_path / "a/peak/raw_feature_bc_matrix/barcodes.tsv.gz").read_bytes()).decode().split()
+    raw = (
+        gzip.decompress((tmp_path / "a/peak/raw_feature_bc_matrix/barcodes.tsv.gz").read_bytes())
+        .decode()
+        .split()
+    )
     assert set(barcodes) < set(raw)
     truth = pd.read_csv(tmp_path / "a/truth.cells.tsv.gz", sep="\t")
     assert list(truth.loc[truth["sample"] == "peak", "barcode"]) == barcodes
@@ -286,7 +313,7 @@ def test_files_are_what_cell_ranger_writes_and_repeat(tmp_path):
 
 def test_wrong_options_are_refused():
     genes, terms = reference()
-    with pytest.raises(UserError, match="demo.variant"):
+    with pytest.raises(UserError, match=r"demo\.variant"):
         demo.simulate(genes, terms, variant="other")
     with pytest.raises(UserError, match="at least"):
         demo.simulate(genes, terms, cells=10)

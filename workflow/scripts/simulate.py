@@ -2,7 +2,7 @@
 
 from carpeak.job import job
 
-with job(snakemake):  # noqa: F821
+with job(snakemake):
     from pathlib import Path
 
     from carpeak import simulate as demo

@@ -71,13 +71,19 @@ def simulate(
     first = round(product.share * cells)
     numbers = {product: first, peak: cells - first}
     return nature, [
-        simulate_library(library, nature, number, at_peak=library is peak, rng=np.random.default_rng([seed, 2 + i]))
-        for i, (library, number) in enumerate(numbers.items())
+        simulate_library(
+            library, nature, number, at_peak=library is peak, rng=np.random.default_rng([seed, stream])
+        )
+        for stream, (library, number) in enumerate(numbers.items(), start=2)
     ]
 
 
 def write_study(
-    folder: str | Path, genes: pd.DataFrame, names: dict[str, str], nature: Biology, libraries: list[Simulated]
+    folder: str | Path,
+    genes: pd.DataFrame,
+    names: dict[str, str],
+    nature: Biology,
+    libraries: list[Simulated],
 ) -> None:
     """Write both libraries as Cell Ranger does, and the truth, into `folder`."""
     folder = Path(folder)
@@ -90,7 +96,7 @@ def write_study(
             ("raw", raw, library.barcodes.names),
         ):
             target = folder / library.name / f"{kind}_feature_bc_matrix"
-            write_folder(target, matrix, features=features, barcodes=barcodes, software=SOFTWARE)
+            write_folder(target, matrix, features=features, barcodes=list(barcodes), software=SOFTWARE)
     cells = pd.concat([cell_table(library) for library in libraries], ignore_index=True)
     write_table(cells, folder / "truth.cells.tsv.gz")
     write_table(gene_table(nature, libraries), folder / "truth.genes.tsv")

@@ -23,7 +23,12 @@ HEADER = "%%MatrixMarket matrix coordinate integer general\n"
 
 
 def write_folder(
-    folder: str | Path, counts: sparse.csr_matrix, *, features: pd.DataFrame, barcodes: Sequence[str], software: str
+    folder: str | Path,
+    counts: sparse.csr_matrix,
+    *,
+    features: pd.DataFrame,
+    barcodes: Sequence[str],
+    software: str,
 ) -> None:
     """Write `counts` (barcodes x features) into `folder`; `features` has columns gene_id and symbol."""
     folder = Path(folder)

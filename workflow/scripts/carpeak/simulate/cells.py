@@ -41,10 +41,12 @@ def draw_cells(library: design.Library, number: int, rng: np.random.Generator) -
     cells["kind"] = np.where(cells["barcode"] >= number - doublets, "doublet", "singlet")
     nucleated = ~cells["type"].isin(["Red cell", "Platelet"])
     candidates = np.flatnonzero((cells["kind"] == "singlet") & nucleated)
-    cells.loc[rng.choice(candidates, round(design.DAMAGED * len(candidates)), replace=False), "kind"] = "damaged"
+    damaged = rng.choice(candidates, round(design.DAMAGED * len(candidates)), replace=False)
+    cells.loc[damaged, "kind"] = "damaged"
     t_cell = cells["type"].isin(T_STATES).to_numpy()
     cells["cycling"] = t_cell & (rng.random(len(cells)) < library.cycling)
-    cells["activity"] = np.where(t_cell, rng.choice(list(ACTIVITY), len(cells), p=list(ACTIVITY.values())), 1.0)
+    activity = rng.choice(list(ACTIVITY), len(cells), p=list(ACTIVITY.values()))
+    cells["activity"] = np.where(t_cell, activity, 1.0)
     cells["car"] = _transduced(library, cells, rng)
     group = cells["type"].where(~t_cell, "T")
     recipient = rng.random(len(cells)) < group.map(library.recipient).fillna(0.0).to_numpy()

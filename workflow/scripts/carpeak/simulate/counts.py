@@ -48,7 +48,9 @@ def negative_binomial(
     found = [_clusters(rest, scales, sizes, rows, rng)]
     for start in range(0, len(scales), CHUNK):
         part = slice(start, start + CHUNK)
-        found.append(_gamma_poisson(profile[dense], scales[part], sizes[dense], rows[part], dense, rng))
+        found.append(
+            _gamma_poisson(profile[dense], scales[part], sizes[dense], rows[part], genes=dense, rng=rng)
+        )
     return found
 
 
@@ -57,6 +59,7 @@ def _gamma_poisson(
     scales: NDArray[np.float64],
     sizes: NDArray[np.float64],
     rows: NDArray[np.int32],
+    *,
     genes: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> Entries:
@@ -87,7 +90,11 @@ def _clusters(
 
 
 def poisson(
-    profile: NDArray[np.float64], scales: NDArray[np.float64], rows: NDArray[np.int32], *, rng: np.random.Generator
+    profile: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    rows: NDArray[np.int32],
+    *,
+    rng: np.random.Generator,
 ) -> Entries:
     """Poisson counts with expected values ``scales[:, None] * profile``."""
     cumulated = np.cumsum(scales)

@@ -14,8 +14,8 @@ FEATURES = {"RQR8": 0.55, "CLL1_scFv": 0.45}  # share of the construct's UMIs on
 # Median UMIs of an intact cell in a library of depth 1, and the sd of its natural logarithm.
 SIZES = {
     "CD4 Tn": (2850.0, 0.32), "CD4 Tem": (3150.0, 0.34), "Treg": (3050.0, 0.33), "CD8 Tn": (2800.0, 0.32),
-    "CD8 Teff": (3000.0, 0.35), "NK cell": (2900.0, 0.35), "B cell": (2900.0, 0.38), "Monocyte/DC": (4300.0, 0.42),
-    "Red cell": (2600.0, 0.50), "Platelet": (950.0, 0.45),
+    "CD8 Teff": (3000.0, 0.35), "NK cell": (2900.0, 0.35), "B cell": (2900.0, 0.38),
+    "Monocyte/DC": (4300.0, 0.42), "Red cell": (2600.0, 0.50), "Platelet": (950.0, 0.45),
 }  # fmt: skip
 CYCLING_SIZE = 1.35
 # Median share of mitochondrial UMIs, and the sd of its natural logarithm.
@@ -56,7 +56,14 @@ PRODUCT = Library(
     name="product",
     share=0.53,
     depth=1.0,
-    kinds={"T": 0.905, "NK cell": 0.020, "B cell": 0.010, "Monocyte/DC": 0.030, "Red cell": 0.020, "Platelet": 0.015},
+    kinds={
+        "T": 0.905,
+        "NK cell": 0.020,
+        "B cell": 0.010,
+        "Monocyte/DC": 0.030,
+        "Red cell": 0.020,
+        "Platelet": 0.015,
+    },
     states={"CD4 Tn": 0.46, "CD4 Tem": 0.17, "Treg": 0.08, "CD8 Tn": 0.17, "CD8 Teff": 0.12},
     cycling=0.22,
     transduced=TRANSDUCED,
@@ -69,7 +76,14 @@ PEAK = Library(
     name="peak",
     share=0.47,
     depth=0.64,
-    kinds={"T": 0.630, "NK cell": 0.030, "B cell": 0.015, "Monocyte/DC": 0.155, "Red cell": 0.100, "Platelet": 0.070},
+    kinds={
+        "T": 0.630,
+        "NK cell": 0.030,
+        "B cell": 0.015,
+        "Monocyte/DC": 0.155,
+        "Red cell": 0.100,
+        "Platelet": 0.070,
+    },
     states={"CD4 Tn": 0.16, "CD4 Tem": 0.44, "Treg": 0.08, "CD8 Tn": 0.10, "CD8 Teff": 0.22},
     cycling=0.07,
     transduced=0.46,
@@ -88,7 +102,10 @@ def libraries(variant: Variant) -> tuple[Library, Library]:
     cells outnumber CD4 cells in both, and effector states dominate the product.
     """
     if variant == "null":
-        same = {f: getattr(PRODUCT, f) for f in ("kinds", "states", "cycling", "transduced", "recipient", "at_peak")}
+        same = {
+            f: getattr(PRODUCT, f)
+            for f in ("kinds", "states", "cycling", "transduced", "recipient", "at_peak")
+        }
         return PRODUCT, replace(PEAK, **same, car_mean=PRODUCT.car_mean * PEAK.depth)
     if variant == "reversed":
         product = {"CD4 Tn": 0.07, "CD4 Tem": 0.25, "Treg": 0.05, "CD8 Tn": 0.21, "CD8 Teff": 0.42}

@@ -73,9 +73,9 @@ def _profiles(library: design.Library, biology: Biology, cells: pd.DataFrame, *,
     """For each kind of cell that occurs: the positions of its cells, and its profile."""
     columns = ["type", "cycling", "activity", "origin"]
     result: Profiles = {}
-    for values, positions in cells.groupby(columns, sort=True).indices.items():
-        key = Key(str(values[0]), bool(values[1]), float(values[2]), str(values[3]))
-        result[key] = positions, biology.profile(key, sign=sign, at_peak=library.at_peak)
+    for (kind, cycling, activity, origin), group in cells.reset_index(drop=True).groupby(columns, sort=True):
+        key = Key(str(kind), bool(cycling), float(str(activity)), str(origin))
+        result[key] = group.index.to_numpy(np.intp), biology.profile(key, sign=sign, at_peak=library.at_peak)
     return result
 
 
@@ -113,12 +113,13 @@ def _mito_counts(
 def _car_counts(
     cells: pd.DataFrame, rows: NDArray[np.int32], first: int, number: int, rng: np.random.Generator
 ) -> tuple[counts.Entries, NDArray[np.int64]]:
-    """Own CAR UMIs: negative binomial in sum, split between the two features; and their number per barcode."""
+    """Own CAR UMIs, negative binomial in sum and split between the features; their number per barcode."""
     rates = cells["car_mean"].to_numpy() * rng.gamma(design.CAR_SIZE, 1 / design.CAR_SIZE, len(cells))
     umis = rng.poisson(rates[:, None] * np.array(list(design.FEATURES.values())))
     row, column = np.nonzero(umis)
     own = np.bincount(cells["barcode"], weights=umis.sum(axis=1), minlength=number).astype(np.int64)
-    return counts.Entries(rows[row], (first + column).astype(np.int32), umis[row, column].astype(np.int32)), own
+    features = (first + column).astype(np.int32)
+    return counts.Entries(rows[row], features, umis[row, column].astype(np.int32)), own
 
 
 def _soup(
@@ -134,7 +135,11 @@ def _soup(
 
 
 def _means(
-    biology: Biology, cells: pd.DataFrame, profiles: Profiles, ambient: NDArray[np.float64], soup: NDArray[np.float64]
+    biology: Biology,
+    cells: pd.DataFrame,
+    profiles: Profiles,
+    ambient: NDArray[np.float64],
+    soup: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]]:
     """Expected counts per 10,000 of the intact single cells of each type, resting (0) and cycling (1)."""
     single = (cells["kind"] == "singlet").to_numpy()

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 
 BATCH_SD = 0.18  # log2, each gene, between the libraries
 BATCH_LIMIT = 2.5  # in sd
-SILENT, SILENT_SPECIAL = 0.35, 0.55  # share of genes that blood cells do not express; of planted and decoy terms
-ACTIVITY = {0.75: 0.25, 1.0: 0.5, 1.25: 0.25}  # how strongly a T cell runs its state's programme, and how often
+# Shares of genes that blood cells do not express: of all, and of the planted and decoy terms.
+SILENT, SILENT_SPECIAL = 0.35, 0.55
+# How strongly a T cell runs the programme of its state, and how often.
+ACTIVITY = {0.75: 0.25, 1.0: 0.5, 1.25: 0.25}
+TISSUE = r"^(?:OR\d|TAS2R|KRT|PCDH|DEFB|PRAME|SPATA|LCE|CST\d|MAGE|ZSCAN|CYP|SLC6|GABR|CHRN|COL\d|WNT)"
+# Number of weak genes of each programme, and the sd of their log2 effects.
+WEAK = {
+    "naive": (100, 0.60), "effector": (120, 0.60), "CD4": (150, 0.80), "CD8": (150, 0.80),
+    "CD4 Tn": (40, 0.40), "CD4 Tem": (70, 0.55), "CD8 Tn": (40, 0.40), "CD8 Teff": (70, 0.55),
+    "Treg": (180, 0.85), "cycling": (30, 0.40),
+}  # fmt: skip
 SEGMENTS = {"T": (r"^TR[AB]V", 2.2), "B cell": (r"^IG[HK]V", 9.0)}  # V genes: pattern, CP10k together
 
 
@@ -140,8 +149,7 @@ def _base(genes: pd.DataFrame, special: set[str], rng: np.random.Generator) -> N
     symbols = genes["symbol"]
     rare = np.where(genes["type"] == "lncRNA", 0.8, np.where(symbols.isin(special), SILENT_SPECIAL, SILENT))
     silent = rng.random(n) < rare
-    tissue = r"^(?:OR\d|TAS2R|KRT|KRTAP|PCDH|DEFB|PRAMEF|SPATA|LCE|CST\d|MAGE|ZSCAN|CYP|SLC6|GABR|CHRN|COL\d|WNT|FGF\d)"
-    silent |= symbols.str.contains(tissue).to_numpy() | genes["type"].isin(["TR", "IG"]).to_numpy()
+    silent |= symbols.str.contains(TISSUE).to_numpy() | genes["type"].isin(["TR", "IG"]).to_numpy()
     values = np.where(silent, rng.normal(-8.0, 1.2, n), rng.normal(-2.75, 1.75, n))
     values = np.minimum(values, 2.6)
     ribosomal = symbols.str.match(r"^RP[LS]\d+[A-Z]?\d*$|^RPLP\d$|^RPSA$").to_numpy()
@@ -155,7 +163,7 @@ def _base(genes: pd.DataFrame, special: set[str], rng: np.random.Generator) -> N
 
 def _put(values: NDArray[np.float64], index: pd.Index, known: dict[str, float]) -> None:
     """Set `values` of the genes in `known`, passing over those that the study lacks."""
-    positions = index.get_indexer(list(known))
+    positions = index.get_indexer(pd.Index(known))
     values[positions[positions >= 0]] = np.array(list(known.values()))[positions >= 0]
 
 
@@ -172,14 +180,18 @@ def _named_programmes(named: pd.DataFrame) -> dict[str, pd.Index]:
 
 
 def _carriers(index: pd.Index, terms: dict[str, set[str]], rng: np.random.Generator) -> dict[str, float]:
-    """Genes that carry the planted terms, with their level in the product (CP10k) where no table gives one."""
-    listed = sorted({g for t, members in prog.TERMS.items() for g in members.split() if g in terms.get(t, set())})
+    """Genes that carry the planted terms, with their level in the product (CP10k) unless a table has one."""
+    listed = sorted(set().union(*(set(prog.TERMS[t].split()) & terms[t] for t in prog.TERMS)))
     draws = np.exp2(rng.uniform(np.log2(0.30), np.log2(1.6), len(listed)))
     return {gene: float(level) for gene, level in zip(listed, draws) if gene in index}
 
 
 def _kinds(
-    index: pd.Index, base: NDArray[np.float64], named: pd.DataFrame, carriers: dict[str, float], rng: np.random.Generator
+    index: pd.Index,
+    base: NDArray[np.float64],
+    named: pd.DataFrame,
+    carriers: dict[str, float],
+    rng: np.random.Generator,
 ) -> dict[str, NDArray[np.float64]]:
     """Log2 CP10k of every kind: base, the lineage's own deviation, then the known genes."""
     result = {}
@@ -195,7 +207,7 @@ def _kinds(
         special = {"Red cell": (prog.RED, -3.2), "Platelet": (prog.PLATELET, -1.6)}.get(kind)
         table = named[kind] if special is None else named.min(axis=1)
         levels = {gene: level for gene, (_, level) in prog.CULTURE.items() if level}
-        levels |= carriers | table.to_dict()
+        levels |= carriers | {str(gene): float(level) for gene, level in table.items()}
         levels |= {gene: max(level / 30, 0.01) for gene, level in prog.CYCLING.items()}
         silent = set(prog.RED) - set(prog.EVERYWHERE) - set(named.index) - {"UBB", "SNCA"}
         silent |= set(prog.PLATELET) - set(prog.EVERYWHERE) - set(named.index)
@@ -216,10 +228,8 @@ def _weak_programmes(
     free = ~index.isin(list(reserved)) & ~index.str.match(r"^(MT-|TR[ABDG]|IG[HKL]|HB|RP[LS])")
     eligible = np.flatnonzero(free & (base > -2.6) & (base < 2.6))
     weights = 2.0 ** (0.7 * base[eligible])
-    sizes = {"naive": (100, 0.60), "effector": (120, 0.60), "CD4": (150, 0.80), "CD8": (150, 0.80), "CD4 Tem": (70, 0.55),
-             "Treg": (180, 0.85), "CD8 Teff": (70, 0.55), "CD4 Tn": (40, 0.4), "CD8 Tn": (40, 0.4), "cycling": (30, 0.4)}  # fmt: skip
     result = {}
-    for name, (number, sd) in sizes.items():
+    for name, (number, sd) in WEAK.items():
         chosen = rng.choice(eligible, number, replace=False, p=weights / weights.sum())
         effects = np.zeros(len(index))
         effects[chosen] = np.clip(rng.normal(0.12, sd, number), -1.8, 1.8)
@@ -229,9 +239,7 @@ def _weak_programmes(
     return result
 
 
-def _cycling(
-    index: pd.Index, weak: dict[str, NDArray[np.float64]]
-) -> tuple[NDArray[np.float64], set[str]]:
+def _cycling(index: pd.Index, weak: dict[str, NDArray[np.float64]]) -> tuple[NDArray[np.float64], set[str]]:
     """Log2 effect of cycling on each gene, and the genes' names."""
     effects = weak["cycling"].copy()
     on_off = {gene: float(np.log2(level / max(level / 30, 0.01))) for gene, level in prog.CYCLING.items()}
@@ -255,15 +263,15 @@ def _planted(
 ) -> dict[str, NDArray[np.float64]]:
     """Log2 effects, peak over product, of each gene in each T state."""
     result = {state: np.zeros(len(index)) for state in prog.T_STATES}
-    positions = index.get_indexer(list(carriers))
+    positions = index.get_indexer(pd.Index(carriers))
     strengths = rng.uniform(0.9, 1.6, len(positions))
     for state, effects in result.items():
         effects[positions] = strengths
         _put(effects, index, {gene: effect for gene, (effect, _) in prog.CULTURE.items()})
         if state in prog.CD4_STATES:
             _put(effects, index, prog.KILLING)
-        effects *= {"paper": 1.0, "null": 0.0, "reversed": -1.0}[variant]
-    return result
+    sign = {"paper": 1.0, "null": 0.0, "reversed": -1.0}[variant]
+    return {state: sign * effects for state, effects in result.items()}
 
 
 def _sizes(base: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -166,59 +166,86 @@ FTH1    17. 24. 22. 17. 26. 22. 22. 90.
 
 # Counts per 10,000 that one gene of these takes in any nucleated cell, where nothing else is said.
 EVERYWHERE = {
-    "MALAT1": 280.0, "B2M": 160.0, "TMSB4X": 140.0, "EEF1A1": 95.0, "TMSB10": 55.0, "ACTB": 50.0, "TPT1": 55.0,
-    "FAU": 28.0, "NACA": 20.0, "HLA-A": 22.0, "HLA-B": 34.0, "HLA-C": 26.0, "GAPDH": 14.0, "PFN1": 16.0,
-    "CFL1": 12.0, "ACTG1": 13.0, "UBA52": 18.0, "PTMA": 24.0, "NPM1": 7.0, "EEF1B2": 9.0, "EEF1D": 8.0,
-    "EEF2": 6.0, "EIF1": 12.0, "H3-3B": 9.0, "OAZ1": 6.0, "SERF2": 8.0, "MYL6": 9.0, "MYL12A": 5.0, "SH3BGRL3": 7.0,
-    "ARHGDIB": 6.5, "CORO1A": 5.5, "PTPRC": 3.2, "CD52": 8.0, "HNRNPA1": 8.0, "RACK1": 11.0,
-    "COX4I1": 7.0, "ATP5F1E": 6.0, "COX7C": 6.0, "UBC": 6.0, "JUNB": 5.0, "FOS": 2.5, "JUN": 3.0, "BTG1": 7.0,
-    "TSC22D3": 4.5, "CXCR4": 3.0, "DUSP1": 2.2, "ZFP36L2": 3.6, "SRGN": 6.0, "CD37": 3.4, "CD48": 2.2, "ISG20": 2.0,
-    "NEAT1": 2.5, "HCST": 3.2, "SLC25A6": 5.0, "YBX1": 5.0, "CALM1": 4.5, "SUMO2": 3.0, "HMGB1": 4.5, "HMGN1": 2.0,
+    "MALAT1": 280.0, "B2M": 160.0, "TMSB4X": 140.0, "EEF1A1": 95.0, "TMSB10": 55.0, "ACTB": 50.0,
+    "TPT1": 55.0, "FAU": 28.0, "NACA": 20.0, "HLA-A": 22.0, "HLA-B": 34.0, "HLA-C": 26.0, "GAPDH": 14.0,
+    "PFN1": 16.0, "CFL1": 12.0, "ACTG1": 13.0, "UBA52": 18.0, "PTMA": 24.0, "NPM1": 7.0, "EEF1B2": 9.0,
+    "EEF1D": 8.0, "EEF2": 6.0, "EIF1": 12.0, "H3-3B": 9.0, "OAZ1": 6.0, "SERF2": 8.0, "MYL6": 9.0,
+    "MYL12A": 5.0, "SH3BGRL3": 7.0, "ARHGDIB": 6.5, "CORO1A": 5.5, "PTPRC": 3.2, "CD52": 8.0,
+    "HNRNPA1": 8.0, "RACK1": 11.0, "COX4I1": 7.0, "ATP5F1E": 6.0, "COX7C": 6.0, "UBC": 6.0, "JUNB": 5.0,
+    "FOS": 2.5, "JUN": 3.0, "BTG1": 7.0, "TSC22D3": 4.5, "CXCR4": 3.0, "DUSP1": 2.2, "ZFP36L2": 3.6,
+    "SRGN": 6.0, "CD37": 3.4, "CD48": 2.2, "ISG20": 2.0, "NEAT1": 2.5, "HCST": 3.2, "SLC25A6": 5.0,
+    "YBX1": 5.0, "CALM1": 4.5, "SUMO2": 3.0, "HMGB1": 4.5, "HMGN1": 2.0,
 }  # fmt: skip
 RIBOSOMAL_TOTAL = 2600.0  # CP10k of all RPL and RPS genes together in a T cell
 
-RED = {"HBB": 3300.0, "HBA2": 2900.0, "HBA1": 1500.0, "HBG1": 55.0, "HBG2": 80.0, "HBD": 45.0, "ALAS2": 38.0,
-       "SLC25A37": 42.0, "AHSP": 34.0, "CA1": 22.0, "HBM": 24.0, "SNCA": 16.0, "BLVRB": 14.0, "GYPC": 16.0,
-       "SLC4A1": 9.0, "BPGM": 9.0, "GYPA": 4.0, "UBB": 60.0, "FTL": 170.0, "BNIP3L": 18.0, "MKRN1": 10.0}  # fmt: skip
-PLATELET = {"PPBP": 260.0, "PF4": 210.0, "TUBB1": 34.0, "CAVIN2": 30.0, "GNG11": 48.0, "NRGN": 40.0,
-            "SPARC": 20.0, "TREML1": 14.0, "ITGA2B": 16.0, "GP9": 22.0, "GP1BB": 18.0, "CLU": 24.0, "RGS18": 18.0,
-            "MYL9": 30.0, "ACRBP": 10.0, "CD9": 24.0, "H2AC6": 40.0, "TSC22D1": 9.0, "B2M": 420.0, "TMSB4X": 700.0,
-            "OST4": 30.0, "F13A1": 14.0, "FTH1": 160.0, "MAP3K7CL": 8.0, "PTCRA": 4.0, "MMD": 7.0}  # fmt: skip
+RED = {
+    "HBB": 3300.0, "HBA2": 2900.0, "HBA1": 1500.0, "HBG1": 55.0, "HBG2": 80.0, "HBD": 45.0, "ALAS2": 38.0,
+    "SLC25A37": 42.0, "AHSP": 34.0, "CA1": 22.0, "HBM": 24.0, "SNCA": 16.0, "BLVRB": 14.0, "GYPC": 16.0,
+    "SLC4A1": 9.0, "BPGM": 9.0, "GYPA": 4.0, "UBB": 60.0, "FTL": 170.0, "BNIP3L": 18.0, "MKRN1": 10.0,
+}  # fmt: skip
+PLATELET = {
+    "PPBP": 260.0, "PF4": 210.0, "TUBB1": 34.0, "CAVIN2": 30.0, "GNG11": 48.0, "NRGN": 40.0, "SPARC": 20.0,
+    "TREML1": 14.0, "ITGA2B": 16.0, "GP9": 22.0, "GP1BB": 18.0, "CLU": 24.0, "RGS18": 18.0, "MYL9": 30.0,
+    "ACRBP": 10.0, "CD9": 24.0, "H2AC6": 40.0, "TSC22D1": 9.0, "B2M": 420.0, "TMSB4X": 700.0, "OST4": 30.0,
+    "F13A1": 14.0, "FTH1": 160.0, "MAP3K7CL": 8.0, "PTCRA": 4.0, "MMD": 7.0,
+}  # fmt: skip
 
 # Level in a cycling cell, and in a resting one a thirtieth of it (at least 0.01).
 CYCLING = {
-    "MKI67": 0.99, "TOP2A": 0.94, "CDK1": 0.5, "CCNB1": 0.5, "CCNB2": 0.5, "CCNA2": 0.39, "CDC20": 0.39, "BIRC5": 0.77,
-    "UBE2C": 0.66, "TYMS": 0.94, "RRM2": 0.94, "RRM1": 0.39, "PCNA": 0.99, "MCM2": 0.28, "MCM3": 0.39, "MCM5": 0.44,
-    "MCM7": 0.72, "CENPF": 0.72, "CENPE": 0.22, "CENPM": 0.33, "NUSAP1": 0.72, "TPX2": 0.44, "KIF11": 0.22, "KIF23": 0.17,
-    "AURKB": 0.44, "ASPM": 0.22, "CKS1B": 0.77, "GTSE1": 0.22, "ZWINT": 0.66, "CLSPN": 0.28, "TK1": 0.88, "FEN1": 0.28,
-    "GINS2": 0.33, "HELLS": 0.22, "UHRF1": 0.22, "PCLAF": 0.99, "CDKN3": 0.33, "PTTG1": 0.77, "SMC4": 0.66, "DHFR": 0.28,
-    "ATAD2": 0.28, "ASF1B": 0.28, "DUT": 1.1, "TMPO": 0.44, "MAD2L1": 0.33, "ANLN": 0.17,
+    "MKI67": 0.99, "TOP2A": 0.94, "CDK1": 0.5, "CCNB1": 0.5, "CCNB2": 0.5, "CCNA2": 0.39, "CDC20": 0.39,
+    "BIRC5": 0.77, "UBE2C": 0.66, "TYMS": 0.94, "RRM2": 0.94, "RRM1": 0.39, "PCNA": 0.99, "MCM2": 0.28,
+    "MCM3": 0.39, "MCM5": 0.44, "MCM7": 0.72, "CENPF": 0.72, "CENPE": 0.22, "CENPM": 0.33, "NUSAP1": 0.72,
+    "TPX2": 0.44, "KIF11": 0.22, "KIF23": 0.17, "AURKB": 0.44, "ASPM": 0.22, "CKS1B": 0.77, "GTSE1": 0.22,
+    "ZWINT": 0.66, "CLSPN": 0.28, "TK1": 0.88, "FEN1": 0.28, "GINS2": 0.33, "HELLS": 0.22, "UHRF1": 0.22,
+    "PCLAF": 0.99, "CDKN3": 0.33, "PTTG1": 0.77, "SMC4": 0.66, "DHFR": 0.28, "ATAD2": 0.28, "ASF1B": 0.28,
+    "DUT": 1.1, "TMPO": 0.44, "MAD2L1": 0.33, "ANLN": 0.17,
 }  # fmt: skip
 # Log2 effects of cycling on genes that every cell expresses.
-CYCLING_EFFECTS = {"STMN1": 2.1, "HMGB2": 1.6, "TUBB": 1.3, "TUBA1B": 1.3, "H2AZ1": 1.3, "HMGN2": 1, "TUBB4B": 0.98,
-                   "RAN": 0.7, "LMNB1": 1, "HMGB1": 0.49, "PTMA": 0.28, "NPM1": 0.35, "RANBP1": 0.7,
-                   "CKS2": 1.4, "BTG1": -0.49, "KLF2": -0.42, "TXNIP": -0.56}  # fmt: skip
-CYCLING_BASES = {"STMN1": 0.5, "HMGB2": 1.0, "TUBB": 0.9, "TUBA1B": 1.8, "H2AZ1": 1.2, "HMGN2": 1.8, "TUBB4B": 0.6,
-                 "RAN": 1.3, "LMNB1": 0.25, "RANBP1": 0.7, "CKS2": 0.3, "TXNIP": 3.5}  # fmt: skip
+CYCLING_EFFECTS = {
+    "STMN1": 2.1, "HMGB2": 1.6, "TUBB": 1.3, "TUBA1B": 1.3, "H2AZ1": 1.3, "HMGN2": 1, "TUBB4B": 0.98,
+    "RAN": 0.7, "LMNB1": 1, "HMGB1": 0.49, "PTMA": 0.28, "NPM1": 0.35, "RANBP1": 0.7, "CKS2": 1.4,
+    "BTG1": -0.49, "KLF2": -0.42, "TXNIP": -0.56,
+}  # fmt: skip
+CYCLING_BASES = {
+    "STMN1": 0.5, "HMGB2": 1.0, "TUBB": 0.9, "TUBA1B": 1.8, "H2AZ1": 1.2, "HMGN2": 1.8, "TUBB4B": 0.6,
+    "RAN": 1.3, "LMNB1": 0.25, "RANBP1": 0.7, "CKS2": 0.3, "TXNIP": 3.5,
+}  # fmt: skip
 
 SEX_FEMALE = {"XIST": 1.4}
 SEX_MALE = {"RPS4Y1": 1.9, "DDX3Y": 0.5, "EIF1AY": 0.45, "UTY": 0.12, "KDM5D": 0.12, "ZFY": 0.06}
-MITOCHONDRIAL = {"MT-CO1": 0.17, "MT-CO2": 0.17, "MT-CO3": 0.16, "MT-ATP6": 0.12, "MT-ND4": 0.09, "MT-CYB": 0.09,
-                 "MT-ND3": 0.06, "MT-ND1": 0.06, "MT-ND2": 0.05, "MT-ND5": 0.013, "MT-ND4L": 0.01, "MT-ATP8": 0.005,
-                 "MT-ND6": 0.002}  # fmt: skip
+MITOCHONDRIAL = {
+    "MT-CO1": 0.17, "MT-CO2": 0.17, "MT-CO3": 0.16, "MT-ATP6": 0.12, "MT-ND4": 0.09, "MT-CYB": 0.09,
+    "MT-ND3": 0.06, "MT-ND1": 0.06, "MT-ND2": 0.05, "MT-ND5": 0.013, "MT-ND4L": 0.01, "MT-ATP8": 0.005,
+    "MT-ND6": 0.002,
+}  # fmt: skip
 
 # Planted at the peak within every state of CD4 cells: killing and memory genes (log2, peak over product).
-KILLING = {"NKG7": 1.2, "LAG3": 1.2, "PRF1": 1.1, "CST7": 0.9, "GZMB": 1.3, "GNLY": 1.2, "GZMK": 1.2, "GZMA": 0.9}
+KILLING = {
+    "NKG7": 1.2,
+    "LAG3": 1.2,
+    "PRF1": 1.1,
+    "CST7": 0.9,
+    "GZMB": 1.3,
+    "GNLY": 1.2,
+    "GZMK": 1.2,
+    "GZMA": 0.9,
+}
 
 # Planted terms: members of the term that carry an effect in every T cell, and their level in the product.
 TERMS = {
-    "GO:0006954": """ADGRE5 AHCY AKNA APOL3 CASP1 CCL3 CCL4 CCL5 CCR5 CCRL2 CD44 CXCR3 CXCR6 FASN GPR68 HCK IFNG
-        IFNGR1 IFNGR2 IL10RB IL18R1 IL18RAP IL2 IL21 ITGAL ITGB1 JAK2 KDM6B KLRG1 LGALS9 LTA MAP2K3 NMI
-        PTGDR PTGER2 PTPN2 RASGRP1 RBPJ RIPK2 SLAMF1 TLR2 TNF XCL1 XCL2""",
-    "GO:0071346": """CASP1 CCL3 CCL4 CCL5 FASLG GBP1 GBP2 GBP3 GBP4 GBP5 HCK IFNG IFNGR1 IFNGR2 IL12RB1 IRF1 IRF8
-        JAK2 LGALS9 NLRC5 NMI PARP14 PARP9 PTPN2 SOCS1 SP100 STAT1 TLR2 TNF TXK XCL1 XCL2""",
-    "GO:0032729": """CD226 CD244 IL12RB1 IL12RB2 IL18R1 IL2 IL21 IL27RA IRF8 ISG15 JAK2 KLRK1 LGALS9 LTA PTPN22
-        RASGRP1 RIPK2 SLAMF1 SLAMF6 TNF TXK TYK2""",
+    "GO:0006954": """
+        ADGRE5 AHCY AKNA APOL3 CASP1 CCL3 CCL4 CCL5 CCR5 CCRL2 CD44 CXCR3 CXCR6 FASN GPR68 HCK IFNG
+        IFNGR1 IFNGR2 IL10RB IL18R1 IL18RAP IL2 IL21 ITGAL ITGB1 JAK2 KDM6B KLRG1 LGALS9 LTA MAP2K3
+        NMI PTGDR PTGER2 PTPN2 RASGRP1 RBPJ RIPK2 SLAMF1 TLR2 TNF XCL1 XCL2
+    """,
+    "GO:0071346": """
+        CASP1 CCL3 CCL4 CCL5 FASLG GBP1 GBP2 GBP3 GBP4 GBP5 HCK IFNG IFNGR1 IFNGR2 IL12RB1 IRF1 IRF8
+        JAK2 LGALS9 NLRC5 NMI PARP14 PARP9 PTPN2 SOCS1 SP100 STAT1 TLR2 TNF TXK XCL1 XCL2
+    """,
+    "GO:0032729": """
+        CD226 CD244 IL12RB1 IL12RB2 IL18R1 IL2 IL21 IL27RA IRF8 ISG15 JAK2 KLRK1 LGALS9 LTA PTPN22
+        RASGRP1 RIPK2 SLAMF1 SLAMF6 TNF TXK TYK2
+    """,
 }
 # Terms that share genes with the planted ones without being planted.
 DECOYS = {
@@ -230,18 +257,20 @@ DECOYS = {
     "GO:0030316": "osteoclast differentiation",
 }
 
-# Down at the peak: activation and metabolism of cells in culture (log2, peak over product; level in the product).
+# Down at the peak: activation and metabolism in culture (log2, peak over product; level in the product).
 CULTURE = {
-    "IL2RA": (-1.3, None), "TNFRSF4": (-1.4, 1.6), "TNFRSF18": (-1.2, 1.3), "MIR155HG": (-1.4, 0.9), "MYC": (-1.1, 0.8),
-    "NME1": (-1.2, 1.8), "BATF3": (-1.2, 0.5), "LDHA": (-1.0, 7.0), "PGK1": (-0.9, 3.0), "ENO1": (-0.9, 5.0),
-    "TPI1": (-0.8, 4.0), "PKM": (-0.7, 4.0), "ALDOA": (-0.7, 5.0), "PGAM1": (-0.8, 2.5), 
-    "HSPE1": (-1.0, 2.5), "NCL": (-0.8, 2.5), "FABP5": (-1.3, 2.4), "SLC3A2": (-1.1, 0.9), 
-    "SLC2A1": (-1.0, 0.4), "SLC2A3": (-0.9, 0.8), "ODC1": (-1.0, 0.9), "C1QBP": (-0.9, 1.6), "PHB1": (-0.8, 1.2),
-    "EBNA1BP2": (-0.9, 0.6), "CCND2": (-1.1, 1.2), "BCAT1": (-1.0, 0.25), "ATF5": (-0.9, 0.5), "MTHFD2": (-1.3, 0.7),
-    "SHMT2": (-1.0, 0.6), "PAICS": (-1.0, 0.6), "NOP16": (-0.9, 0.6), "MRTO4": (-0.9, 0.4), "CD70": (-1.2, 0.4),
-    "ICOS": (-0.9, 0.8), "IL13": (-1.3, 0.3), "IL3": (-1.0, 0.12), "GATA3": (-0.8, 1.2), "POLR1D": (-0.7, 0.9),
-    "TFRC": (-1.2, 0.7), "CISH": (-1.1, 1.1), "SOCS2": (-1.0, 0.5), "NHP2": (-0.8, 1.4), "TXN": (-0.7, 3.0),
-    "PRDX1": (-0.7, 3.0), "ATP5MC1": (-0.7, 1.5), "SNRPD1": (-0.7, 1.3), "CYCS": (-0.8, 1.1), "SRM": (-1.1, 0.8),
+    "IL2RA": (-1.3, None), "TNFRSF4": (-1.4, 1.6), "TNFRSF18": (-1.2, 1.3), "MIR155HG": (-1.4, 0.9),
+    "MYC": (-1.1, 0.8), "NME1": (-1.2, 1.8), "BATF3": (-1.2, 0.5), "LDHA": (-1.0, 7.0), "PGK1": (-0.9, 3.0),
+    "ENO1": (-0.9, 5.0), "TPI1": (-0.8, 4.0), "PKM": (-0.7, 4.0), "ALDOA": (-0.7, 5.0),
+    "PGAM1": (-0.8, 2.5), "HSPE1": (-1.0, 2.5), "NCL": (-0.8, 2.5), "FABP5": (-1.3, 2.4),
+    "SLC3A2": (-1.1, 0.9), "SLC2A1": (-1.0, 0.4), "SLC2A3": (-0.9, 0.8), "ODC1": (-1.0, 0.9),
+    "C1QBP": (-0.9, 1.6), "PHB1": (-0.8, 1.2), "EBNA1BP2": (-0.9, 0.6), "CCND2": (-1.1, 1.2),
+    "BCAT1": (-1.0, 0.25), "ATF5": (-0.9, 0.5), "MTHFD2": (-1.3, 0.7), "SHMT2": (-1.0, 0.6),
+    "PAICS": (-1.0, 0.6), "NOP16": (-0.9, 0.6), "MRTO4": (-0.9, 0.4), "CD70": (-1.2, 0.4),
+    "ICOS": (-0.9, 0.8), "IL13": (-1.3, 0.3), "IL3": (-1.0, 0.12), "GATA3": (-0.8, 1.2),
+    "POLR1D": (-0.7, 0.9), "TFRC": (-1.2, 0.7), "CISH": (-1.1, 1.1), "SOCS2": (-1.0, 0.5),
+    "NHP2": (-0.8, 1.4), "TXN": (-0.7, 3.0), "PRDX1": (-0.7, 3.0), "ATP5MC1": (-0.7, 1.5),
+    "SNRPD1": (-0.7, 1.3), "CYCS": (-0.8, 1.1), "SRM": (-1.1, 0.8),
 }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def gene_table(biology: Biology, libraries: list[Simulated]) -> pd.DataFrame:
     table["batch_log2"] = biology.batch
     planted = pd.Series("", index=genes)
     effects = np.column_stack([biology.planted[s] for s in prog.T_STATES])
-    for i in np.flatnonzero(effects.any(axis=1)):
+    for i in np.flatnonzero(effects.any(axis=1)).tolist():
         planted.iloc[i] = ";".join(f"{s}:{e:.3f}" for s, e in zip(prog.T_STATES, effects[i]) if e)
     table["planted"] = planted.to_numpy()
     table["planted_terms"] = _memberships(genes, biology.members)
@@ -90,10 +90,11 @@ def _memberships(genes: pd.Index, sets: dict[str, set[str]]) -> list[str]:
 
 
 def term_table(biology: Biology, names: dict[str, str]) -> pd.DataFrame:
-    """The planted and the decoy terms: term_id, term, role, members, carriers (members with an effect), share."""
+    """The planted and the decoy terms: term_id, term, role, members, carriers (with an effect), share."""
     effects = np.column_stack([biology.planted[s] for s in prog.T_STATES])
-    affected = set(biology.genes[effects.any(axis=1)])
-    listed = [(t, "planted", m) for t, m in biology.members.items()] + [(t, "decoy", m) for t, m in biology.decoys.items()]
+    affected = set(biology.genes[np.flatnonzero(effects.any(axis=1))])
+    listed = [(t, "planted", members) for t, members in biology.members.items()]
+    listed += [(t, "decoy", members) for t, members in biology.decoys.items()]
     rows = [
         {
             "term_id": term,
