@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -162,7 +162,9 @@ def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str]
     fig = style.figure(1.5 + 0.235 * len(terms), footer=footer)
     axes = fig.subplots(1, 2, sharey=True)
     largest = float(up["overlap"].max())
-    drawn = None
+    odds = np.log2(terms["odds_ratio"].replace(np.inf, np.nan)).max()
+    most = max(4, int(np.ceil(odds))) if np.isfinite(odds) else 4
+    drawn: Any = None
     for ax, group in zip(axes, ("all", "CD4")):
         part = up[up["group"] == group].set_index("term_id").reindex(terms["term_id"])
         strength = -np.log10(np.maximum(part["p_adjusted"].to_numpy(float), 1e-300))
@@ -174,7 +176,7 @@ def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str]
             c=np.log2(part["odds_ratio"]),
             cmap=style.AMOUNT,
             vmin=0,
-            vmax=4,
+            vmax=most,
             linewidths=0.4,
             ec="#5f6b7a",
         )
@@ -192,10 +194,18 @@ def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str]
     return fig
 
 
-def _bubble_keys(fig: Figure, axes: Sequence[Axes], drawn: object, largest: float) -> None:
-    bar = fig.colorbar(drawn, ax=list(axes), shrink=0.4, aspect=14, pad=0.015, anchor=(0, 0.05), extend="max")  # type: ignore[arg-type]
+def _bubble_keys(fig: Figure, axes: Sequence[Axes], drawn: Any, largest: float) -> None:
+    bar = fig.colorbar(
+        drawn,
+        ax=list(axes),
+        shrink=0.4,
+        aspect=14,
+        pad=0.015,
+        anchor=(0, 0.05),
+    )
     bar.set_label("odds ratio", fontsize=8)
-    bar.set_ticks([0, 1, 2, 3, 4], labels=["1", "2", "4", "8", "16"])
+    powers = range(0, int(drawn.norm.vmax) + 1, 1 if drawn.norm.vmax <= 6 else 2)
+    bar.set_ticks(list(powers), labels=[f"{2**power}" for power in powers])
     bar.outline.set_visible(False)
     steps = sorted({max(round(largest * share), 1) for share in (0.2, 0.6, 1.0)})
     handles = [
