@@ -32,11 +32,6 @@ rule embed:
         embedding="results/populations/{population}/embedding.parquet",
         clusters="results/populations/{population}/clusters.parquet",
         integration="results/populations/{population}/integration.json",
-    params:
-        embedding=study.config["embedding"],
-        resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
-        seed=study.config["seed"],
-        code=code("embed"),
     log:
         "logs/embed/{population}.log",
     conda:
@@ -44,6 +39,11 @@ rule embed:
     threads: 1
     resources:
         mem_mb=8000,
+    params:
+        embedding=study.config["embedding"],
+        resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
+        seed=study.config["seed"],
+        code=code("embed"),
     script:
         "../scripts/embed.py"
 
@@ -61,12 +61,6 @@ rule annotate:
         labels="results/populations/{population}/labels.parquet",
         scores="results/populations/{population}/scores.tsv",
         markers="results/tables/markers.{population}.tsv",
-    params:
-        annotation=study.config["annotation"],
-        min_pct=study.config["de"]["min_pct"],
-        n_neighbors=study.config["embedding"]["n_neighbors"],
-        seed=study.config["seed"],
-        code=code("annotate"),
     log:
         "logs/annotate/{population}.log",
     conda:
@@ -74,5 +68,11 @@ rule annotate:
     threads: 1
     resources:
         mem_mb=8000,
+    params:
+        annotation=study.config["annotation"],
+        min_pct=study.config["de"]["min_pct"],
+        n_neighbors=study.config["embedding"]["n_neighbors"],
+        seed=study.config["seed"],
+        code=code("annotate"),
     script:
         "../scripts/annotate.py"

@@ -1,0 +1,260 @@
+"""Labels: real labelled blood, and planted T cells with the traps of CAR-T libraries."""
+
+import gzip
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import annotate, embed, label, markers, states
+from carpeak.errors import UserError
+from conftest import ROOT
+from scipy import sparse
+from scipy.io import mmread
+
+MARKERS = markers.load(ROOT / "config/markers.yaml")
+SETTINGS = {
+    "markers": str(ROOT / "config/markers.yaml"),
+    "method": "markers",
+    "reference": None,
+    "scheme": "canonical",
+    "overrides": [],
+}
+EMBEDDING = {
+    "n_variable_genes": 1000,
+    "n_pcs": 20,
+    "n_neighbors": 15,
+    "integration": "harmony",
+    "harmony": "paper",
+    "exclude_genes": [],
+    "min_cells": 30,
+}
+
+
+def embedded(counts, genes, samples, transgene=None):
+    transgene = np.zeros(len(genes), dtype=bool) if transgene is None else transgene
+    names = [f"{s}_{i}" for i, s in enumerate(samples)]
+    result = embed.embed(
+        counts,
+        cells=names,
+        genes=genes,
+        batch=samples,
+        transgene=transgene,
+        settings=EMBEDDING,
+        resolution=0.5,
+        seed=0,
+    )
+    cells = annotate.Cells(
+        counts, names, genes, np.asarray(samples), transgene, result.clusters["cluster"].to_numpy(dtype=str)
+    )
+    return result, cells
+
+
+def test_lineages_of_pbmc3k(real_data):
+    """Against Seurat's published clusters of the same cells."""
+    folder = next((real_data / "pbmc3k").glob("counts_*"))
+    with gzip.open(folder / "matrix.mtx.gz") as file:
+        counts = mmread(file).T.tocsr().astype(np.int32)
+    genes = pd.read_csv(folder / "features.tsv.gz", sep="\t", header=None)[1].astype(str).tolist()
+    barcodes = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
+    result, cells = embedded(counts, genes, ["pbmc"] * counts.shape[0])
+    found, _ = annotate.lineages(
+        cells, result.points.filter(like="pc_").to_numpy(float), MARKERS["lineages"], n_neighbors=15
+    )
+    seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
+    seurat.index = seurat.index.str.replace("-1", "")
+    truth = barcodes.map(seurat)
+    lineage = truth.map(
+        {
+            "B": "B cell",
+            "NK": "NK cell",
+            "CD14+ Mono": "Monocyte/DC",
+            "FCGR3A+ Mono": "Monocyte/DC",
+            "DC": "Monocyte/DC",
+            "Platelet": "Platelet",
+        }
+    ).where(~truth.fillna("").str.contains("T"), "T cell")
+    known = lineage.notna()
+    for name, recall, precision in (
+        ("T cell", 0.97, 0.97),
+        ("B cell", 0.95, 0.97),
+        ("Monocyte/DC", 0.97, 0.97),
+        ("NK cell", 0.9, 0.95),
+    ):
+        truly, called = (lineage == name)[known], (found["label"] == name)[known]
+        assert (truly & called).sum() / truly.sum() >= recall, name
+        assert (truly & called).sum() / called.sum() >= precision, name
+    assert found["label"].isin(["HSC", "Red cell", "Plasma cell"]).mean() < 0.01
+
+
+PROGRAMMES = {  # some genes of the panels and others that no panel names
+    "CD4 Tn": ["CD4", "CCR7", "LEF1", "TCF7", "SELL", *(f"N{i}" for i in range(25))],
+    "CD4 Tem": ["CD4", "GZMK", "CCL5", "GZMA", "CST7", *(f"M{i}" for i in range(25))],
+    "CD8 Tn": [
+        "CD8A",
+        "CD8B",
+        "CCR7",
+        "LEF1",
+        "TCF7",
+        "SELL",
+        *(f"N{i}" for i in range(25)),
+        *(f"K{i}" for i in range(15)),
+    ],
+    "CD8 Teff": [
+        "CD8A",
+        "CD8B",
+        "GZMB",
+        "PRF1",
+        "GNLY",
+        "GZMH",
+        *(f"E{i}" for i in range(25)),
+        *(f"K{i}" for i in range(15)),
+    ],
+    "Treg": ["CD4", "FOXP3", "IKZF2", "CTLA4", "RTKN2", *(f"R{i}" for i in range(25))],
+}
+
+
+def t_cells(*, with_treg=True, seed=0, n=1600):
+    """Planted T cells of two libraries; RQR8 mimics CD8A in a third of cells, the product raises IL2RA."""
+    generator = np.random.default_rng(seed)
+    genes = list(
+        dict.fromkeys(
+            [g for p in PROGRAMMES.values() for g in p]
+            + ["IL2RA", "TNFRSF9", "FOXP3", "MKI67", "TOP2A", "TYMS"]
+        )
+    )
+    genes += [f"X{i}" for i in range(700)] + ["RQR8"]
+    place = {g: i for i, g in enumerate(genes)}
+    names = [s for s in PROGRAMMES if with_treg or s != "Treg"]
+    truth = generator.choice(names, size=n)
+    samples = np.where(np.arange(n) < n // 2, "product", "peak")
+    mean = np.tile(generator.gamma(0.3, 0.8, len(genes)), (n, 1))
+    named = [place[g] for p in PROGRAMMES.values() for g in p]
+    mean[:, named] = 0.03
+    for state, programme in PROGRAMMES.items():
+        mean[np.ix_(truth == state, [place[g] for g in programme])] = 0.8
+    for gene in ("IL2RA", "TNFRSF9"):
+        mean[:, place[gene]] = np.where(samples == "product", 1.5, 0.1)
+    cycling = generator.random(n) < np.where(samples == "product", 0.2, 0.05)
+    for gene in ("MKI67", "TOP2A", "TYMS"):
+        mean[:, place[gene]] = np.where(cycling, 2.0, 0.02)
+    car = generator.random(n) < 0.33
+    mean[car, place["CD8A"]] += 0.8
+    mean[:, place["RQR8"]] = np.where(car, 2.0, 0.0)
+    shift = 2 ** generator.normal(scale=0.2, size=len(genes))
+    mean = (
+        mean
+        * np.where((samples == "peak")[:, None], 0.65 * shift, 1.0)
+        * generator.lognormal(0, 0.3, n)[:, None]
+    )
+    counts = sparse.csr_matrix(generator.poisson(mean).astype(np.int32))
+    return counts, genes, samples, truth, car, cycling
+
+
+def labelled(counts, genes, samples):
+    transgene = np.array([g == "RQR8" for g in genes])
+    result, cells = embedded(counts, genes, samples, transgene)
+    points = result.points.filter(like="harmony_").to_numpy(float)
+    return states.label_states(cells, points, MARKERS, n_neighbors=15)[0], cells
+
+
+def test_planted_states_in_both_libraries():
+    counts, genes, samples, truth, car, cycling = t_cells()
+    found, cells = labelled(counts, genes, samples)
+    right = (found["t_state_canonical"] == truth).to_numpy()
+    for sample in ("product", "peak"):
+        assert right[samples == sample].mean() >= 0.85
+        for state in PROGRAMMES:
+            inside = samples == sample
+            share = (found["t_state_canonical"] == state).to_numpy()[inside].mean()
+            assert abs(share - (truth[inside] == state).mean()) < 0.05
+    cd4 = ~np.char.startswith(truth.astype(str), "CD8")
+    assert (
+        found["t_lineage"][cd4 & car] == "CD4"
+    ).mean() >= 0.9  # RQR8 reads under CD8A do not make CD8 cells
+    marked = states.cycling(cells, MARKERS["cycling"])
+    assert marked[~cycling].mean() < 0.02
+    assert marked[cycling].mean() > 0.5
+    assert found["t_state_paper"].isin([*MARKERS["t_states"]["paper"], "unassigned"]).all()
+
+
+def test_activation_makes_no_treg():
+    counts, genes, samples, *_ = t_cells(with_treg=False)
+    found, _ = labelled(counts, genes, samples)
+    for scheme in markers.SCHEMES:
+        assert (found[f"t_state_{scheme}"] == "Treg").mean() < 0.01
+
+
+def test_label_tables_empty_inherited_and_overridden():
+    counts, genes, samples, *_ = t_cells(n=400)
+    transgene = np.array([g == "RQR8" for g in genes])
+    result, cells = embedded(counts, genes, samples, transgene)
+    data = anndata.AnnData(
+        counts,
+        obs=pd.DataFrame({"sample": samples}, index=list(cells.cells)),
+        var=pd.DataFrame({"transgene": transgene}, index=genes),
+    )
+    options = {"n_neighbors": 15, "min_pct": 0.01, "seed": 0}
+    t_labels, scores, table = label.label(
+        data, result.points, result.clusters, population="t_cells", settings=SETTINGS, **options
+    )
+    assert t_labels.columns.tolist() == label.STATE_COLUMNS
+    assert "RQR8" not in set(table["gene"])
+    half = result.points.iloc[::2], result.clusters.iloc[::2]
+    car_labels, _, _ = label.label(
+        data, *half, population="car_t", settings=SETTINGS, inherited=t_labels, **options
+    )
+    pd.testing.assert_series_equal(
+        car_labels["t_state"].reset_index(drop=True), t_labels["t_state"].iloc[::2].reset_index(drop=True)
+    )
+    by_hand = {
+        "population": "t_cells",
+        "cluster": "0",
+        "expect": scores["fingerprint"].iloc[0],
+        "label": "CD8 Tem",
+    }
+    changed, _, _ = label.label(
+        data,
+        result.points,
+        result.clusters,
+        population="t_cells",
+        settings=SETTINGS | {"overrides": [by_hand]},
+        **options,
+    )
+    inside = (changed["cluster"] == "0").to_numpy()
+    assert (changed["t_state"][inside] == "CD8 Tem").all()
+    assert (changed["t_lineage"][inside] == "CD8").all()
+    assert (changed["t_state"][~inside] == t_labels["t_state"][~inside]).all()
+    for population, columns in (("all", label.LINEAGE_COLUMNS), ("car_t", label.STATE_COLUMNS)):
+        empty = label.label(
+            data,
+            result.points.iloc[:0],
+            result.clusters.iloc[:0],
+            population=population,
+            settings=SETTINGS,
+            **options,
+        )
+        assert empty[0].columns.tolist() == columns
+        assert all(frame.empty for frame in empty)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("lineages:", "linages:", "'lineages' is missing"),
+        (
+            "      without: [CD3D, CD3E, CD79A]\n    - genes: [FCGR3A",
+            "      witout: [CD3D]\n    - genes: [FCGR3A",
+            "did you mean 'without'",
+        ),
+        ("  paper:", "  published:", "'paper' is missing"),
+        ("      lineage: CD4\n", "      lineage: CD5\n", "must be CD4 or CD8"),
+    ],
+)
+def test_marker_file_mistakes(tmp_path, before, after, message):
+    text = (ROOT / "config/markers.yaml").read_text()
+    assert before in text
+    path = tmp_path / "markers.yaml"
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(UserError, match=message):
+        markers.load(path)
