@@ -47,7 +47,7 @@ rule provenance:
         mem_mb=500,
     params:
         config=study.config,
-        inputs=lambda wildcards: study.given() | {"gene sets": gene_set_files()},
+        inputs=study.given(),
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),

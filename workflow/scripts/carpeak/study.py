@@ -81,7 +81,7 @@ class Study:
         ]
 
     def given(self) -> dict[str, list[str]]:
-        """The files and folders that the study was given, by role; gene sets aside."""
+        """The files and folders that the study was given, by role."""
         annotation = self.config["annotation"]
         files = {
             "configuration": [self.source],
@@ -89,6 +89,7 @@ class Study:
             "markers": [annotation["markers"]],
             "annotation reference": [annotation["reference"]] if annotation["reference"] else [],
             "claims": [self.config["claims"]],
+            "gene sets": self.gene_set_files,
         }
         for sample in self.samples:
             files[f"cells of {sample.sample}"] = [sample.path]
