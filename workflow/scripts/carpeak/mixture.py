@@ -2,7 +2,7 @@
 
 A T cell of depth L (UMIs without the transgene) holds x transgene UMIs,
 
-    x ~ pi NB(mean = m (L / L0)^b + a L, size = k) + (1 - pi) Poisson(a L),
+    x = ambient + pi-share of cells: CAR,   ambient ~ Poisson(a L),   CAR ~ NB(mean = m (L / L0)^b, size = k),
 
 where pi is the transduced share, m the mean of a CAR+ cell at the median depth L0, k the size (small: bursty)
 and a the ambient transgene UMIs per UMI. b is 1 up to a tight prior: real means rise a little slower or
@@ -28,6 +28,7 @@ PARAMETERS = ("logit_share", "log_mean", "log_size", "log_ambient", "slope")
 NEGLIGIBLE = 1e-13  # an ambient count this unlikely is not ambient
 BIN_WIDTH = 0.1  # of depth bins, in natural logarithms, for fitting
 FINE_BIN_WIDTH = 0.02  # and for the cells' probabilities
+MAX_AMBIENT = 15  # ambient UMIs that a CAR+ cell may hold
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,13 @@ class Ambient:
 class Prior:
     """Priors of one library; normal in the logarithm unless named otherwise.
 
-    `log_mean`: (mean, sd) of log m. The default spans 0.1 to 10 UMIs (95 %), which holds every library of the
-    sorted-cell data behind the default of `log_size` (k about 1.0 to 2.8 there; here 0.4 to 4.2). `slope`: of b.
-    `share`: a Beta distribution.
+    `log_mean`: (mean, sd) of log m; the default spans 0.1 to 10 UMIs (95 %). `log_size`: of log k; 0.3 to
+    4.4, around the 1.0 to 2.8 of real sorted CAR+ cells. `slope`: of b. `share`: a Beta distribution.
     """
 
     share: tuple[float, float] = (1.0, 1.0)
     log_mean: tuple[float, float] = (0.0, 1.2)
-    log_size: tuple[float, float] = (0.26, 0.6)
+    log_size: tuple[float, float] = (0.2, 0.65)
     slope: tuple[float, float] = (1.0, 0.2)
 
 
@@ -75,7 +75,9 @@ class Tally:
     centre: float
 
 
-def tally(umis: NDArray[np.int64], depth: Floats, *, width: float = BIN_WIDTH, centre: float | None = None) -> Tally:
+def tally(
+    umis: NDArray[np.int64], depth: Floats, *, width: float = BIN_WIDTH, centre: float | None = None
+) -> Tally:
     """Count cells (each with its transgene `umis` and its `depth` > 0) by depth bin and UMIs."""
     x = np.asarray(umis, dtype=np.int64)
     size = np.maximum(np.asarray(depth, dtype=np.float64), 1.0)
@@ -89,29 +91,38 @@ def tally(umis: NDArray[np.int64], depth: Floats, *, width: float = BIN_WIDTH, c
     return Tally(mean, pairs // top, pairs % top, cells.astype(np.float64), pair, middle)
 
 
-def moments(points: Floats, depth: Floats, *, centre: float) -> tuple[Floats, Floats]:
-    """Mean UMIs of CAR+ cells and of ambient alone: two arrays (depths x points)."""
+def rates(points: Floats, depth: Floats, *, centre: float) -> tuple[Floats, Floats]:
+    """Mean CAR UMIs of a CAR+ cell and mean ambient UMIs of any cell: two arrays (depths x points)."""
     ambient = np.exp(points[:, 3])[None, :] * depth[:, None]
-    mean = np.exp(points[:, 1] + points[:, 4] * np.log(depth / centre)[:, None])
-    return mean + ambient, ambient
+    return np.exp(points[:, 1] + points[:, 4] * np.log(depth / centre)[:, None]), ambient
 
 
 def log_components(
     points: Floats, depth: Floats, group: NDArray[np.intp], umis: NDArray[np.int64], *, centre: float
 ) -> tuple[Floats, Floats]:
-    """Log probability of `umis` in a CAR+ and in a CAR- cell of depth ``depth[group]``: (pairs x points)."""
-    mean, ambient = moments(points, depth, centre=centre)
+    """Log probability of `umis` in a CAR+ and in a CAR- cell of depth ``depth[group]``: (pairs x points).
+
+    CAR+ cells: NB and Poisson convolved, as NB(x) times the sum over the j ambient UMIs among the x of
+    Poisson(j) NB(x - j) / NB(x).
+    """
+    mean, ambient = rates(points, depth, centre=centre)
     size = np.exp(points[:, 2])
     levels, level = np.unique(umis, return_inverse=True)
     factorial = gammaln(levels + 1.0)[:, None]
     table = gammaln(levels[:, None] + size) - gammaln(size) - factorial
     log_mean, log_total = np.log(mean), np.log(mean + size)
     x = umis[:, None].astype(np.float64)
-    # log p = table + k log k - k log(m + k) + x (log m - log(m + k))
-    base = size * (np.log(size) - log_total)
+    base = size * (np.log(size) - log_total) - ambient
     positive = table[level] + base[group] + x * (log_mean - log_total)[group]
-    log_ambient = np.log(ambient)
-    negative = x * log_ambient[group] - ambient[group] - factorial[level]
+    step = (ambient * (1 + size / mean))[group]  # a L divided by NB's own decay m / (m + k)
+    term = np.ones_like(step)
+    total = np.ones_like(step)
+    for j in range(1, min(int(umis.max(initial=0)), MAX_AMBIENT) + 1):
+        left = np.maximum(x - j + 1, 0.0)
+        term *= left / (np.maximum(left - 1, 0.0) + size) * step / j
+        total += term
+    positive += np.log(total)
+    negative = x * np.log(ambient)[group] - ambient[group] - factorial[level]
     return positive, negative
 
 
@@ -134,8 +145,9 @@ class Likelihood:
         self._few = t.umis < self.ceiling
         many = ~self._few
         bins = len(t.depth)
-        self._cells = np.bincount(t.group[many], weights=t.cells[many], minlength=bins)
-        self._umis = np.bincount(t.group[many], weights=t.cells[many] * t.umis[many], minlength=bins)
+        umis = t.cells[many] * t.umis[many]
+        self._cells = np.bincount(t.group[many], t.cells[many], minlength=bins).astype(np.float64)
+        self._umis = np.bincount(t.group[many], umis, minlength=bins).astype(np.float64)
 
     def __call__(self, points: Floats) -> Floats:
         """Log likelihood at each of `points` (points x 5)."""
@@ -152,17 +164,21 @@ class Likelihood:
         return t.cells[few] @ positive + self._certain(points)
 
     def _certain(self, points: Floats) -> Floats:
+        """Log likelihood of the cells beyond the ceiling; their ambient UMIs enter to first order."""
         t, many = self.counts, ~self._few
         if not many.any():
             return np.zeros(len(points))
-        mean, _ = moments(points, t.depth, centre=t.centre)
+        mean, ambient = rates(points, t.depth, centre=t.centre)
         size = np.exp(points[:, 2])
         log_total = np.log(mean + size)
         sums = self._umis @ (np.log(mean) - log_total) + self._cells @ (size * (np.log(size) - log_total))
         levels, level = np.unique(t.umis[many], return_inverse=True)
-        number = np.bincount(level, weights=t.cells[many])
+        by_bin = np.zeros((len(t.depth), len(levels)))
+        np.add.at(by_bin, (t.group[many], level), t.cells[many])
         table = gammaln(levels[:, None] + size) - gammaln(size) - gammaln(levels + 1.0)[:, None]
-        return sums + number @ table + number.sum() * log_expit(points[:, 0])
+        growth = (by_bin @ (levels[:, None] / (levels[:, None] - 1 + size))) * (1 + size / mean)
+        sums += (ambient * (growth - self._cells[:, None])).sum(axis=0)
+        return sums + by_bin.sum(axis=0) @ table + by_bin.sum() * log_expit(points[:, 0])
 
 
 def ceiling(ambient: Ambient, deepest: float) -> int:
@@ -181,17 +197,22 @@ def log_prior(points: Floats, prior: Prior, ambient: Ambient) -> Floats:
     return value + ambient.shape * points[:, 3] - ambient.rate * np.exp(points[:, 3])
 
 
-def probability(points: Floats, counts: Tally, *, logit: Floats | None = None) -> Floats:
-    """P(CAR+) of each pair of `counts`, averaged over equally weighted `points`.
+def silent_share(points: Floats, counts: Tally) -> Floats:
+    """Share of the CAR+ cells that hold no CAR UMI of their own, at the depths of `counts` (points)."""
+    cells = np.bincount(counts.group, weights=counts.cells, minlength=len(counts.depth))
+    mean, _ = rates(points, counts.depth, centre=counts.centre)
+    size = np.exp(points[:, 2])
+    return (cells / cells.sum()) @ np.exp(-size * np.log1p(mean / size))
 
-    `logit` replaces the points' own logit share. At a given depth and point the odds can't fall with x.
-    """
-    prior = points[:, 0] if logit is None else logit
-    result = np.empty(len(counts.umis))
-    for start in range(0, len(result), 2000):
-        part = slice(start, start + 2000)
+
+def probability(points: Floats, counts: Tally, *, certain: int) -> Floats:
+    """P(CAR+) of each pair of `counts`, averaged over equally weighted `points`; 1 from `certain` UMIs on."""
+    result = np.ones(len(counts.umis))
+    few = np.flatnonzero(counts.umis < certain)
+    for start in range(0, len(few), 1000):
+        part = few[start : start + 1000]
         positive, negative = log_components(
             points, counts.depth, counts.group[part], counts.umis[part], centre=counts.centre
         )
-        result[part] = expit(positive - negative + prior).mean(axis=1)
+        result[part] = expit(positive - negative + points[:, 0]).mean(axis=1)
     return result

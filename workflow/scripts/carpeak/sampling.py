@@ -38,9 +38,10 @@ class Sample:
     effective: float
 
     def even(self, number: int) -> Floats:
-        """`number` equally weighted points: systematic resampling, without chance."""
-        edges = np.cumsum(self.weights)
-        return self.points[np.searchsorted(edges, (np.arange(number) + 0.5) / number * edges[-1])]
+        """`number` equally weighted points, by systematic resampling along the first parameter."""
+        order = np.argsort(self.points[:, 0], kind="stable")
+        edges = np.cumsum(self.weights[order])
+        return self.points[order[np.searchsorted(edges, (np.arange(number) + 0.5) / number * edges[-1])]]
 
 
 def quantile(values: Floats, weights: Floats, at: Floats) -> Floats:
@@ -134,7 +135,7 @@ def _covariance(hessian: Floats, scale: Floats) -> Floats:
 
 
 def sample(density: Density, starts: Floats, *, scale: Floats) -> Sample:
-    """Weighted points of the distribution with log `density`; `starts` (points x parameters) seed its mode."""
+    """Weighted points of the distribution of log `density`; `starts` (points x parameters) seed its mode."""
     centre, covariance = mode(density, starts, scale=scale)
     top, d = centre, len(centre)
     centres: list[Floats] = []
@@ -143,7 +144,7 @@ def sample(density: Density, starts: Floats, *, scale: Floats) -> Sample:
     weights, effective = np.empty(0), 0.0
     for turn in range(ROUNDS):
         jitter = 1e-9 * np.diag(scale**2)
-        factor = np.linalg.cholesky(1.2 * covariance + jitter)
+        factor: Floats = np.linalg.cholesky(1.2 * covariance + jitter).astype(np.float64)
         centres.append(centre)
         factors.append(factor)
         new = centre + _standard(d, PER_ROUND, turn + 1) @ factor.T

@@ -1,0 +1,273 @@
+"""Calls CAR+ cells of one library: ambient rate, transduced share, P(CAR+) per cell, calls at a chosen FDR.
+
+Arrays in, values out; `mixture` holds the model and `docs/caller.md` explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, log_expit, ndtri
+
+from . import mixture, sampling
+from .mixture import Ambient, Prior, Tally
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+
+MIN_CELLS = 50  # T cells below which no share is estimated
+WIDEST = 0.40  # a 90 % interval of the share wider than this says that the data can't tell
+BACKGROUND = (0.5, 2.5e5)  # Gamma prior of any ambient rate: half a UMI in 250,000, mean 2e-6
+TRANSFER = 0.1  # squared relative error of carrying a rate over to T cells (sd about 32 %)
+TRANSFER_UNMEASURED = 1.0
+POINTS = 512  # posterior points over which a cell's probability is averaged
+DISCREPANCY = 0.1  # sd of the logarithm of the silent share that no count can show
+DISCREPANCY_STEPS = 8
+CALLS = ("positive", "undetermined", "negative")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The posterior of one library (`posterior`), with `share` and its intervals.
+
+    `share` is the posterior median; `low`, `high` bound 95 % and `low_90`, `high_90` 90 %. They are NaN
+    with fewer than `MIN_CELLS` T cells; whether to show them is `identifiable`.
+    """
+
+    t_cells: int
+    ambient: Ambient
+    ambient_rate: float
+    ambient_low: float
+    ambient_high: float
+    share: float
+    low: float
+    high: float
+    low_90: float
+    high_90: float
+    identifiable: bool
+    reason: str
+    centre: float
+    posterior: sampling.Sample
+
+    @property
+    def points(self) -> Floats:
+        """Equally weighted posterior points (POINTS x 5, in the order of mixture.PARAMETERS)."""
+        return self.posterior.even(POINTS)
+
+
+def ambient_prior(
+    *,
+    cell_depth: float,
+    droplets: tuple[int, int] | None = None,
+    non_t: tuple[Counts, Floats] | None = None,
+    negative: tuple[Counts, Floats] | None = None,
+) -> Ambient:
+    """What is known of a library's ambient rate (transgene UMIs per UMI of a T cell).
+
+    The first that is given counts: `droplets`, (number of empty droplets, their transgene UMIs); `non_t`,
+    (transgene UMIs, depth) of lineage-positive cells that aren't T cells; `negative`, the same of the T cells
+    of a sample without CAR. Droplets hold as much of the soup as a cell does, so that their mean is the
+    ambient count of a T cell; `cell_depth` (mean UMIs of T cells) turns it into a rate. The soup's own
+    transgene share would be too high by the ratio of a cell's UMIs to a droplet's.
+    """
+    shape, rate = BACKGROUND
+    if droplets is not None and droplets[0] > 0:
+        return _gamma(shape + droplets[1], rate + droplets[0] * cell_depth, "empty_droplets", TRANSFER)
+    for name, cells in (("non_t_cells", non_t), ("negative_sample", negative)):
+        if cells is not None and len(cells[0]):
+            found = float(np.sum(cells[0])), float(np.sum(cells[1]))
+            return _gamma(shape + found[0], rate + found[1], name, TRANSFER)
+    return _gamma(shape, rate, "prior", TRANSFER_UNMEASURED)
+
+
+def _gamma(shape: float, rate: float, source: str, transfer: float) -> Ambient:
+    wide = 1 / (1 / shape + transfer)
+    return Ambient(wide, rate * wide / shape, source)
+
+
+def fit(
+    umis: Counts, depth: Floats, ambient: Ambient, *, prior: Prior | None = None, widest: float = WIDEST
+) -> Fit:
+    """Fit the T cells of one library: their transgene `umis` and `depth` (UMIs without the transgene)."""
+    prior = prior or Prior()
+    counts = mixture.tally(umis, depth)
+    if len(umis) < MIN_CELLS:
+        return _unfitted(counts, ambient, prior, f"{len(umis)} T cells, fewer than {MIN_CELLS}")
+    likelihood = mixture.Likelihood(counts, mixture.ceiling(ambient, float(counts.depth.max())))
+
+    def density(inner: Floats) -> Floats:
+        points = _outer(inner)
+        return likelihood(points) + mixture.log_prior(points, prior, ambient)
+
+    found = sampling.sample(density, _inner(_starts(prior, ambient, 256)), scale=_scale(prior, ambient))
+    found = replace(found, points=_outer(found.points), mode=_outer(found.mode[None, :])[0])
+    return _summary(found, counts, ambient, widest)
+
+
+def _inner(points: Floats) -> Floats:
+    """Points with log(share x mean) in place of log mean.
+
+    Counts fix the product of share and mean, and leave each of them loose: a bent ridge in the model's own
+    parameters is a straight one in these. The Jacobian is 1.
+    """
+    result = points.copy()
+    result[:, 1] += log_expit(points[:, 0])
+    return result
+
+
+def _outer(inner: Floats) -> Floats:
+    result = inner.copy()
+    result[:, 1] -= log_expit(inner[:, 0])
+    return result
+
+
+def _scale(prior: Prior, ambient: Ambient) -> Floats:
+    return np.array([2.0, prior.log_mean[1], prior.log_size[1], 1 / np.sqrt(ambient.shape), prior.slope[1]])
+
+
+def _starts(prior: Prior, ambient: Ambient, number: int) -> Floats:
+    """Points spread over the prior, of a fixed seed."""
+    from scipy.stats import qmc
+
+    z = ndtri(np.clip(qmc.Sobol(5, scramble=True, seed=0).random(number), 1e-9, 1 - 1e-9))
+    centre = [0.0, prior.log_mean[0], prior.log_size[0], np.log(ambient.mean), prior.slope[0]]
+    shrunk = np.array([1.0, 1.0, 1.0, 0.5, 0.5])
+    return np.array(centre) + z * _scale(prior, ambient) * shrunk
+
+
+def _shares(found: sampling.Sample, counts: Tally) -> tuple[Floats, Floats]:
+    """The posterior of the share with its weights, opened for shapes of expression that no model has.
+
+    CAR+ cells without a UMI are seen only through the model, so their number gets a relative error
+    (`DISCREPANCY`) on top of the posterior; cells with UMIs do not.
+    """
+    share = expit(found.points[:, 0])
+    silent = share * mixture.silent_share(found.points, counts)
+    steps = ndtri((np.arange(DISCREPANCY_STEPS) + 0.5) / DISCREPANCY_STEPS)
+    steps *= DISCREPANCY / steps.std()
+    opened = share - silent + silent * np.exp(steps[:, None])
+    return np.minimum(opened, 1.0).ravel(), np.tile(found.weights / len(steps), len(steps))
+
+
+def _summary(found: sampling.Sample, counts: Tally, ambient: Ambient, widest: float) -> Fit:
+    shares, weights = _shares(found, counts)
+    low, low_90, middle, high_90, high = sampling.quantile(
+        shares, weights, np.array([0.025, 0.05, 0.5, 0.95, 0.975])
+    )
+    rate_low, rate, rate_high = np.exp(
+        sampling.quantile(found.points[:, 3], found.weights, np.array([0.025, 0.5, 0.975]))
+    )
+    wide = high_90 - low_90
+    reason = f"the 90 % interval spans {wide:.2f}, more than {widest:.2f}" if wide > widest else ""
+    return Fit(
+        len(counts.pair), ambient, float(rate), float(rate_low), float(rate_high), float(middle), float(low),
+        float(high), float(low_90), float(high_90), not reason, reason, counts.centre, found,
+    )  # fmt: skip
+
+
+def _unfitted(counts: Tally, ambient: Ambient, prior: Prior, reason: str) -> Fit:
+    """The prior in place of a posterior: probabilities exist, a share does not."""
+    points = _starts(prior, ambient, 1024)
+    found = sampling.Sample(points, np.full(1024, 1 / 1024), points[0], 1024.0)
+    missing = dict.fromkeys(
+        ("ambient_low", "ambient_high", "share", "low", "high", "low_90", "high_90"), float("nan")
+    )
+    return Fit(
+        t_cells=len(counts.pair),
+        ambient=ambient,
+        ambient_rate=ambient.mean,
+        identifiable=False,
+        reason=reason,
+        centre=counts.centre,
+        posterior=found,
+        **missing,
+    )
+
+
+def probabilities(found: Fit, umis: Counts, depth: Floats) -> Floats:
+    """P(CAR+) of cells with these transgene `umis` and `depth`, averaged over the posterior of `found`."""
+    if not len(umis):
+        return np.empty(0)
+    counts = mixture.tally(umis, depth, width=mixture.FINE_BIN_WIDTH, centre=found.centre)
+    certain = mixture.ceiling(found.ambient, float(counts.depth.max()))
+    return mixture.probability(found.points, counts, certain=certain)[counts.pair]
+
+
+def call(probability: Floats, umis: Counts, *, fdr: float = 0.05) -> NDArray[np.str_]:
+    """Call cells `positive`, `undetermined` or `negative`.
+
+    The positive are the largest set of cells with at least one UMI, taken by falling probability, whose
+    expected share of CAR- cells is at most `fdr`; the negative the largest set, by rising probability, whose
+    expected share of CAR+ cells is at most `fdr`. No cell goes against its own odds. Cells of equal
+    probability share one call.
+    """
+    result = np.full(len(probability), "undetermined", dtype="<U12")
+    eligible = (umis >= 1) & (probability >= 0.5)
+    result[_within(1 - probability, eligible, fdr)] = "positive"
+    result[_within(probability, probability < 0.5, fdr)] = "negative"
+    return result
+
+
+def _within(error: Floats, eligible: NDArray[np.bool_], level: float) -> NDArray[np.bool_]:
+    """The eligible cells of least `error` whose mean error is at most `level`."""
+    values, place, number = np.unique(error[eligible], return_inverse=True, return_counts=True)
+    mean = np.cumsum(values * number) / np.cumsum(number)
+    result = np.zeros(len(error), dtype=bool)
+    result[eligible] = (mean <= level)[place]  # mean rises with the error, so this is one stretch
+    return result
+
+
+def shared_prior(fits: Sequence[Fit], *, base: Prior | None = None, expression: bool = False) -> Prior:
+    """A prior for one library from the `fits` of others with the same construct and chemistry.
+
+    The size k (and with `expression` the mean m) gets the average of the identifiable ones, with their
+    spread between libraries of at least 0.3; leave the library itself out, so that no data count twice.
+    """
+    prior = base or Prior()
+    usable = [f for f in fits if f.identifiable]
+    for column, name in ((2, "log_size"), (1, "log_mean")):
+        if not usable or (name == "log_mean" and not expression):
+            continue
+        old_mean, old_sd = getattr(prior, name)
+        means = np.array([f.posterior.weights @ f.posterior.points[:, column] for f in usable])
+        errors = (
+            np.array([f.posterior.weights @ (f.posterior.points[:, column] ** 2) for f in usable]) - means**2
+        )
+        between = max(0.3**2, float(np.var(means, ddof=1) - errors.mean()) if len(means) > 1 else 0.0)
+        weight = np.append(1 / (errors + between), 1 / old_sd**2)
+        centre = float(weight @ np.append(means, old_mean) / weight.sum())
+        sd = min(old_sd, float(np.sqrt(between + 1 / weight.sum())))
+        prior = replace(prior, **{name: (centre, sd)})
+    return prior
+
+
+def describe(found: Fit) -> dict[str, Any]:
+    """The fit as plain values for fit.json; a missing number is None."""
+    w, points = found.posterior.weights, found.posterior.points
+    at = np.array([0.5, 0.025, 0.975])
+    shown = {k: getattr(found, k) for k in ("share", "low", "high", "low_90", "high_90")}
+    rate = (found.ambient_rate, found.ambient_low, found.ambient_high)
+    return {
+        "t_cells": found.t_cells,
+        **{k: _plain(v) for k, v in shown.items()},
+        "identifiable": found.identifiable,
+        "reason": found.reason,
+        "median_depth": found.centre,
+        "mean_umis_of_car_cells": np.exp(sampling.quantile(points[:, 1], w, at)).tolist(),
+        "size": np.exp(sampling.quantile(points[:, 2], w, at)).tolist(),
+        "slope": sampling.quantile(points[:, 4], w, at).tolist(),
+        "ambient_rate": [_plain(v) for v in rate],
+        "ambient_source": found.ambient.source,
+        "ambient_prior": {"shape": found.ambient.shape, "rate": found.ambient.rate},
+        "effective_points": found.posterior.effective,
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
