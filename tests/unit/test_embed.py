@@ -94,7 +94,9 @@ def test_transgene_and_named_gene_groups_never_are_variable():
     transgene[399] = True
     seen = {}
     original = embed.principal_components
-    embed.principal_components = lambda log, n: seen.setdefault("x", log) is None or original(log, n)
+    embed.principal_components = lambda log, n, **options: (
+        seen.setdefault("x", log) is None or original(log, n, **options)
+    )
     try:
         run(wild.tocsr(), batch, genes=genes, transgene=transgene, n_variable_genes=1000)
     finally:
@@ -172,3 +174,32 @@ def test_layout_keeps_groups_apart():
     points = generator.normal(size=(240, 5)) + 8 * np.eye(3, 5)[kind]
     place = graph.layout(graph.fuzzy_weights(*graph.nearest(points, 10)), points, seed=0)
     assert silhouette_score(place, kind) > 0.6
+
+
+def test_weights_and_layout_are_as_good_as_umap_learns():
+    """The same neighbour weights, and a layout that keeps neighbourhoods as well."""
+    from sklearn.manifold import trustworthiness
+    from umap.umap_ import fuzzy_simplicial_set, simplicial_set_embedding
+
+    generator = np.random.default_rng(4)
+    points = (
+        generator.normal(size=(600, 8)) + 5 * generator.normal(size=(7, 8))[generator.integers(7, size=600)]
+    )
+    indices, distances = graph.nearest(points, 15)
+    ours = graph.fuzzy_weights(indices, distances)
+    theirs, *_ = fuzzy_simplicial_set(
+        points,
+        16,
+        np.random.RandomState(0),
+        "euclidean",
+        knn_indices=np.column_stack([np.arange(600), indices]),
+        knn_dists=np.column_stack([np.zeros(600), distances]),
+    )
+    assert np.corrcoef(ours.toarray().ravel(), theirs.toarray().ravel())[0, 1] > 0.99
+    reference, _ = simplicial_set_embedding(
+        points, theirs.tocoo(), 2, 1.0, *graph.CURVE, 1.0, 5, 200, points[:, :2].copy(), np.random.RandomState(0),
+        "euclidean", {}, False, {}, False, parallel=False,
+    )  # fmt: skip
+    layout = graph.layout(ours, points, seed=0)
+    kept, kept_by_umap = (trustworthiness(points, place, n_neighbors=15) for place in (layout, reference))
+    assert kept > kept_by_umap - 0.01

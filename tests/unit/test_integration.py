@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import graph, integration
+from carpeak import embed, graph, integration
 
 
 def test_adjusted_rand_equals_scikit_learn():
@@ -89,7 +89,7 @@ def test_cell_lines(real_data):
     ].to_numpy()
     corrected, _ = integration.harmonise(points, meta["dataset"], preset="paper")
     kind = meta["cell_type"].to_numpy()
-    clusters = graph.leiden(graph.fuzzy_weights(*graph.nearest(corrected, 15)), resolution=0.1, seed=0)
+    clusters = embed.leiden(graph.fuzzy_weights(*graph.nearest(corrected, 15)), resolution=0.1, seed=0)
     table = pd.crosstab(clusters, kind)
     assert table.max(axis=1).sum() >= 0.98 * len(kind)  # jurkat and 293t never share a cluster
     for line in np.unique(kind):

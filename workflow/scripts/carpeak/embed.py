@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,6 @@ GENE_GROUPS: dict[str, str] = {
     "mito": r"MT-.*",
     "ribosomal": r"RP[LS]\d.*|RPLP[012]|RPSA",
 }
-DISPERSION_BINS = 20
 SMALLEST_BATCH = 20  # a library with fewer cells does not vote for variable genes
 
 
@@ -61,9 +61,9 @@ def embed(
     log = matrix.normalise(counts, exclude=transgene)
     candidates = ~transgene & ~in_groups(genes, settings["exclude_genes"])
     chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings["n_variable_genes"])
-    pcs = principal_components(log[:, np.flatnonzero(chosen)], n_pcs)
+    pcs = principal_components(log[:, np.flatnonzero(chosen)], n_pcs, seed=seed)
     plain = graph.fuzzy_weights(*graph.nearest(pcs, settings["n_neighbors"], seed=seed))
-    clusters_plain = graph.leiden(plain, resolution=resolution, seed=seed)
+    clusters_plain = leiden(plain, resolution=resolution, seed=seed)
     report: dict[str, Any] = {
         "status": "ok",
         "message": "",
@@ -84,7 +84,7 @@ def embed(
             pcs, batch, preset=settings["harmony"], seed=seed
         )
         weights = graph.fuzzy_weights(*graph.nearest(corrected, settings["n_neighbors"], seed=seed))
-        clusters = graph.leiden(weights, resolution=resolution, seed=seed)
+        clusters = leiden(weights, resolution=resolution, seed=seed)
         report["harmony"] = {"preset": settings["harmony"], **integration.HARMONY[settings["harmony"]]}
         report["ari"] = integration.adjusted_rand(clusters, clusters_plain)
         report["lisi_before"] = integration.lisi(pcs, batch, seed=seed)
@@ -147,76 +147,55 @@ def variable_genes(
 ) -> NDArray[np.bool_]:
     """Mask of the `n_genes` most variable of the `candidates`, judged within each library.
 
-    Binned dispersions (Satija 2015) per library; genes chosen in more libraries come first, then those
-    with the larger mean normalised dispersion. The same choice as scanpy's highly_variable_genes with
-    ``batch_key``. `log` is log1p of normalised counts.
+    scanpy's choice by binned dispersions (Satija 2015): genes chosen in more libraries come first. `log` is
+    log1p of normalised counts (cells x genes). A library of fewer than 20 cells has no vote.
     """
-    names, codes = np.unique(np.asarray(batch, dtype=str), return_inverse=True)
-    rows = [np.flatnonzero(codes == i) for i in range(len(names))]
-    rows = [r for r in rows if len(r) >= SMALLEST_BATCH] or [np.arange(log.shape[0])]
+    import anndata
+    import scanpy as sc
+
+    names = pd.Series(np.asarray(batch, dtype=str))
+    voting = names.map(names.value_counts()) >= SMALLEST_BATCH
+    rows = np.flatnonzero(voting) if voting.any() else np.arange(len(names))
     columns = np.flatnonzero(candidates)
-    votes, total = np.zeros(len(columns)), np.zeros(len(columns))
-    for members in rows:
-        scores = normalised_dispersion(log[members][:, columns])
-        known = ~np.isnan(scores)
-        if known.sum() > n_genes:
-            votes += known & (scores >= np.sort(scores[known])[-n_genes])
-        else:
-            votes += known
-        total += np.where(known, scores, 0.0)
-    detected = np.flatnonzero(votes + np.abs(total) > 0)
-    order = detected[np.lexsort((-total[detected], -votes[detected]))][:n_genes]
+    obs = pd.DataFrame({"batch": pd.Categorical(names.iloc[rows])}).set_index(rows.astype(str))
+    cells = anndata.AnnData(log[rows][:, columns], obs=obs)
+    with warnings.catch_warnings():  # genes that one library lacks have no dispersion there, and no vote
+        warnings.simplefilter("ignore")
+        table = sc.pp.highly_variable_genes(
+            cells, n_top_genes=min(n_genes, len(columns)), batch_key="batch", inplace=False
+        )
     chosen = np.zeros(log.shape[1], dtype=bool)
-    chosen[columns[order]] = True
+    chosen[columns] = table["highly_variable"].to_numpy() & (
+        np.asarray(log[:, columns].sum(axis=0)).ravel() > 0
+    )
     return chosen
 
 
-def normalised_dispersion(log: sparse.csr_matrix) -> NDArray[np.float64]:
-    """Log dispersion of each gene against genes of like mean, as a z-score; NaN for undetected genes."""
-    linear = log.astype(np.float64)
-    linear.data = np.expm1(linear.data)
-    n = linear.shape[0]
-    mean = np.asarray(linear.mean(axis=0)).ravel()
-    linear.data **= 2
-    variance = (np.asarray(linear.mean(axis=0)).ravel() - mean**2) * n / max(n - 1, 1)
-    scores = np.full(len(mean), np.nan)
-    detected = np.flatnonzero((mean > 0) & (variance > 0))
-    if len(detected) == 0:
-        return scores
-    table = pd.DataFrame(
-        {"mean": np.log1p(mean[detected]), "value": np.log(variance[detected] / mean[detected])}
-    )
-    grouped = table.groupby(pd.cut(table["mean"], bins=DISPERSION_BINS), observed=True)["value"]
-    centre, spread = grouped.transform("mean"), grouped.transform("std")
-    alone = spread.isna()  # a gene alone in its bin gets 1
-    scores[detected] = np.where(
-        alone, 1.0, (table["value"] - centre.where(~alone, 0)) / spread.where(~alone, 1)
-    )
-    return scores
-
-
-def principal_components(log: sparse.csr_matrix, n_pcs: int) -> NDArray[np.float64]:
+def principal_components(log: sparse.csr_matrix, n_pcs: int, *, seed: int = 0) -> NDArray[np.float64]:
     """Scores (cells x components) of a PCA whose centring is implicit, so that the matrix stays sparse.
 
-    Fewer components come back when cells or genes do not allow `n_pcs`. Signs are fixed: the largest
-    loading of each component is positive.
+    Fewer components come back when cells or genes do not allow `n_pcs`.
     """
-    from scipy.sparse.linalg import LinearOperator, svds
+    import scanpy as sc
 
     values = log.astype(np.float64)
-    n, m = values.shape
-    k = min(n_pcs, n - 1, m - 1)
-    mean = np.asarray(values.mean(axis=0)).ravel()
-    transposed = values.T.tocsr()
-    centred = LinearOperator(
-        (n, m),
-        matvec=lambda v: values @ v.ravel() - mean @ v.ravel(),
-        rmatvec=lambda u: transposed @ u.ravel() - mean * u.sum(),
-        dtype=np.float64,
+    k = min(n_pcs, values.shape[0] - 1, values.shape[1] - 1)
+    return np.asarray(sc.pp.pca(values, n_comps=k, svd_solver="arpack", random_state=seed, dtype="float64"))
+
+
+def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArray[np.str_]:
+    """Cluster names "0", "1", ... by decreasing size (Leiden on modularity, scanpy with igraph)."""
+    import anndata
+    import scanpy as sc
+
+    cells = anndata.AnnData(obs=pd.DataFrame(index=pd.RangeIndex(weights.shape[0]).astype(str)))
+    sc.tl.leiden(
+        cells,
+        adjacency=weights,
+        resolution=resolution,
+        random_state=seed,
+        flavor="igraph",
+        directed=False,
+        n_iterations=5,
     )
-    start = np.random.default_rng(0).normal(size=min(n, m))
-    left, sizes, right = svds(centred, k=k, v0=start, solver="arpack")
-    order = np.argsort(-sizes)
-    left, sizes, right = left[:, order], sizes[order], right[order]
-    signs = np.sign(right[np.arange(k), np.abs(right).argmax(axis=1)])
-    return left * sizes * signs
+    return graph.by_size(cells.obs["leiden"].astype(int).to_numpy())
