@@ -110,9 +110,7 @@ class Answers:
         return self.truth.loc[chosen]
 
     def expected(self, group: str) -> pd.DataFrame:
-        """Per gene: log2 ratio (peak over product) of expected normalised means of the cells compared,
-        and the same without the batch effect.
-        """
+        """Log2 ratio (peak over product) per gene of the expected means, and the same without batch effect."""
         cells = self.compared(group)
         means = {}
         for sample in ("product", "peak"):

@@ -13,10 +13,47 @@ from conftest import ROOT
 
 RESOURCES = ROOT / "workflow/resources"
 CLAIMED = {"GO:0006954": "inflammatory response", "GO:0071346": "interferon", "GO:0032729": "interferon"}
-MARKERS = """
-    CD3D CD3E CD4 CD8A CD8B TCF7 LEF1 CCR7 SELL IL7R GZMB GZMK GNLY NKG7 LAG3 PRF1 CST7 FOXP3 IL2RA HBA1 HBA2 HBB
-    HBG1 PF4 PPBP LYZ IFITM3 MS4A1 KLRD1 MKI67 TOP2A MT-CO1 MT-ND1 XIST RPS4Y1 MALAT1 TRAC TRBC1 IGKC
-""".split()
+MARKERS = [
+    "CD3D",
+    "CD3E",
+    "CD4",
+    "CD8A",
+    "CD8B",
+    "TCF7",
+    "LEF1",
+    "CCR7",
+    "SELL",
+    "IL7R",
+    "GZMB",
+    "GZMK",
+    "GNLY",
+    "NKG7",
+    "LAG3",
+    "PRF1",
+    "CST7",
+    "FOXP3",
+    "IL2RA",
+    "HBA1",
+    "HBA2",
+    "HBB",
+    "HBG1",
+    "PF4",
+    "PPBP",
+    "LYZ",
+    "IFITM3",
+    "MS4A1",
+    "KLRD1",
+    "MKI67",
+    "TOP2A",
+    "MT-CO1",
+    "MT-ND1",
+    "XIST",
+    "RPS4Y1",
+    "MALAT1",
+    "TRAC",
+    "TRBC1",
+    "IGKC",
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
-"""The demo against its truth: the bounds of the project, on this seed in `make test` and on three further
-seeds, never used while developing, in `make accept`.
+"""The demo against its truth: the bounds of the project.
+
+`make test` judges the seed it was developed on, `make accept` three seeds never used while developing.
 """
 
 import pytest

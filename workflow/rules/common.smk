@@ -47,7 +47,28 @@ def code(script):
     return fingerprint.code(WORKFLOW / "scripts" / f"{script}.py")
 
 
+def members_input(wildcards):
+    """What says which cells belong to the population."""
+    needed = {}
+    if wildcards.population != "all":
+        needed["labels"] = "results/populations/all/labels.parquet"
+    if wildcards.population == "car_t":
+        needed["calls"] = "results/car/calls.parquet"
+    return needed
+
+
+def inherited_input(wildcards):
+    """CAR+ T cells take their states from the T cells: one cell, one state."""
+    if wildcards.population == "car_t":
+        return {"inherited": "results/populations/t_cells/labels.parquet"}
+    return {}
+
+
 study = load_study()
+config["title"], config["simulated"] = (
+    study.config["title"],
+    study.config["simulated"],
+)  # for report/workflow.rst
 POPULATIONS = studies.POPULATIONS
 
 

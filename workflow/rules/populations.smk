@@ -6,23 +6,6 @@ scores.tsv; results/tables/markers.{population}.tsv
 """
 
 
-def members_input(wildcards):
-    """What says which cells belong to the population."""
-    needed = {}
-    if wildcards.population != "all":
-        needed["labels"] = "results/populations/all/labels.parquet"
-    if wildcards.population == "car_t":
-        needed["calls"] = "results/car/calls.parquet"
-    return needed
-
-
-def inherited_input(wildcards):
-    """CAR+ T cells take their states from the T cells: one cell, one state."""
-    if wildcards.population == "car_t":
-        return {"inherited": "results/populations/t_cells/labels.parquet"}
-    return {}
-
-
 rule embed:
     """Principal components, Harmony, clusters and UMAP of one population."""
     input:

@@ -20,7 +20,8 @@ def running_here() -> list[int]:
         command = info["cmdline"] or []
         is_snakemake = any(Path(part).name in ("snakemake", "snakemake.exe") for part in command[:3])
         is_module = command[1:3] == ["-m", "snakemake"]
-        if (is_snakemake or is_module) and info["cwd"] == str(Path.cwd()) and info["status"] != psutil.STATUS_ZOMBIE:
+        is_alive = info["cwd"] == str(Path.cwd()) and info["status"] != psutil.STATUS_ZOMBIE
+        if (is_snakemake or is_module) and is_alive:
             found.append(info["pid"])
     return found
 

@@ -55,22 +55,24 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
 def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
     where = ".".join(str(part) for part in error.absolute_path)
     prefix = f"{where}: " if where else ""
+    value: Any = error.validator_value
+    schema: Any = error.schema
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(error.schema.get("properties", {}))
+        known = list(schema.get("properties", {}))
         for key in error.instance:
             if key not in known:
                 full = f"{where}.{key}" if where else str(key)
                 yield f"{full}: unknown key{nearest(str(key), known)}; valid keys: {', '.join(known)}"
     elif error.validator == "required":
-        for key in error.validator_value:
-            if key not in error.instance:
+        present: Any = error.instance
+        for key in value:
+            if key not in present:
                 yield f"{prefix}the key '{key}' is missing"
     elif error.validator == "enum":
-        choices = ", ".join(str(c) for c in error.validator_value if c is not None)
+        choices = ", ".join(str(c) for c in value if c is not None)
         yield f"{prefix}{error.instance!r} is not one of: {choices}"
     elif error.validator == "type":
-        wanted = error.validator_value
-        wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        wanted = " or ".join(value) if isinstance(value, list) else value
         yield f"{prefix}{error.instance!r} should be of type {wanted}"
     elif error.validator == "oneOf":
         yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"

@@ -88,8 +88,8 @@ def _embedding(
         f" left out: {excluded}) gave {options['n_pcs']} principal components, {harmony}. Cells were"
         f" clustered (Leiden, {options['n_neighbors']} neighbours; resolution {resolution['all']:g} for all"
         f" cells, {resolution['t_cells']:g} for T cells, {resolution['car_t']:g} for CAR+ T cells) and"
-        f" placed by UMAP, seed {seed}; clustering was repeated without Harmony."
-        f" {_v(versions, 'scanpy', 'harmonypy', 'igraph', 'umap-learn')}."
+        f" placed by UMAP (its objective followed in full batches), seed {seed}; clustering was repeated"
+        f" without Harmony. {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
     )
 
 
