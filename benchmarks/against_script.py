@@ -66,10 +66,8 @@ def main() -> None:
             ours = timed([*snakemake, str(options.cores), "--configfile", str(home / "config.yaml")], run)
             theirs = timed([*script, str(run / "plain")], run)
             ratios.append(ours / theirs)
-            print(
-                f"round {number + 1}: workflow {ours:6.1f} s   script {theirs:6.1f} s   ratio {ratios[-1]:.2f}",
-                flush=True,
-            )
+            line = f"workflow {ours:6.1f} s   script {theirs:6.1f} s   ratio {ratios[-1]:.2f}"
+            print(f"round {number + 1}: {line}", flush=True)
             shutil.rmtree(run)
         print(f"median ratio {statistics.median(ratios):.2f}")
 
