@@ -56,7 +56,7 @@ def call_library(
     """Call all kept cells of one library.
 
     `umis` (transgene) and `depth` (all other UMIs) of every cell; `is_t` its T cells, which are fitted;
-    `control` cells that can't be CAR+; `droplets` and `negative`: see `caller.ambient_prior`. Cells that aren't T
+    `control` cells that can't be CAR+; `droplets` and `negative`: see `caller.ambient_prior`. Others than T
     cells are judged as if they were, at the T cells' limits, so that the controls give the error rate.
     """
     x, size = umis[is_t], np.asarray(depth, dtype=np.float64)
@@ -101,8 +101,8 @@ def _warnings(found: caller.Fit, checked: fitcheck.FitCheck, only: float) -> lis
         result.append(f"No transduced share: {found.reason}.")
     if checked.flagged:
         result.append(
-            f"The model does not fit the counts (P = {checked.p_value:.2g}; {checked.distance:.1%} of the cells "
-            "are in another class than expected): read the share and its interval with care."
+            f"The model does not fit the counts (P = {checked.p_value:.2g}; {checked.distance:.1%} of the "
+            "cells are in another class than expected): read the share and its interval with care."
         )
     if found.ambient.source == "prior":
         result.append("The ambient rate was measured nowhere: give raw_path, or a negative sample.")
