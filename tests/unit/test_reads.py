@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -11,11 +13,11 @@ from carpeak.construct import fasta, kmers
 from carpeak.construct.fasta import Record
 from carpeak.construct.orf import reverse_complement
 from carpeak.errors import UserError
-from carpeak.reads import fastq, scan
+from carpeak.reads import align, fastq, scan, star
 from carpeak.reads.count import cell_barcodes
 from carpeak.reads.geometry import PRESETS, parse
 from carpeak.reads.molecules import collapse, correct, molecules, neighbours, usable
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 BASES = np.frombuffer(b"ACGT", np.uint8)
@@ -259,6 +261,104 @@ def test_the_feature_joins_the_matrix(tmp_path):
     assert main(["reads", *again]) == 1  # it is there already
 
 
+# --- the STAR route, on a small reference: the construct and look-alikes as contigs, since a genome is too large
+
+
+def small_reference(tmp_path, rna, contigs):
+    """A reference folder as `construct --append-to` writes it."""
+    genome = put(tmp_path / "ref.fa", contigs)
+    row = '{0}\tx\texon\t1\t{1}\t.\t+\t.\tgene_id "{0}"; transcript_id "{0}_t";\n'
+    (tmp_path / "ref.gtf").write_text("".join(row.format(name, len(sequence)) for name, sequence in contigs))
+    car = put(tmp_path / "car.fa", [("CAR", rna)])
+    arguments = [str(car), "--against", str(genome), "--append-to", str(genome), str(tmp_path / "ref.gtf")]
+    assert main(["construct", *arguments, "--out", str(tmp_path / "made")]) == 0
+    return tmp_path / "made" / "reference"
+
+
+@pytest.mark.skipif(shutil.which("STAR") is None, reason="no STAR (Debian: rna-star)")
+@pytest.mark.parametrize(("geometry", "umi", "chemistry"), [("10x-v2", 10, "5p"), ("seekone-dd", 12, "3p")])
+def test_star_counts_the_planted_molecules(tmp_path, geometry, umi, chemistry):
+    from carpeak.readers import open_library
+
+    rng = np.random.default_rng(umi)
+    size = parse(geometry).size - umi
+    rna, cells = bases(rng, 1500), sorted(bases(rng, size) for _ in range(60))
+    mrnas = [("CD28", bases(rng, 400) + rna[1000:1200] + bases(rng, 400)), ("GAPDH", bases(rng, 900))]
+    reference = small_reference(tmp_path, rna, mrnas)
+    lanes, five = Lanes(rng), chemistry == "5p"
+    truth = spike(lanes, rna, [(1001, 1200)], cells, umi, number=300, antisense=five, foreign=40)
+    endogenous(lanes, [sequence for _, sequence in mrnas], cells, umi, 200, antisense=five)
+    (tmp_path / "kit.txt.gz").write_bytes(gzip.compress(b"\n".join(cells) + b"\n"))
+    arguments = [
+        "--reference",
+        str(reference),
+        *lanes.write(tmp_path),
+        "--whitelist",
+        str(tmp_path / "kit.txt.gz"),
+    ]
+    arguments += ["--geometry", geometry, "--chemistry", chemistry, "--out", str(tmp_path / "star")]
+    assert main(["align", *arguments]) == 0
+    library = open_library(tmp_path / "star" / "Solo.out" / "Gene" / "raw")
+    counts = library.matrix()[:, list(library.symbols).index("CAR")].toarray()[:, 0]
+    found = dict(zip(library.barcodes.to_pylist(), counts))
+    planted = Counter(cell.decode() for cell, _ in truth)
+    # masking loses reads with few bases of their own, at most some per cent; nothing is added
+    assert all(found[cell] <= planted[cell] for cell in found)
+    assert sum(found.values()) >= 0.9 * len(truth)
+    assert not list(reference.glob("*.part*"))
+    made = (reference / "star" / "SAindex").stat().st_mtime_ns
+    assert align.build(reference, memory=1, threads=1) == reference / "star"
+    assert (reference / "star" / "SAindex").stat().st_mtime_ns == made  # kept
+    os.utime(reference / "genome.fa")
+    align.build(reference, memory=1, threads=1)
+    assert (reference / "star" / "SAindex").stat().st_mtime_ns > made  # the reference is newer
+
+
+@pytest.mark.parametrize(("free", "sparse"), [(64, 1), (32, 2), (16, 4)])
+def test_the_index_fits_the_memory(free, sparse):
+    chosen = star.plan(3_100_000_000, 194, free=free * 10**9)
+    assert chosen.sparse == sparse and chosen.sa_index_bases == 14
+    assert chosen.memory <= 0.8 * free * 10**9
+    # STAR's manual: about 30 GB for the human genome; Cell Ranger's index (sparsity 3) asks for 16 GB
+    assert star.memory(3_100_000_000, sa_index_bases=14, sparse=1) / 1e9 == pytest.approx(31, rel=0.05)
+
+
+def test_too_little_memory_says_what_is_needed():
+    with pytest.raises(UserError, match="at the least, 4 GB are free"):
+        star.plan(3_100_000_000, 194, free=4 * 10**9)
+    assert star.plan(20_000, 8, free=10**9).sa_index_bases == 6
+
+
+def test_star_mistakes(tmp_path, capsys, monkeypatch):
+    (tmp_path / "r.fq").write_bytes(records(1))
+    (tmp_path / "kit.txt").write_text("ACGT\n")
+    arguments = ["--reference", str(tmp_path), "--reads", str(tmp_path / "r.fq"), str(tmp_path / "r.fq")]
+    arguments += [
+        "--whitelist",
+        str(tmp_path / "kit.txt"),
+        "--geometry",
+        "10x-v3",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    if shutil.which("STAR"):
+        assert main(["align", *arguments]) == 1
+        assert "genome.fa: there is no such file" in capsys.readouterr().err
+    (tmp_path / "g.fq.gz").write_bytes(gzip.compress(records(1)))
+    mixed = [(str(tmp_path / "r.fq"), str(tmp_path / "g.fq.gz"))]
+    with pytest.raises(UserError, match="some FASTQ files are gzipped"):
+        star.solo_command(
+            mixed, tmp_path, tmp_path, tmp_path, geometry=parse("10x-v3"), strand="sense", threads=1
+        )
+    with pytest.raises(UserError, match="in one part each"):
+        star.solo_command(
+            [], tmp_path, tmp_path, tmp_path, geometry=parse("B8X8B8U8"), strand="sense", threads=1
+        )
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["align", *arguments]) == 1
+    assert "STAR is not installed" in capsys.readouterr().err
+
+
 # --- parts
 
 
@@ -337,6 +437,21 @@ def test_blocks(tmp_path, monkeypatch, reads, change):
         for i in range(len(one))
     ]
     assert names == [b"@r%d" % i for i in range(10)]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.one_of(st.binary(max_size=100), st.text("@+ACGT\n\r", max_size=60).map(str.encode)),
+    reads=st.integers(1, 4),
+)
+def test_no_bytes_crash_the_reader(tmp_path, content, reads):
+    for name in "ab":
+        (tmp_path / name).write_bytes(content)
+    try:
+        for one, two in fastq.pairs(tmp_path / "a", tmp_path / "b", reads=reads):
+            assert all(one.line(i, n) == two.line(i, n) for i in range(len(one)) for n in range(4))
+    except UserError as error:
+        assert str(tmp_path) in str(error)
 
 
 @pytest.mark.parametrize(

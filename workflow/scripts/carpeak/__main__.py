@@ -14,6 +14,7 @@ from .errors import UserError, nearest
 COMMANDS = {
     "construct": ("construct.command", "check a CAR construct and write what aligners need"),
     "reads": ("reads.command", "count a transgene from FASTQ pairs and add it to a matrix that lacks it"),
+    "align": ("reads.align", "count all genes from FASTQ pairs with STARsolo"),
 }
 
 
