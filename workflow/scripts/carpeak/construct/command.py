@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> None:
     _make(options.out)
     queries = [c.record for c in constructs]
     shared = kmers.search(queries, _targets(against))
+    if options.append_to:
+        shared = reference.name_genes(shared, options.append_to[1])
     findings, masks = [], []
     for construct in constructs:
         own = [h for h in shared if h.record == construct.name]

@@ -97,6 +97,29 @@ def append(
     return seen
 
 
+def name_genes(shared: Sequence[Shared], path: str | Path) -> list[Shared]:
+    """Say in each hit's description which gene of a reference's GTF it lies in, where it lies in one."""
+    by_contig: dict[bytes, list[int]] = {}
+    for number, hit in enumerate(shared):
+        by_contig.setdefault(hit.target.encode(), []).append(number)
+    named = list(shared)
+    with fasta.open_bytes(path) as file:
+        for line in file:
+            fields = line.rstrip(b"\r\n").split(b"\t")
+            if len(fields) < 9 or fields[2] != b"gene" or fields[0] not in by_contig:
+                continue
+            match = _VALUE[b"gene_name"].search(fields[8]) or _VALUE[b"gene_id"].search(fields[8])
+            if match is None or not (fields[3].isdigit() and fields[4].isdigit()):
+                continue
+            for number in by_contig[fields[0]]:
+                hit = named[number]
+                if hit.target_start <= int(fields[4]) and hit.target_end >= int(fields[3]):
+                    named[number] = hit._replace(
+                        description=f"gene={match.group(1).decode('utf-8', 'replace')}"
+                    )
+    return named
+
+
 def _copy_fasta(added: Sequence[Record], path: str | Path, out: Path, seen: Appended) -> set[str]:
     contigs: set[str] = set()
     last = b"\n"
