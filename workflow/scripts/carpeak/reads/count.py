@@ -14,6 +14,7 @@ from .geometry import Geometry
 from .molecules import Molecule, correct, molecules, usable
 from .scan import Scanner
 
+AT_ONCE = 5000  # candidates aligned together; bounds the memory where a library is enriched for the construct
 STRANDS = ("sense", "antisense", "both")
 
 
@@ -61,7 +62,9 @@ def count(
             if chosen.size:
                 for read in (int(chosen[0]), int(chosen[-1])):
                     demand_mates(barcodes, reads, read, first, second)
-                _judge(barcodes, reads, [int(i) for i in chosen], scanner, geometry, strand, tally)
+            for start in range(0, chosen.size, AT_ONCE):
+                part = [int(i) for i in chosen[start : start + AT_ONCE]]
+                _judge(barcodes, reads, part, scanner, geometry, strand, tally)
     observed = {barcode for barcode, _, _ in tally.kept}
     others = listed(whitelist, observed) - set(cells) if whitelist else set()
     mapping = correct(observed, cells, others)
