@@ -16,13 +16,11 @@ from .markers import UNASSIGNED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SEED_SCORE, SEED_MARGIN = (
-    0.3,
-    0.15,
-)  # a cell names its lineage when its best panel scores and leads by so much
+# A cell names its lineage when its best panel scores and leads by so much.
+SEED_SCORE, SEED_MARGIN = 0.25, 0.1
 LEAST_SEEDS = 10
 SEPARATION = 4.0  # a lineage lies at least so many standard deviations from the next
-LEAST_PROBABILITY, LEAST_SCORE = 0.5, 0.05  # below, a cell stays unassigned
+LEAST_PROBABILITY, LEAST_SCORE = 0.5, 0.02  # below, a cell stays unassigned
 
 
 @dataclass(frozen=True)
