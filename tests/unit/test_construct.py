@@ -159,6 +159,18 @@ def test_search_equals_brute_force(data):
         assert all(expected[a - 1] and expected[b] for a, b in kmers.runs(covered & ~expected))
 
 
+def test_short_targets_on_one_diagonal_of_their_batch():
+    """Joined end to end, contigs may lie on one diagonal by chance; each is found all the same."""
+    query = Record("q", "", bases(3, 500))
+    targets = [Record(f"t{i}", "", query.sequence[i : i + 60]) for i in range(440)]
+    targets += [Record(f"u{i}", "", query.sequence[i * 61 : i * 61 + 60]) for i in range(7)]  # one diagonal
+    found = {(h.target, h.start, h.end) for h in kmers.search([query], targets) if h.strand == "+"}
+    expected = {(f"t{i}", i + 1, i + 60) for i in range(440)} | {
+        (f"u{i}", i * 61 + 1, i * 61 + 60) for i in range(7)
+    }
+    assert expected <= found
+
+
 def test_simple_repeats_are_told_once_not_against_every_transcript(tmp_path):
     mrna = put(tmp_path / "mrna.fa", *((f"NM_{i}", bases(100 + i, 300) + b"A" * 60) for i in range(20)))
     [car] = doctor(tmp_path, CAR + b"A" * 80, against=mrna)

@@ -362,6 +362,14 @@ def test_star_mistakes(tmp_path, capsys, monkeypatch):
 # --- parts
 
 
+def test_each_perfect_read_of_an_enriched_library_counts():
+    rng = np.random.default_rng(8)
+    rna = bases(rng, 1500)
+    starts = [*range(1410), *rng.integers(0, 1410, 2000)]
+    fit = scan.Scanner([Record("CAR", "", rna)], []).fit([rna[a : a + 90] for a in starts])
+    assert fit.own.all() and fit.forward.all() and (fit.score == 90).all()
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.integers(-4, 4), min_size=7, max_size=7), min_size=1, max_size=5))
 def test_local_scores_against_all_stretches(rows):

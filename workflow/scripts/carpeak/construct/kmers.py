@@ -141,32 +141,32 @@ class Index:
         near = near[self.seed[at] == windows[near]] if self.seed.size else near[:0]
         return near * STRIDE, windows[near]
 
-    def diagonals(self, codes: Codes) -> NDArray[np.int64]:
-        """Rows (strand entry, target minus query position, a target position), one for each diagonal."""
-        places, windows = self.seeded(codes)
+    def diagonals(self, batch: Batch) -> NDArray[np.int64]:
+        """Rows (strand entry, contig, target minus query position), once each, where a window is common."""
+        places, windows = self.seeded(batch.codes)
         first = np.searchsorted(self.seed, windows, "left")
         counts = np.searchsorted(self.seed, windows, "right") - first
         which = np.repeat(first, counts) + _ranks(counts)
         targets = np.repeat(places, counts)
-        found = np.column_stack([self.owner[which], targets - self.place[which], targets])
-        _, kept = np.unique(found[:, :2], axis=0, return_index=True)
-        return found[kept]
+        contigs = np.searchsorted(batch.starts, targets, "right") - 1
+        return np.unique(np.column_stack([self.owner[which], contigs, targets - self.place[which]]), axis=0)
 
     def search(self, batch: Batch) -> list[Shared]:
         """All shared stretches of a batch, those on one diagonal less than 30 bases apart merged."""
         found: list[Shared] = []
-        rows = self.diagonals(batch.codes)
-        contigs = np.searchsorted(batch.starts, rows[:, 2], "right") - 1
-        for contig in np.unique(contigs):
+        rows = self.diagonals(batch)
+        rows = rows[np.argsort(rows[:, 1], kind="stable")]
+        for part in np.split(rows, np.flatnonzero(np.diff(rows[:, 1])) + 1) if len(rows) else ():
+            contig = int(part[0, 1])
             lower, upper = int(batch.starts[contig]), int(batch.ends[contig])
             target = batch.codes[lower:upper]
             spans = {
                 (int(entry), a - lower, a - lower + b - s, s)
-                for entry, diagonal, _ in rows[contigs == contig]
+                for entry, _, diagonal in part
                 for a, b, s in [self._overlap(int(entry), int(diagonal), lower, upper)]
             }
             for entry, start, end, offset in sorted(spans):
-                found.extend(self._along(entry, target[start:end], start, offset, int(contig), batch))
+                found.extend(self._along(entry, target[start:end], start, offset, contig, batch))
         return found
 
     def _overlap(self, entry: int, diagonal: int, lower: int, upper: int) -> tuple[int, int, int]:

@@ -50,10 +50,9 @@ def lookalikes(constructs: Sequence[Record], targets: Iterable[Record]) -> list[
     index = kmers.Index(constructs)
     found: dict[bytes, Record] = {}
     for batch in kmers.batches(targets):
-        rows = index.diagonals(batch.codes)
-        contigs = np.searchsorted(batch.starts, rows[:, 2], "right") - 1
+        rows = index.diagonals(batch)
         near: dict[int, list[tuple[int, int]]] = {}
-        for (entry, diagonal, _), contig in zip(rows, contigs):
+        for entry, contig, diagonal in rows:
             lower, upper = int(batch.starts[contig]), int(batch.ends[contig])
             query = index.strands[entry][2]
             start, end = max(lower, int(diagonal)), min(upper, int(diagonal) + query.size)
@@ -110,9 +109,9 @@ class Scanner:
         """Judge candidate reads."""
         count = len(reads)
         batch = kmers.join([Record("", "", read) for read in reads])
-        rows = self.all.diagonals(batch.codes)
-        which = np.searchsorted(batch.starts, rows[:, 2], "right") - 1
-        scores = self._scores(rows, which, batch)
+        rows = self.all.diagonals(batch)
+        which = rows[:, 1]
+        scores = self._scores(rows, batch)
         query, forward = self.query[rows[:, 0]], self.forward[rows[:, 0]]
         best = np.zeros((count, self.number), np.int64)
         sense = np.zeros((count, self.number), np.int64)
@@ -127,14 +126,13 @@ class Scanner:
         rival = best.max(axis=1, initial=-1)
         return Fit(feature, sense[np.arange(count), feature] == score, score, other, rival)
 
-    def _scores(
-        self, rows: NDArray[np.int64], which: NDArray[np.int64], batch: kmers.Batch
-    ) -> NDArray[np.int64]:
+    def _scores(self, rows: NDArray[np.int64], batch: kmers.Batch) -> NDArray[np.int64]:
         if not len(rows):
             return np.zeros(0, np.int64)
+        which = rows[:, 1]
         longest = int((batch.ends - batch.starts).max())
         target = batch.starts[which][:, None] + np.arange(longest)
-        place = target - rows[:, 1][:, None]
+        place = target - rows[:, 2][:, None]
         size = self.sizes[rows[:, 0]][:, None]
         inside = (target < batch.ends[which][:, None]) & (place >= 0) & (place < size)
         at = np.where(inside, self.offsets[rows[:, 0]][:, None] + place, 0)
