@@ -1,5 +1,6 @@
 """Counting a transgene from FASTQ pairs: planted molecules come back, nothing else does."""
 
+import argparse
 import gzip
 import json
 import os
@@ -13,7 +14,7 @@ from carpeak.construct import fasta, kmers
 from carpeak.construct.fasta import Record
 from carpeak.construct.orf import reverse_complement
 from carpeak.errors import UserError
-from carpeak.reads import align, fastq, scan, star
+from carpeak.reads import align, fastq, scan, star, units
 from carpeak.reads.count import cell_barcodes
 from carpeak.reads.geometry import PRESETS, parse
 from carpeak.reads.molecules import collapse, correct, molecules, neighbours, usable
@@ -357,6 +358,55 @@ def test_star_mistakes(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["align", *arguments]) == 1
     assert "STAR is not installed" in capsys.readouterr().err
+
+
+# --- the sheet of lanes
+
+
+def sheet(tmp_path, *rows, header="sample\tlane\tr1\tr2"):
+    (tmp_path / "units.tsv").write_text("\n".join([header, *rows]) + "\n")
+    return tmp_path / "units.tsv"
+
+
+def test_units(tmp_path):
+    for name in ("a1", "a2", "b1", "b2", "c1", "c2"):
+        (tmp_path / name).write_bytes(records(1))
+    last = f"peak\tL2\t{tmp_path / 'c1'}\tc2\r"
+    path = sheet(tmp_path, "peak\tL1\ta1\ta2\r", "product\tL1\tb1\tb2\r", "", last)
+    folder = str(tmp_path)
+    assert units.read(path) == {
+        "peak": [(f"{folder}/a1", f"{folder}/a2"), (f"{folder}/c1", f"{folder}/c2")],
+        "product": [(f"{folder}/b1", f"{folder}/b2")],
+    }
+    options = argparse.Namespace(reads=[], units=str(path), sample="product")
+    assert units.lanes(options) == [(f"{folder}/b1", f"{folder}/b2")]
+    for change, words in (
+        ({"sample": "Product"}, "did you mean 'product'"),
+        ({"sample": None}, "name the FASTQ files once"),
+        ({"reads": [["a", "b"]]}, "name the FASTQ files once"),
+        ({"units": None, "sample": None}, "name the FASTQ files once"),
+    ):
+        with pytest.raises(UserError, match=words):
+            units.lanes(argparse.Namespace(**{**vars(options), **change}))
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "words"),
+    [
+        ("sample\tlane\tR1\tr2", ["p\tL1\ta1\ta2"], "no column 'r1'"),
+        ("sample,lane,r1,r2", ["p,L1,a1,a2"], "parted by tabs"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1"], "line 2: no r2"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta2", "p\tL1\tb1\tb2"], "line 3: p lane L1 stands there twice"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta1"], "stands there twice"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\tzz"], "no such file"),
+        ("sample\tlane\tr1\tr2", [], "no rows"),
+    ],
+)
+def test_mistakes_in_units(tmp_path, header, rows, words):
+    for name in ("a1", "a2", "b1", "b2"):
+        (tmp_path / name).write_bytes(records(1))
+    with pytest.raises(UserError, match=words):
+        units.read(sheet(tmp_path, *rows, header=header))
 
 
 # --- parts

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..construct import fasta
 from ..errors import UserError
 from ..io import atomic
+from . import units
 from .count import STRANDS
 from .geometry import PRESETS, parse
 from .star import index_command, plan, size_of, solo_command
@@ -20,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", required=True, type=Path, metavar="DIR", help="genome.fa and genes.gtf"
     )
-    parser.add_argument(
-        "--reads", required=True, nargs=2, action="append", metavar=("R1", "R2"), help="one lane"
-    )
+    units.add_arguments(parser)
     parser.add_argument("--whitelist", required=True, metavar="LIST", help="all barcodes of the kit")
     parser.add_argument("--geometry", required=True, help=f"{', '.join(PRESETS)}, or parts such as B16U12")
     parser.add_argument(
@@ -43,7 +42,8 @@ def run(options: argparse.Namespace) -> None:
     if shutil.which("STAR") is None:
         msg = "STAR is not installed. It is Debian's package rna-star and bioconda's star."
         raise UserError(msg)
-    for path in (options.whitelist, *(p for pair in options.reads for p in pair)):
+    files = units.lanes(options)
+    for path in (options.whitelist, *(p for pair in files for p in pair)):
         with fasta.open_bytes(path, fastq=True):
             pass
     options.out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,6 @@ def run(options: argparse.Namespace) -> None:
     whitelist = options.out / "whitelist.txt"
     with fasta.open_bytes(options.whitelist) as packed, atomic(whitelist) as plain, plain.open("wb") as file:
         shutil.copyfileobj(packed, file)
-    files = [(one, two) for one, two in options.reads]
     command = solo_command(
         files, index, whitelist, options.out, geometry=geometry, strand=strand, threads=options.threads
     )

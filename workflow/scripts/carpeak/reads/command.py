@@ -16,6 +16,7 @@ from ..construct import fasta
 from ..construct.fasta import Record
 from ..errors import UserError
 from ..io import atomic, write_json
+from . import units
 from .count import STRANDS, Tally, cell_barcodes, check_barcode_size, count
 from .geometry import PRESETS, parse
 from .molecules import Molecule
@@ -37,14 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FASTA",
         help="transcripts of the species, so that reads of look-alikes do not count; may be repeated",
     )
-    parser.add_argument(
-        "--reads",
-        required=True,
-        nargs=2,
-        action="append",
-        metavar=("R1", "R2"),
-        help="barcode and cDNA reads of one lane; repeat for each lane",
-    )
+    units.add_arguments(parser)
     parser.add_argument(
         "--cells", required=True, help="the library's count matrix, or a list of its barcodes"
     )
@@ -64,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the command and print the report."""
     started = time.perf_counter()
-    geometry = parse(options.geometry)
+    geometry, files = parse(options.geometry), units.lanes(options)
     constructs = [
         Record(r.name, r.description, r.sequence.upper()) for r in fasta.read_construct(options.construct)
     ]
@@ -76,10 +70,10 @@ def run(options: argparse.Namespace) -> None:
     cells = cell_barcodes(barcodes, options.cells)
     check_barcode_size(cells, geometry, options.cells)
     similar = lookalikes(constructs, chain.from_iterable(fasta.records(path) for path in options.against))
-    sys.stderr.write(f"{len(similar)} endogenous look-alikes; reading {len(options.reads)} lane(s)\n")
+    sys.stderr.write(f"{len(similar)} endogenous look-alikes; reading {len(files)} lane(s)\n")
     strand = options.strand or ("sense" if options.chemistry == "3p" else "antisense")
     found, tally = count(
-        [tuple(pair) for pair in options.reads],
+        files,
         Scanner(constructs, similar),
         geometry=geometry,
         strand=strand,
