@@ -182,7 +182,7 @@ def _named_programmes(named: pd.DataFrame) -> dict[str, pd.Index]:
 def _carriers(index: pd.Index, terms: dict[str, set[str]], rng: np.random.Generator) -> dict[str, float]:
     """Genes that carry the planted terms, with their level in the product (CP10k) unless a table has one."""
     listed = sorted(set().union(*(set(prog.TERMS[t].split()) & terms[t] for t in prog.TERMS)))
-    draws = np.exp2(rng.uniform(np.log2(0.30), np.log2(1.6), len(listed)))
+    draws = np.exp2(rng.uniform(np.log2(0.5), np.log2(2.0), len(listed)))
     return {gene: float(level) for gene, level in zip(listed, draws) if gene in index}
 
 
@@ -264,7 +264,7 @@ def _planted(
     """Log2 effects, peak over product, of each gene in each T state."""
     result = {state: np.zeros(len(index)) for state in prog.T_STATES}
     positions = index.get_indexer(pd.Index(carriers))
-    strengths = rng.uniform(0.9, 1.6, len(positions))
+    strengths = rng.uniform(1.0, 1.8, len(positions))
     for state, effects in result.items():
         effects[positions] = strengths
         _put(effects, index, {gene: effect for gene, (effect, _) in prog.CULTURE.items()})
