@@ -246,7 +246,9 @@ def bounds(scored: pd.DataFrame) -> pd.DataFrame:
         found = np.asarray(values, dtype=float)
         found = found[np.isfinite(found)]
         if len(found):
-            error = found.std() / np.sqrt(len(found)) * (1.2533 if middle else 1.0)
+            error = (
+                found.std() / np.sqrt(len(found)) * (1.2533 if middle else 1.0) if len(found) > 1 else np.nan
+            )
             rows.append((name, float(np.median(found) if middle else found.mean()), float(error), low, high))
 
     if len(model):

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 MIN_CELLS = 50  # T cells below which no share is estimated
-WIDEST = 0.40  # a 90 % interval of the share wider than this says that the data can't tell
+WIDEST = 0.45  # a 90 % interval of the share that spans more: no number
 BACKGROUND = (0.5, 2.5e5)  # Gamma prior of any ambient rate: half a UMI in 250,000, mean 2e-6
 TRANSFER = 0.1  # squared relative error of carrying a rate over to T cells (sd about 32 %)
 TRANSFER_UNMEASURED = 1.0
 POINTS = 512  # posterior points over which a cell's probability is averaged
-DISCREPANCY = 0.1  # sd of the logarithm of the silent share that no count can show
+DISCREPANCY = 0.08  # sd of the logarithm of the silent share that no count can show
 DISCREPANCY_STEPS = 8
 CALLS = ("positive", "undetermined", "negative")
 
