@@ -160,16 +160,30 @@ def calibration_error(bins: Floats) -> dict[str, float]:
     return {"all": error(bins.sum(axis=0)), "zero": error(bins[0]), "some": error(bins[1])}
 
 
+def random_settings(number: int, *, seed: int = 777) -> list[Setting]:
+    """Settings drawn over the same ranges (evenly, all but the share in logarithms): none was tuned on."""
+    rng = np.random.default_rng(seed)
+    low = np.log([MEANS[0], SIZES[0], AMBIENT[0], CELLS[0]])
+    high = np.log([MEANS[-1], SIZES[-1], AMBIENT[-1], CELLS[-1]])
+    drawn = np.exp(rng.uniform(low, high, (number, 4)))
+    shares = rng.uniform(SHARES[0], SHARES[-1], number)
+    return [Setting(float(p), m, k, a, int(n)) for p, (m, k, a, n) in zip(shares, drawn.tolist())]
+
+
 def run(
-    libraries: int, *, grid: Sequence[Setting] | None = None, generators: Sequence[str] = ("model",)
+    libraries: int,
+    *,
+    grid: Sequence[Setting] | None = None,
+    generators: Sequence[str] = ("model",),
+    first: int = 0,
 ) -> pd.DataFrame:
     """Score `libraries` libraries of every setting; the generators take turns. One row per library.
 
-    Seeds are numbers of setting, library and kind of generator: no library is used twice.
+    Seeds are made of setting, number of the library (counted from `first`) and kind of generator.
     """
     rows = []
     for index, setting in enumerate(settings() if grid is None else grid):
-        for number in range(libraries):
+        for number in range(first, first + libraries):
             generator = generators[number % len(generators)]
             seed = 1_000_000 * (generator != "model") + 1_000 * index + number
             scored = score(setting, simulate(setting, seed=seed, generator=generator))
