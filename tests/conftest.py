@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
-import pytest
-from runs import ROOT, demo, snakemake
+os.environ["NUMBA_NUM_THREADS"] = "1"  # as jobs have it; numba refuses to change it later
+
+import pytest  # noqa: E402
+from runs import ROOT, demo, snakemake  # noqa: E402
 
 
 @pytest.fixture(scope="session")
