@@ -5,8 +5,8 @@ from pathlib import Path
 
 os.environ["NUMBA_NUM_THREADS"] = "1"  # as jobs have it; numba refuses to change it later
 
-import pytest  # noqa: E402
-from runs import ROOT, demo, snakemake  # noqa: E402
+import pytest
+from runs import ROOT, demo, snakemake
 
 
 @pytest.fixture(scope="session")
