@@ -98,6 +98,16 @@ def test_all_mistakes_are_told_at_once(tmp_path):
     assert str(tmp_path / "config.yaml") in text
 
 
+def test_text_from_the_command_line_becomes_numbers(tmp_path):
+    """Snakemake's --config hands nested values over as text."""
+    write_study(tmp_path)
+    loaded = load(tmp_path, qc={"mads": "2.5", "doublets": "false", "max_mito_percent": "null"}, seed="7")
+    assert loaded.config["qc"]["mads"] == 2.5
+    assert loaded.config["qc"]["doublets"] is False
+    assert loaded.config["qc"]["max_mito_percent"] is None
+    assert loaded.config["seed"] == 7
+
+
 def test_no_transgene_is_refused(tmp_path):
     write_study(tmp_path)
     with pytest.raises(UserError, match="'transgene' is missing"):

@@ -11,7 +11,7 @@ from runs import ROOT, demo, snakemake
 @pytest.fixture(scope="module")
 def edges(tmp_path_factory):
     """(rule upstream, rule downstream) with wildcards, as `snakemake --dag` draws them."""
-    text = snakemake(tmp_path_factory.mktemp("dag"), "--dag", "all", *demo()).stdout
+    text = snakemake(tmp_path_factory.mktemp("dag"), "--dag", "dot", *demo()).stdout
     names = {n: label.replace("\\n", " ") for n, label in re.findall(r'(\d+)\[label = "(.*?)"', text)}
     return [(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", text)]
 
@@ -30,7 +30,7 @@ def test_the_longest_chain_of_jobs(edges):
 
 def test_no_analysis_rule_reads_the_truth(tmp_path):
     """Truth files are outputs of `simulate` and inputs of nothing, in the whole graph of files."""
-    text = snakemake(tmp_path, "--filegraph", "all", *demo()).stdout
+    text = snakemake(tmp_path, "--filegraph", *demo()).stdout
     assert "truth.cells.tsv.gz" in text, "the graph should show what simulate writes"
     blocks = re.findall(r"label=<(.*?)>\];", text, flags=re.S)
     readers = []

@@ -10,7 +10,6 @@ from carpeak import config as configuration
 from carpeak import fingerprint, statements
 from carpeak import study as studies
 from carpeak.errors import UserError
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 
@@ -31,7 +30,7 @@ def load_study():
         update_config(value, config)
         return studies.load(value, source=source, workflow=WORKFLOW)
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        raise SystemExit(f"carpeak: {error}") from None
 
 
 def load_claims():
@@ -39,7 +38,7 @@ def load_claims():
     try:
         return statements.read(study.config["claims"], WORKFLOW / "schemas/claims.schema.yaml")
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        raise SystemExit(f"carpeak: {error}") from None
 
 
 def code(script):

@@ -33,7 +33,10 @@ def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
     """Return a copy of `value` in which absent keys of objects have their defaults, at every depth.
 
     Snakemake's own filling stops at absent parents; here a parent's default ({}) is filled in turn.
+    Numbers and truth values that `--config` hands over as text become what the schema wants.
     """
+    if isinstance(value, str) and _wants_no_text(schema):
+        return _parsed(value)
     if not isinstance(value, Mapping) or "properties" not in schema:
         return copy.deepcopy(value)
     filled = {key: copy.deepcopy(item) for key, item in value.items()}
@@ -43,6 +46,18 @@ def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
         if key in filled:
             filled[key] = with_defaults(filled[key], sub)
     return filled
+
+
+def _wants_no_text(schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type", "string")
+    return "string" not in (types if isinstance(types, list) else [types])
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
