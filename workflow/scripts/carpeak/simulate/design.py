@@ -28,7 +28,7 @@ DAMAGED = 0.05  # share of nucleated cells
 DAMAGED_KEEP = (0.15, 0.60)  # share of the other transcripts that a damaged cell keeps
 DAMAGED_MITO = (0.15, 0.55)  # its share of mitochondrial UMIs
 DOUBLETS_PER_1000 = 0.008  # share of doublets per 1,000 captured cells
-DOUBLET_CAPTURE = (0.55, 0.95)  # share of its UMIs that each partner brings
+DOUBLET_CAPTURE = (0.65, 1.0)  # share of its UMIs that each partner brings
 
 # CAR UMIs of a transduced cell relative to the library's mean, and the dispersion (size) of the NB.
 CAR_LEVEL = {"CD4 Tn": 0.85, "CD4 Tem": 1.15, "Treg": 1.05, "CD8 Tn": 0.75, "CD8 Teff": 1.25}
