@@ -405,6 +405,7 @@ DE_COLUMNS = [
     "unit",
     "log2_fold_change_low",
     "log2_fold_change_high",
+    "ambient_from",
 ]
 
 
@@ -434,6 +435,7 @@ def _expression(results: Path, rng: np.random.Generator, *, empty: bool) -> None
                             "unit": "cell",
                         }
                         | {"log2_fold_change_low": value - 0.1, "log2_fold_change_high": value + 0.1}
+                        | {"ambient_from": np.where(np.isin(genes, ["HBB", "HBA1"]), "Red cell", "")}
                     )
                 )
     table = pd.concat(frames, ignore_index=True)[DE_COLUMNS]

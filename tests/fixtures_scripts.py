@@ -195,6 +195,6 @@ def make_report(folder, settings):
             "behaviour": str(resources / "page.js"),
         },
         outputs={"page": "results/report.html"},
-        params={"config": settings},
+        params={"config": settings, "chemistry": {"product": "5p", "peak": "3p"}},
     )
     return Path(folder, "results/report.html").read_text(encoding="utf-8")

@@ -162,9 +162,11 @@ def test_sentences_give_the_numbers_of_the_tables():
     )
     de = pd.DataFrame(
         {
-            "population": "car_t", "group": "CD4", "depth": ["equal"] * 4 + ["full"],
-            "gene": ["UP", "DOWN", "WEAK", "UNSURE", "FULL"],
-            "log2_fold_change": [2.0, -1.0, 0.4, 3.0, 5.0], "p_adjusted": [1e-9, 1e-5, 1e-9, 0.2, 1e-9],
+            "population": "car_t", "group": "CD4", "depth": ["equal"] * 5 + ["full"],
+            "gene": ["UP", "DOWN", "WEAK", "UNSURE", "HBB", "FULL"],
+            "log2_fold_change": [2.0, -1.0, 0.4, 3.0, 4.0, 5.0],
+            "p_adjusted": [1e-9, 1e-5, 1e-9, 0.2, 1e-9, 1e-9],
+            "ambient_from": ["", "", "", "", "Red cell", ""],
         }
     )  # fmt: skip
     terms = pd.DataFrame(
@@ -194,11 +196,79 @@ def test_sentences_give_the_numbers_of_the_tables():
         "CD4 Tem rose most (from 40 % to 90 % of CAR+ T cells) and CD4 Tn fell most (from 60 % to 10 %)"
         in text
     )
-    assert "70 % CD4 and 30 % CD8 in product, and 80 % CD4 and 20 % CD8 in peak" in text
-    assert "25 % of 400 T cells of a and 5.0 % of 1,000 T cells of b" in text
+    assert "70 % (60 % to 80 %) CD4 and 30 % (20 % to 40 %) CD8 in product, and 80 % (70 %" in text
+    assert "25 % (21 % to 29 %) of 400 T cells of a and 5.0 % (3.8 % to 6.5 %) of 1,000 T" in text
+    assert "Not counted there: HBB, which rise most likely as ambient RNA of red cells" in text
     assert "1 genes were higher and 1 lower in peak" in text and "the most raised: UP;" in text
     assert "FULL" not in text and "UNSURE" not in text and "WEAK" not in text
     assert "1 gene sets were over-represented, first of all one." in text
+
+
+def test_few_cells_are_no_conclusion():
+    shares = composition(
+        [
+            ("car_t", "CD4 Tcm", "a", "product", 11, 11, 1.0, 0.8, 1.0),
+            ("car_t", "CD8 Tem", "b", "blood", 60, 100, 0.6, 0.5, 0.69),
+            ("car_t_lineage", "CD4", "a", "product", 11, 11, 1.0, 0.8, 1.0),
+            ("car_t_lineage", "CD8", "a", "product", 0, 11, 0.0, 0.0, 0.2),
+            ("car_t_lineage", "CD4", "b", "blood", 20, 100, 0.2, 0.1, 0.3),
+            ("car_t_lineage", "CD8", "b", "blood", 80, 100, 0.8, 0.7, 0.9),
+        ]
+    )
+    car = {"sample": ["a"], "condition": ["product"], "t_cells": [725], "detected_fraction": [11 / 725]}
+    de = {"population": ["car_t"], "group": ["CD4"], "depth": ["equal"], "gene": ["UP"]}
+    de |= {"log2_fold_change": [2.0], "p_adjusted": [1e-9], "ambient_from": [""]}
+    found = summary.sentences(
+        sides={"reference": "product", "test": "blood"},
+        composition=shares,
+        car=pd.DataFrame(car),
+        de=pd.DataFrame(de),
+        enrichment=pd.DataFrame({"population": ["car_t"]}),
+        limits={"adjusted_p": 0.01, "log2_fold_change": 0.5},
+    )
+    text = " ".join(found).replace("\u00a0", " ")
+    assert "not compared: product holds only 11 CAR+ T cells, too few for conclusions" in text
+    assert (
+        "In blood alone, the largest subset of CAR+ T cells was CD8 Tem (60 % of 100; 95 % interval" in text
+    )
+    assert "100 %" not in text and "CD4 Tcm" not in text and "UP" not in text
+    assert "1.5 % (0.8 % to 2.6 %) of 725 T cells of a" in text
+
+
+def test_what_holds_for_all_claims_is_said_once(page, folder):
+    reason = (
+        "Differs. One patient: the interval covers the sampling of cells only and says nothing of others."
+    )
+    assert report.without_patients(reason) == "Differs."
+    assert report.without_patients("Here: 1. One patient.") == "Here: 1."
+    assert report.without_patients("One patient.") == "" and report.without_patients("As is.") == "As is."
+    assert page.count("every interval covers the sampling of cells only") == 1
+    table = io.read_table(folder / "results/tables/claims.tsv")
+    groups = report.claims(table, fixtures_scripts.config()["claims"])
+    assert sum(len(group["claims"]) for group in groups) == len(table)
+
+
+def test_limits_and_removals_are_words():
+    found = {"min_genes": 100, "max_genes": 30000, "min_umis": None, "max_umis": None}
+    found |= {"max_mito_percent": 9.25, "doublet_threshold": 0.191, "doublet_threshold_source": "valley"}
+    text = report.limits_in_words(found).replace("\u00a0", " ")
+    assert text == (
+        "100 to 30,000 genes; at most 9.2 % mitochondrial UMIs; doublet score below 0.19"
+        " (cut at the valley of the scores)"
+    )
+    assert report.removed({"removed_high_mito": 1436, "removed_doublet": 0, "removed_few_genes": 2}) == (
+        "2 too few genes, 1,436 high mitochondrial share"
+    )
+    assert report.removed({}) == "none" and report.limits_in_words({}) == "none"
+
+
+def test_the_ends_that_libraries_read_are_said(page):
+    assert "The libraries read different ends of transcripts (product 5′, peak 3′)" in page
+    assert "nearly blind to it" in page
+    same = summary.cautions(
+        thresholds={}, integration={}, composition=composition([]), chemistry={"a": "5p", "b": "5p"}
+    )
+    assert same == []
 
 
 def test_libraries_of_one_condition_are_pooled_without_an_interval():

@@ -1,7 +1,7 @@
 """What differs between samples: shares of cell types and states, and gene expression.
 
 INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
-    results/car/calls.parquet
+    results/car/calls.parquet, results/car/fit.json
 OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
     (results/tables/sensitivity.*), results/contrast/{contrast}.status.json
 """
@@ -19,6 +19,7 @@ rule compose:
         labels="results/populations/all/labels.parquet",
         t_labels="results/populations/t_cells/labels.parquet",
         calls="results/car/calls.parquet",
+        fit="results/car/fit.json",
     output:
         table="results/tables/composition.tsv",
         sensitivity="results/tables/sensitivity.composition.tsv",
@@ -42,6 +43,7 @@ rule contrast:
     """Genes that differ between two conditions, at full and at equal depth."""
     input:
         counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
         t_labels="results/populations/t_cells/labels.parquet",
         calls="results/car/calls.parquet",
     output:

@@ -88,6 +88,7 @@ rule report:
         mem_mb=1000,
     params:
         config=study.config,
+        chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},
         code=code("report"),
     script:
         "../scripts/report.py"

@@ -3,23 +3,24 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import contrast, io
+    from carpeak import contrast, foreign, io
 
-    counts = io.read_h5ad(snakemake.input.counts)
+    counts, conditions = io.read_h5ad(snakemake.input.counts), snakemake.params.conditions
     labels = io.read_table(snakemake.input.t_labels)
     calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call"])
+    transgene = counts.var["transgene"].to_numpy(dtype=bool)
+    leaks = foreign.by_side(counts, io.read_table(snakemake.input.labels), conditions)
     counts = counts[counts.obs_names.isin(labels["cell"])]
     obs = counts.obs[["sample", "condition", "donor"]].astype(str).rename_axis("cell").reset_index()
-    cells = contrast.gather(obs, labels, calls)
     table, sensitivity, status = contrast.compare(
         counts.X,
-        cells,
+        contrast.gather(obs, labels, calls),
         counts.var_names,
-        transgene=counts.var["transgene"].to_numpy(dtype=bool),
-        conditions=snakemake.params.conditions,
+        transgene=transgene,
+        conditions=conditions,
         seed=snakemake.params.seed,
         **snakemake.params.de,
     )
-    io.write_table(table, snakemake.output.table)
+    io.write_table(foreign.marked(table, leaks, counts.var_names), snakemake.output.table)
     io.write_table(sensitivity, snakemake.output.sensitivity)
     io.write_json(status, snakemake.output.status)

@@ -5,5 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io, report
 
-    page = report.page(dict(snakemake.input.items()), snakemake.params.config)
+    page = report.page(
+        dict(snakemake.input.items()), snakemake.params.config, chemistry=snakemake.params.chemistry
+    )
     io.write_text(page, snakemake.output.page)

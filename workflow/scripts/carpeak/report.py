@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import io, methods, provenance, summary
+from . import foreign, io, methods, provenance, quantities, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,17 @@ VARIANTS = {
 MOST_GENES = 150  # per comparison and direction; the file holds all
 MOST_TERMS = 60
 DE_COLUMNS = ["population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"]
-DE_COLUMNS += ["log2_fold_change_high", "pct_test", "pct_reference", "auc", "p_adjusted"]
+DE_COLUMNS += ["log2_fold_change_high", "pct_test", "pct_reference", "auc", "p_adjusted", foreign.COLUMN]
+REMOVED = {
+    "few_genes": "too few genes",
+    "many_genes": "too many genes",
+    "low_umis": "too few UMIs",
+    "high_umis": "too many UMIs",
+    "high_mito": "high mitochondrial share",
+    "doublet": "doublets",
+}
+CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the expected rate"}
+ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +54,13 @@ class Figure:
     file: str
 
 
-def page(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def page(
+    inputs: Mapping[str, Any], config: Mapping[str, Any], *, chemistry: Mapping[str, str] | None = None
+) -> str:
     """The HTML of the report.
 
     `inputs` maps the names of rule `report`'s inputs to their path or paths; `config` is the resolved
-    configuration.
+    configuration; `chemistry` tells the end that each sample's library reads (3p or 5p), where known.
     """
     import jinja2
 
@@ -56,16 +68,18 @@ def page(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"share": summary.percent, "number": number, "sig": significant}
-    environment.filters |= {"p_value": p_value, "count": count}
+    environment.filters |= {"p_value": p_value, "count": count, "upperfirst": upper_first}
     template = environment.from_string(Path(inputs["template"]).read_text(encoding="utf-8"))
     return template.render(
-        **_context(inputs, config),
+        **_context(inputs, config, chemistry or {}),
         css=Path(inputs["style"]).read_text(encoding="utf-8"),
         javascript=Path(inputs["behaviour"]).read_text(encoding="utf-8"),
     )
 
 
-def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+def _context(
+    inputs: Mapping[str, Any], config: Mapping[str, Any], chemistry: Mapping[str, str]
+) -> dict[str, Any]:
     import yaml
 
     samples, car = io.read_table(inputs["samples"]), io.read_table(inputs["car"])
@@ -82,15 +96,19 @@ def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
         "simulated": bool(config["simulated"]),
         "figures": {Path(path).stem: embed(path) for path in inputs["figures"]},
         "populations": POPULATIONS,
-        "samples": records(samples),
-        "reasons": [
-            name for name in map(str, samples) if name.startswith("removed_") and samples[name].any()
+        "samples": [
+            row | {"removed": removed(row), "limits": limits_in_words(thresholds[str(row["sample"])])}
+            for row in records(samples)
         ],
+        "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
         "thresholds": thresholds,
         "integration": integration,
-        "cautions": summary.cautions(thresholds=thresholds, integration=integration, composition=composition),
+        "cautions": summary.cautions(
+            thresholds=thresholds, integration=integration, composition=composition, chemistry=chemistry
+        ),
         "car": records(car),
         "crosstabs": {name: crosstab(table) for name, table in labels.items()},
+        "rests_on": rests_on(samples),
         "claims": claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(inputs, config, samples, car, composition),
@@ -139,6 +157,7 @@ def _contrasts(
                     enrichment=enrichment,
                     limits=limits,
                 ),
+                "few": summary.few_cells(composition, sides),
                 "genes": genes(de, limits),
                 "terms": terms(enrichment),
             }
@@ -171,12 +190,64 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
-    """The verdicts, each with the note that the claims file makes on its statement."""
+    """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
+
+    What a reason says of patients is left to the line above the table, which says it once.
+    """
     import yaml
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    notes = {entry["id"]: entry.get("notes", "") for entry in listed.get("claims", [])}
-    return [row | {"note": notes.get(row["claim"], "")} for row in records(table)]
+    known = {entry["id"]: entry for entry in listed.get("claims", [])}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in records(table):
+        entry = known.get(row["claim"], {})
+        unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
+        reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
+        row |= {"note": entry.get("notes", ""), "unit": unit, "reason": without_patients(reason)}
+        groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
+    return [{"name": name, "claims": rows} for name, rows in groups.items()]
+
+
+def rests_on(samples: pd.DataFrame) -> str:
+    """On how many patients all verdicts rest; said once."""
+    donors = samples["donor"].astype(str).nunique()
+    who = "One patient" if donors == 1 else f"{donors} donors, pooled"
+    other = "nothing of other patients" if donors == 1 else "nothing of how donors differ"
+    return f"{who}: every interval covers the sampling of cells only and says {other}."
+
+
+def without_patients(reason: str) -> str:
+    """A reason without its last sentence, the one on how many patients it rests."""
+    return re.sub(r"(?:^|\s)(?:One patient|\d+ donors pooled)(?:: the interval covers [^.]*)?\.$", "", reason)
+
+
+def removed(row: Mapping[str, Any]) -> str:
+    """In words, how many barcodes of a sample were removed for which reason."""
+    counts = {text: int(row.get(f"removed_{name}", 0) or 0) for name, text in REMOVED.items()}
+    return ", ".join(f"{n:,} {text}" for text, n in counts.items() if n) or "none"
+
+
+def limits_in_words(found: Mapping[str, Any]) -> str:
+    """The limits of one sample as a reader would say them."""
+    words = [
+        _between(found.get("min_genes"), found.get("max_genes"), "genes"),
+        _between(found.get("min_umis"), found.get("max_umis"), "UMIs"),
+    ]
+    mito, doublet = found.get("max_mito_percent"), found.get("doublet_threshold")
+    if mito is not None:
+        words.append(f"at most {mito:.1f}\u00a0% mitochondrial UMIs")
+    if doublet is not None and not np.isnan(doublet):
+        cut = CUTS.get(str(found.get("doublet_threshold_source")), "")
+        words.append(f"doublet score below {doublet:.2f}{f' (cut {cut})' if cut else ''}")
+    return "; ".join(filter(None, words)) or "none"
+
+
+def _between(low: float | None, high: float | None, what: str) -> str:
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return f"at most {high:,.0f} {what}" if low is None else f"at least {low:,.0f} {what}"
+    return f"{low:,.0f} to {high:,.0f} {what}"
 
 
 def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
@@ -224,6 +295,11 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or np.isnan(value):
         return "–"
     return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def upper_first(text: str) -> str:
+    """A sentence with a capital at its start, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def significant(value: float | None) -> str:

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import foreign, intervals
+
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW_CELLS = 50
+FEW_CELLS = 50  # below, a side carries no conclusion
+MOST_NAMED = 8
+SOURCES = {"Red cell": "red cells", "Platelet": "platelets", "Monocyte/DC": "monocytes"}
+SOURCES |= {"B cell": "B cells", "Plasma cell": "plasma cells", "HSC": "stem cells"}
 NBSP = "\u00a0"
 LINEAGES = ("CD4", "CD8")
 
@@ -52,15 +57,39 @@ def sentences(
     """What changed from the reference to the test condition; fewer sentences where there is less."""
     reference, test = sides["reference"], sides["test"]
     before, after = (shares(composition, "car_t", side) for side in (reference, test))
+    few = few_cells(composition, sides)
     found = []
-    if before["n"].sum() and after["n"].sum():
+    if not (before["n"].sum() and after["n"].sum()):
+        found.append("Subsets of CAR+ T cells were not compared: one side holds none.")
+    elif few:
+        found.append(f"What CAR+ T cells consist of is not compared: {few}.")
+        found += [
+            _largest_of(part, side)
+            for side, part in ((reference, before), (test, after))
+            if part["n"].sum() >= FEW_CELLS
+        ]
+    else:
         found += [_largest(before, after, reference, test), _moves(before, after, reference, test)]
         found += _lineages(composition, reference, test)
-    else:
-        found.append("Subsets of CAR+ T cells were not compared: one side holds none.")
     found += _detection(car, reference, test)
-    found += _genes(de, test, limits)
-    return found + _terms(enrichment, test, limits["adjusted_p"])
+    found += _genes(de, sides, limits, few)
+    return found + ([] if few else _terms(enrichment, test, limits["adjusted_p"]))
+
+
+def few_cells(composition: pd.DataFrame, sides: Mapping[str, str]) -> str:
+    """Which sides hold too few CAR+ T cells for conclusions; nothing where none does."""
+    cells = {
+        sides[side]: int(shares(composition, "car_t", sides[side])["n"].sum())
+        for side in ("reference", "test")
+    }
+    parts = [f"{side} holds only {n:,} CAR+ T cells" for side, n in cells.items() if 0 < n < FEW_CELLS]
+    return f"{' and '.join(parts)}, too few for conclusions" if parts else ""
+
+
+def _largest_of(part: pd.DataFrame, side: str) -> str:
+    first = part.index[0]
+    share = _with_interval(part.loc[first])
+    return f"In {side} alone, the largest subset of CAR+ T cells was {first} ({share})."
 
 
 def _with_interval(row: pd.Series) -> str:
@@ -94,17 +123,25 @@ def _moves(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: str)
 def _lineages(composition: pd.DataFrame, reference: str, test: str) -> list[str]:
     parts = []
     for side in (reference, test):
-        here = shares(composition, "car_t_lineage", side)["fraction"].reindex(LINEAGES)
-        if here.isna().any():
+        here = shares(composition, "car_t_lineage", side).reindex(LINEAGES)
+        if here["fraction"].isna().any():
             return []
-        parts.append(f"{percent(here['CD4'])} CD4 and {percent(here['CD8'])} CD8 in {side}")
+        words = [f"{_span(row)} {name}" for name, row in here.iterrows()]
+        parts.append(f"{' and '.join(words)} in {side}")
     return [f"CAR+ T cells were {parts[0]}, and {parts[1]}; the rest could not be told."]
+
+
+def _span(row: pd.Series) -> str:
+    """A share with its interval, if it has one."""
+    if np.isnan(row["fraction_low"]):
+        return percent(row["fraction"])
+    return f"{percent(row['fraction'])} ({percent(row['fraction_low'])} to {percent(row['fraction_high'])})"
 
 
 def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
     rows = [row for side in (reference, test) for row in car[car["condition"] == side].to_dict("records")]
     parts = [
-        f"{percent(row['detected_fraction'])} of {int(row['t_cells']):,} T cells of {row['sample']}"
+        f"{_detected(row['detected_fraction'], int(row['t_cells']))} T cells of {row['sample']}"
         for row in rows
         if row["t_cells"]
     ]
@@ -116,6 +153,12 @@ def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
     ]
 
 
+def _detected(share: float, total: int) -> str:
+    n = round(share * total)
+    low, high = intervals.jeffreys(n, total)
+    return f"{percent(share)} ({percent(float(low))} to {percent(float(high))}) of {total:,}"
+
+
 def changed(de: pd.DataFrame, limits: Mapping[str, float], *, population: str, group: str) -> pd.DataFrame:
     """Genes of one comparison beyond both limits at equal depth, largest change first."""
     part = de[(de["population"] == population) & (de["group"] == group) & (de["depth"] == "equal")]
@@ -124,21 +167,43 @@ def changed(de: pd.DataFrame, limits: Mapping[str, float], *, population: str, g
     return part.sort_values("log2_fold_change", ascending=False, kind="stable")
 
 
-def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float]) -> list[str]:
+def _genes(de: pd.DataFrame, sides: Mapping[str, str], limits: Mapping[str, float], few: str) -> list[str]:
+    test = sides["test"]
     if not ((de["population"] == "car_t") & (de["group"] == "CD4")).any():
         return ["CD4 CAR+ T cells were too few on one side: their genes were not compared."]
+    if few:
+        return [f"Changed genes of CAR+ T cells are listed below but not stated here: {few}."]
     found = changed(de, limits, population="car_t", group="CD4")
-    up, down = found[found["log2_fold_change"] > 0], found[found["log2_fold_change"] < 0]
+    ambient = foreign.is_marked(found)
+    own, leaked = found[~ambient], found[ambient]
+    up, down = own[own["log2_fold_change"] > 0], own[own["log2_fold_change"] < 0]
     text = (
         f"In CD4 CAR+ T cells at equal depth, {len(up):,} genes were higher and {len(down):,} lower in"
         f" {test} (adjusted P < {limits['adjusted_p']:g} and log2 fold change of at least"
         f" {limits['log2_fold_change']:g})"
     )
     if len(up):
-        text += f"; the most raised: {', '.join(up['gene'].head(8))}"
+        text += f"; the most raised: {', '.join(up['gene'].head(MOST_NAMED))}"
     if len(down):
-        text += f"; the most lowered: {', '.join(down['gene'].iloc[::-1].head(8))}"
-    return [text + "."]
+        text += f"; the most lowered: {', '.join(down['gene'].iloc[::-1].head(MOST_NAMED))}"
+    return [text + ".", *_leaked(leaked)]
+
+
+def _leaked(genes: pd.DataFrame) -> list[str]:
+    """One sentence on changed genes that another lineage's RNA most likely accounts for."""
+    if genes.empty:
+        return []
+    order = genes["log2_fold_change"].abs().sort_values(ascending=False, kind="stable").index
+    names = genes.loc[order, "gene"].tolist()
+    lineages = genes[foreign.COLUMN].value_counts().index
+    sources = " and ".join(SOURCES.get(name, name) for name in lineages)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
+    return [
+        f"Not counted there: {', '.join(names[:MOST_NAMED])}{more}, which {' or '.join(sorted(directions))}"
+        f" most likely as ambient RNA of {sources} (marked † below): that lineage expresses them at least"
+        f" {foreign.LEAST_RATIO:g} times as much as T cells, or T cells cannot make them."
+    ]
 
 
 def _terms(enrichment: pd.DataFrame, test: str, adjusted_p: float) -> list[str]:
@@ -160,8 +225,12 @@ def cautions(
     thresholds: Mapping[str, Mapping[str, Any]],
     integration: Mapping[str, Mapping[str, Any]],
     composition: pd.DataFrame,
+    chemistry: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """What the reader must know before believing numbers: weak libraries, small populations."""
+    """What the reader must know before believing numbers: weak libraries, small populations, mixed ends.
+
+    `chemistry` maps samples to 3p or 5p where the sample sheet tells.
+    """
     names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
     found = [
         f"{sample}: {value['message']}" for sample, value in thresholds.items() if value["status"] != "ok"
@@ -177,6 +246,12 @@ def cautions(
                     f"{row['sample']} holds only {int(row['total']):,} {names[population]}: their shares"
                     " and changes are too uncertain for conclusions."
                 )
+    if len(set((chemistry or {}).values())) > 1:
+        ends = ", ".join(f"{sample} {end[0]}′" for sample, end in (chemistry or {}).items())
+        found.append(
+            f"The libraries read different ends of transcripts ({ends}): the CAR is detected, and genes seem"
+            " to change, by chemistry as well as by biology."
+        )
     return found
 
 

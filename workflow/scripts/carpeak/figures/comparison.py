@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from carpeak import foreign
+
 from . import style
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {"all": "CAR+ T cells", "CD4": "CD4 CAR+ T cells", "CD8": "CD8 CAR+ T cells"}
 LABELLED = 12
 TERMS = 15
+LEAKED = "#8C96A1"  # of a changed gene that is most likely ambient RNA
 
 
 def named(claims: str | Path) -> tuple[set[str], set[str]]:
@@ -54,7 +57,8 @@ def volcano(
 ) -> Figure:
     """Volcano plots at equal depth of all CAR+ T cells and of the CD4 among them.
 
-    `table` is tables/de.CONTRAST.tsv; `named` are genes that are labelled whenever they changed.
+    `table` is tables/de.CONTRAST.tsv; `named` are genes that are labelled whenever they changed. Genes
+    that are most likely ambient RNA are grey, with a dagger.
     """
     shown = table[(table["population"] == "car_t") & (table["depth"] == "equal")]
     fig = style.figure(4.9, footer=footer)
@@ -80,6 +84,7 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
     y = -np.log10(np.maximum(part["p_adjusted"].to_numpy(float), 1e-300))
     changed = (part["p_adjusted"].to_numpy() < adjusted_p) & (np.abs(x) >= limit)
     colours = np.where(~changed, "#C3CAD2", np.where(x > 0, style.UP, style.DOWN))
+    colours = np.where(changed & foreign.is_marked(part), LEAKED, colours)
     ax.scatter(x, y, c=colours, s=np.where(changed, 11, 6), linewidths=0, alpha=0.85, rasterized=True)
     reach = max(float(np.abs(x).max()), limit * 1.5)
     ax.set_xlim(-reach * 1.75, reach * 1.75)
@@ -88,7 +93,7 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
     ax.axhline(-np.log10(adjusted_p), color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
     for side in (-limit, limit):
         ax.axvline(side, color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
-    genes = part["gene"].to_numpy(str)
+    genes, leaked = part["gene"].to_numpy(str), foreign.is_marked(part)
     for sign in (-1, 1):
         chosen = _to_label(x * sign, y, changed, genes, named)
         places = style.spread(y[chosen], top * 0.052, top * 0.03, top * 0.99)
@@ -99,6 +104,7 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
                 (sign * reach * 1.2, place),
                 genes[point],
                 bold=genes[point] in named,
+                leaked=bool(leaked[point]),
             )
     up, down = int((changed & (x > 0)).sum()), int((changed & (x < 0)).sum())
     for place, text, colour in ((0.99, f"{up:,} up", style.UP), (0.01, f"{down:,} down", style.DOWN)):
@@ -131,14 +137,17 @@ def _to_label(
 
 
 def _label(
-    ax: Axes, point: tuple[float, float], place: tuple[float, float], gene: str, *, bold: bool
+    ax: Axes, point: tuple[float, float], place: tuple[float, float], gene: str, *, bold: bool, leaked: bool
 ) -> None:
-    """A gene's name at the side, with a thin leader from its point."""
+    """A gene's name at the side, with a thin leader from its point; grey and with a dagger if ambient."""
     x, y = place
     ax.plot([point[0], 0.92 * x, x], [point[1], y, y], color="#9AA5B1", lw=0.5)
     side = "left" if x > 0 else "right"
     weight = "bold" if bold else "normal"
-    ax.text(1.02 * x, y, gene, ha=side, va="center", fontsize=7.8, style="italic", fontweight=weight)
+    ax.text(
+        1.02 * x, y, f"{gene} †" if leaked else gene, ha=side, va="center", fontsize=7.8, style="italic",
+        fontweight=weight, color=style.MUTED if leaked else style.INK,
+    )  # fmt: skip
 
 
 def enrichment(table: pd.DataFrame, *, adjusted_p: float, named: Collection[str], footer: str = "") -> Figure:
