@@ -173,12 +173,13 @@ def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
 
 
 @pytest.fixture
-def own_copy(small, tmp_path):
-    """A copy of workflow and finished run, to edit the package in."""
-    shutil.copytree(small, tmp_path / "run", copy_function=shutil.copy2)
-    for name in ("workflow", "config"):
+def own_copy(tmp_path):
+    """A copy of the workflow, to edit the package in, and a finished run of it."""
+    for name in ("workflow", "config", "profiles", "envs"):
         shutil.copytree(ROOT / name, tmp_path / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "Snakefile", tmp_path / "code")
+    (tmp_path / "run").mkdir()
+    snakemake(tmp_path / "run", *demo(), snakefile=tmp_path / "code/Snakefile")
     return tmp_path
 
 
