@@ -10,7 +10,7 @@ import psutil
 import pytest
 from runs import ROOT, demo, snakemake, tables
 
-STAGES = ["ingest", "filter_cells", "embed", "contrast"]
+STAGES = ["ingest", "embed", "judge_claims"]
 
 
 def start(folder):
