@@ -84,12 +84,14 @@ def _embedding(
     )
     return (
         "Counts were scaled to 10,000 per cell, the transgene left out of the total, and"
-        f" log1p-transformed. {options['n_variable_genes']:,} variable genes (never the transgene; groups"
-        f" left out: {excluded}) gave {options['n_pcs']} principal components, {harmony}. Cells were"
-        f" clustered (Leiden, {options['n_neighbors']} neighbours; resolution {resolution['all']:g} for all"
-        f" cells, {resolution['t_cells']:g} for T cells, {resolution['car_t']:g} for CAR+ T cells) and"
-        f" placed by UMAP (its objective followed in full batches), seed {seed}; clustering was repeated"
-        f" without Harmony. {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
+        f" log1p-transformed. {options['n_variable_genes']:,} variable genes (scanpy, by binned dispersions"
+        f" within each library; never the transgene; groups left out: {excluded}) gave {options['n_pcs']}"
+        f" principal components (scanpy), {harmony}. Cells were clustered (scanpy's Leiden on a graph of"
+        f" {options['n_neighbors']} neighbours with UMAP's weights; resolution {resolution['all']:g} for all"
+        f" cells, {resolution['t_cells']:g} for T cells, {resolution['car_t']:g} for CAR+ T cells);"
+        " clustering was repeated without Harmony. The UMAP layout minimises UMAP's objective by an"
+        f" optimiser of carpeak's own, in full batches. Seed {seed}."
+        f" {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
     )
 
 
@@ -97,11 +99,18 @@ def _labels(options: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     if options["method"] == "singler":
         lineages = f"Lineages were given by SingleR ({_v(versions, 'singler')}) from {options['reference']}."
     else:
-        lineages = "Clusters were given lineages by marker scores, and none where score or margin was thin."
+        lineages = (
+            "Lineages were given to cells, not to clusters. Marker genes, pooled over each cell's neighbours"
+            " of the same library, name the clear cells; a regularised discriminant on principal components"
+            " and the cell's own markers, trained on these, names the rest, and leaves a cell unassigned"
+            " where probability or score is low."
+        )
     overrides = len(options["overrides"])
     text = (
-        f"{lineages} T-cell states follow the {options['scheme']} scheme; CAR+ T cells keep the state they"
-        " have as T cells."
+        f"{lineages} T cells were told CD4 or CD8 by a mixture model of their CD4, CD8A and CD8B UMIs whose"
+        " prior is a logistic regression on principal components and supporting genes; within either, states"
+        " were given to cells as lineages are. They follow the"
+        f" {options['scheme']} scheme; CAR+ T cells keep the state they have as T cells."
     )
     return text + (f" {overrides} label(s) were set by hand after review." if overrides else "")
 

@@ -14,6 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+    from scipy import sparse
 
 TARGET_SUM = 1e4
 
@@ -26,14 +27,16 @@ def by_label(path: str | Path, labels: pd.Series, genes: Sequence[str]) -> pd.Da
     """
     import h5py
     import pandas as pd
+    from scipy import sparse
 
     with h5py.File(path, "r") as file:
         cells, names = _index(file["obs"]), _index(file["var"])
         transgene = file["var/transgene"][:].astype(bool)
-        parts = (file["X/indptr"][:], file["X/indices"][:], file["X/data"][:])
+        parts = (file["X/data"][:], file["X/indices"][:], file["X/indptr"][:])
     where = {name: i for i, name in enumerate(names)}
     found = [gene for gene in genes if gene in where]
-    counts = _selected(*parts, columns=[where[gene] for gene in found], transgene=transgene)
+    matrix = sparse.csr_matrix(parts, shape=(len(cells), len(names)))
+    counts = _selected(matrix, columns=[where[gene] for gene in found], transgene=transgene)
     label = pd.Series(labels).reindex(cells).to_numpy(dtype=object)
     rows = []
     for one in pd.unique(labels):
@@ -48,21 +51,9 @@ def _index(group: Any) -> list[str]:
 
 
 def _selected(
-    indptr: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    data: NDArray[np.int64],
-    *,
-    columns: Sequence[int],
-    transgene: NDArray[np.bool_],
+    counts: sparse.csr_matrix, *, columns: Sequence[int], transgene: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """log1p CP10k of the `columns`, cells x genes, from the parts of a csr matrix."""
-    n_cells = len(indptr) - 1
-    row = np.repeat(np.arange(n_cells), np.diff(indptr))
-    endogenous = ~transgene[indices]
-    total = np.bincount(row[endogenous], weights=data[endogenous], minlength=n_cells)
-    slot = np.full(len(transgene), -1)
-    slot[list(columns)] = np.arange(len(columns))
-    wanted = slot[indices] >= 0
-    result = np.zeros((n_cells, len(columns)))
-    result[row[wanted], slot[indices[wanted]]] = data[wanted]
-    return np.log1p(result * (TARGET_SUM / np.maximum(total, 1))[:, None])
+    """log1p CP10k of the `columns`, cells x genes."""
+    total = counts @ (~transgene).astype(np.float64)
+    wanted = np.asarray(counts[:, list(columns)].todense(), dtype=np.float64)
+    return np.log1p(wanted * (TARGET_SUM / np.maximum(total, 1))[:, None])
