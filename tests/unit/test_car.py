@@ -1,10 +1,10 @@
-"""The one-UMI rule, its error rates, and the interface that another caller fills."""
+"""The one-UMI rule, its error rates, the interface of callers, and the calibrated one behind it."""
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import car
+from carpeak import calibration, car, io
 from scipy import sparse, stats
 
 OPTIONS = {"rule": "umi", "min_umis": 1}
@@ -123,6 +123,109 @@ def test_another_caller_plugs_in(monkeypatch):
     assert table["car_fraction"].tolist() == [0.7, 0.7]
     assert table["identifiable"].all()
     assert fit["samples"]["s2"] == {"k": 2}
+
+
+CALIBRATED = {"rule": "calibrated", "min_umis": 1, "fdr": 0.05, "negative_sample": None}
+CONTRASTS = {"peak_vs_product": {"test": "peak", "reference": "product"}}
+RATE = 1e-5
+
+
+def simulated(*, controls=400):
+    """Two libraries of known truth (s1: 60 %, s2: none carries it), controls and NK cells; empty droplets."""
+    parts, truth, droplets = [], [], {}
+    for name, share, seed in (("s1", 0.6, 1), ("s2", 0.0, 2)):
+        drawn = calibration.simulate(calibration.Setting(share, 2.0, 1.5, RATE, 2000), seed=seed)
+        rng = np.random.default_rng(seed)
+        extra = rng.poisson(RATE * 3000, controls + 50)
+        lineage = ["T cell"] * 2000 + ["B cell"] * controls + ["NK cell"] * 50
+        umis, depth = np.r_[drawn.umis, extra], np.r_[drawn.depth.astype(int), np.full(controls + 50, 3000)]
+        parts.append(pd.DataFrame({"sample": name, "lineage": lineage, "umis": umis, "depth": depth}))
+        truth.append(np.r_[drawn.positive, np.zeros(controls + 50, bool)])
+        n, seen = drawn.droplets
+        droplets[name] = {"source": "empty_droplets", "droplets": n, "umis": 50 * n}
+        droplets[name]["transgene_umis"] = {"CAR": seen}
+    table = pd.concat(parts, ignore_index=True)
+    cells = anndata.AnnData(
+        sparse.csr_matrix(table[["depth", "umis"]].to_numpy(np.int32)),
+        obs=pd.DataFrame({"sample": table["sample"].to_numpy()}, index=[f"c{i}" for i in range(len(table))]),
+        var=pd.DataFrame({"transgene": [False, True]}, index=["G1", "CAR"]),
+    )
+    return cells, table["lineage"], np.concatenate(truth), droplets
+
+
+@pytest.fixture(scope="module")
+def calibrated_run():
+    cells, lineage, truth, droplets = simulated()
+    found = car.call_samples(cells, lineage, SHEET, droplets, options=CALIBRATED, contrasts=CONTRASTS)
+    return lineage, truth, *found
+
+
+def test_the_calibrated_rule_through_the_table(calibrated_run):
+    _, truth, calls, _, table = calibrated_run
+    first, second = table.to_dict("records")
+    assert first["identifiable"]
+    assert first["car_fraction_low"] < 0.6 < first["car_fraction_high"]
+    assert first["detected_fraction"] < first["car_fraction_low"]  # the paper's rule stands beside
+    assert not second["identifiable"]  # few cells that express much, or many that express next to nothing
+    assert np.isnan(second["car_fraction"])
+    assert (table["ambient_source"] == "empty_droplets").all()
+    assert table["ambient_rate"].to_numpy() == pytest.approx(RATE, rel=0.6)
+    states = table[["n_positive", "n_undetermined", "n_negative"]]
+    assert states.sum(axis=1).tolist() == table["t_cells"].tolist() == [2000, 2000]
+    positive = (calls["car_call"] == "positive").to_numpy()
+    assert (calls["car_umis"][positive] >= 1).all()
+    assert 1 - truth[positive].mean() <= 0.06
+    assert second["n_positive"] == 0
+
+
+def test_probability_and_call_are_about_t_cells(calibrated_run):
+    lineage, _, calls, fit, table = calibrated_run
+    is_t = (lineage == "T cell").to_numpy()
+    assert calls["car_probability"][is_t].between(0, 1).all()
+    assert calls["car_probability"][~is_t].isna().all()
+    assert (calls["car_call"][~is_t] == "undetermined").all()
+    seen = (calls["car_umis"][(lineage == "B cell").to_numpy()][:400] >= 1).mean()
+    assert table.loc[0, "false_positive_rate"] == pytest.approx(seen)  # from one UMI on, whatever the rule
+    assert fit["samples"]["s1"]["controls"] == 400
+    assert fit["samples"]["s1"]["controls_called_positive"] <= 400 * seen
+
+
+def test_the_fit_is_json_and_warns(calibrated_run, tmp_path):
+    _, _, _, fit, _ = calibrated_run
+    io.write_json(fit, tmp_path / "fit.json")
+    back = io.read_json(tmp_path / "fit.json")
+    assert back["rule"] == "calibrated"
+    assert back["samples"]["s1"]["warnings"] == []
+    assert "no more than ambient" in back["samples"]["s2"]["warnings"][0]
+    assert back["samples"]["s1"]["fit_check"]["flagged"] is False
+    parts = {part["factor"]: part for part in back["changes"][0]["parts"]}
+    assert parts["total"]["change_high"] < -0.3
+    assert parts["share"]["change"] + parts["expression"]["change"] < -0.3  # which of both, none can tell
+
+
+def test_no_number_where_there_are_too_few_t_cells_or_none():
+    cells, lineage = library()
+    _, fit, table = car.call_samples(cells, lineage, SHEET, {}, options=CALIBRATED, contrasts=CONTRASTS)
+    assert not table["identifiable"].any()
+    assert table[["car_fraction", "car_fraction_low", "car_fraction_high"]].isna().all(axis=None)
+    assert table["detected_fraction"].tolist() == pytest.approx([0.6, 0.25])
+    assert fit["changes"] == []
+    assert "fewer than 50" in fit["samples"]["s1"]["warnings"][0]
+    only = (cells.obs["sample"] == "s1").to_numpy()
+    _, fit, table = car.call_samples(cells[only].copy(), lineage[only], SHEET, {}, options=CALIBRATED)
+    assert table["t_cells"].tolist() == [5, 0]
+    assert fit["samples"]["s2"]["share"] is None
+
+
+def test_a_negative_sample_gives_the_rate_where_nothing_else_does():
+    cells, lineage, _, _ = simulated(controls=0)
+    options = CALIBRATED | {"negative_sample": "s2"}
+    table = car.call_samples(cells, lineage, SHEET, {}, options=options)[2].set_index("sample")
+    assert table.loc["s1", "ambient_source"] == "negative_sample"
+    assert table.loc["s1", "ambient_rate"] == pytest.approx(RATE, rel=0.6)
+    assert table.loc["s2", "ambient_source"] == "prior"  # it is no control of itself
+    without = car.call_samples(cells, lineage, SHEET, {}, options=CALIBRATED)[1]
+    assert "measured nowhere" in without["samples"]["s1"]["warnings"][-1]
 
 
 def test_sorted_and_unsorted_blood_of_a_real_patient(real_data):

@@ -37,6 +37,7 @@ rule call_car:
         ],
         with_ambient=WITH_AMBIENT,
         options=study.config["car"],
+        contrasts=study.contrasts,
         code=code("call_car"),
     script:
         "../scripts/call_car.py"

@@ -12,7 +12,12 @@ with job(snakemake):
         zip(snakemake.params.with_ambient, map(io.read_json, snakemake.input.ambient), strict=True)
     )
     calls, fit, table = car.call_samples(
-        counts, cells["cell_type"], snakemake.params.samples, ambient, options=snakemake.params.options
+        counts,
+        cells["cell_type"],
+        snakemake.params.samples,
+        ambient,
+        options=snakemake.params.options,
+        contrasts=snakemake.params.contrasts,
     )
     io.write_table(calls, snakemake.output.calls)
     io.write_json(fit, snakemake.output.fit)

@@ -12,6 +12,10 @@ with job(snakemake):
     samples = snakemake.params.samples
     io.write_table(composition.composition(cells, samples), snakemake.output.table)
     varied = composition.sensitivity(
-        cells, samples, scheme=snakemake.params.scheme, seed=snakemake.params.seed
+        cells,
+        samples,
+        scheme=snakemake.params.scheme,
+        seed=snakemake.params.seed,
+        fit=io.read_json(snakemake.input.fit),
     )
     io.write_table(varied, snakemake.output.sensitivity)

@@ -8,13 +8,13 @@ CAR of many cells that carry it, so `negative` needs a caller that can weigh the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from . import intervals
+from . import calibrated, caller, changes, intervals
 from .populations import T_CELL
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Library:
     is_t: NDArray[np.bool_]
     cannot_be_car: NDArray[np.bool_]
     ambient: Ambient
+    droplets: tuple[int, int] | None = None  # number of empty droplets, transgene UMIs in them
+    negative: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None  # of a sample without CAR
 
     @property
     def car_umis(self) -> NDArray[np.int64]:
@@ -70,6 +72,7 @@ class Called:
 
     `probability` is P(CAR+) per cell (NaN where the rule gives none), `call` one of the three states.
     The fraction is that of truly CAR+ T cells with its interval, missing where not `identifiable`.
+    `model` is the fitted model of a caller that has one; the table then gives its ambient rate.
     """
 
     probability: NDArray[np.float64]
@@ -79,6 +82,7 @@ class Called:
     fraction_high: float = float("nan")
     identifiable: bool = False
     fit: dict[str, Any] = field(default_factory=dict)
+    model: caller.Fit | None = None
 
 
 Caller = Callable[[Library, Mapping[str, Any]], Called]
@@ -94,7 +98,58 @@ def by_umis(library: Library, options: Mapping[str, Any]) -> Called:
     return Called(np.full(len(call), np.nan), call, fit={"min_umis": min_umis})
 
 
-CALLERS: dict[str, Caller] = {"umi": by_umis}
+def by_mixture(library: Library, options: Mapping[str, Any]) -> Called:
+    """The calibrated rule: P(CAR+), calls at the false-discovery rate `fdr`, and the true share.
+
+    Probability and call are about T cells: other cells get none and stay undetermined. How often the
+    cells that can't be CAR+ would be called positive stands in the fit, as the calls' own error.
+    """
+    found = calibrated.call_library(
+        library.car_umis,
+        library.n_umis.astype(np.float64),
+        is_t=library.is_t,
+        control=library.cannot_be_car,
+        droplets=library.droplets,
+        negative=library.negative,
+        fdr=float(options["fdr"]),
+    )
+    wrong, controls = found.false_positives
+    fit = caller.describe(found.fit) | {
+        "fdr": float(options["fdr"]),
+        "fit_check": {
+            "p_value": found.check.p_value,
+            "flagged": found.check.flagged,
+            "distance": found.check.distance,
+        },
+        "ambient_only_p": found.ambient_only_p,
+        "controls": controls,
+        "controls_called_positive": wrong,
+        "warnings": found.warnings,
+    }
+    return Called(
+        np.where(library.is_t, found.probability, np.nan),
+        np.where(library.is_t, found.call, UNDETERMINED),
+        found.share,
+        found.low,
+        found.high,
+        found.identifiable,
+        _plain(fit),
+        found.fit,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """`value` with None in place of numbers that JSON can't hold."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture}
 
 
 def call_samples(
@@ -104,14 +159,16 @@ def call_samples(
     ambient: Mapping[str, Mapping[str, Any]],
     *,
     options: Mapping[str, Any],
+    contrasts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Call every cell of every sample.
 
     `counts`: kept cells x genes, raw, with obs ``sample`` and var ``transgene``; `cell_types`: lineage
     by cell, in the order of `counts`; `samples`: rows of the sheet (sample, condition, donor,
     flow_car_percent); `ambient`: by sample, what was counted in its empty droplets, where known;
-    `options`: the configuration's ``car`` block. Returns calls by cell, fits by sample and the table
-    by sample (TABLE_COLUMNS; also for samples without a single cell).
+    `options`: the configuration's ``car`` block; `contrasts`: conditions compared, by name. Returns calls
+    by cell, fits by sample (with a model, also how the detected share changed) and the table by sample
+    (TABLE_COLUMNS; also for samples without a single cell).
     """
     features = np.flatnonzero(counts.var["transgene"].to_numpy(dtype=bool))
     umis = np.asarray(counts.X[:, features].todense(), dtype=np.int64)
@@ -120,16 +177,25 @@ def call_samples(
     of_sample = counts.obs["sample"].astype(str).to_numpy()
     lineage = cell_types.astype(str).to_numpy()
     probability, call = np.full(len(total), np.nan), np.full(len(total), UNDETERMINED, dtype=object)
-    fits, rows = {}, []
+    libraries, fits, rows, models = {}, {}, [], {}
     for row in samples:
         cells = np.flatnonzero(of_sample == row["sample"])
-        library = _library(
-            row["sample"], umis[cells], total[cells], lineage[cells], ambient.get(row["sample"], {})
+        libraries[row["sample"]] = (
+            cells,
+            _library(
+                row["sample"], umis[cells], total[cells], lineage[cells], ambient.get(row["sample"], {})
+            ),
         )
+    for row in samples:
+        cells, library = libraries[row["sample"]]
+        if options.get("negative_sample") not in (None, row["sample"]):
+            library = replace(library, negative=_t_cells(libraries[options["negative_sample"]][1]))
         called = CALLERS[options["rule"]](library, options)
         probability[cells], call[cells] = called.probability, called.call
         fits[row["sample"]] = called.fit
         rows.append(summarise(library, called, row))
+        if called.model is not None:
+            models[row["sample"]] = changes.Side(called.model, *_t_cells(library))
     calls = pd.DataFrame({"cell": counts.obs_names.astype(str), "car_umis": umis.sum(axis=1)})
     for index, name in enumerate(names):
         calls[name] = umis[:, index]
@@ -137,6 +203,8 @@ def call_samples(
     calls["car_probability"] = probability
     calls["car_call"] = call.astype(str)
     fit = {"rule": options["rule"], "features": names, "samples": fits}
+    if models:
+        fit["changes"] = changes.between(contrasts or {}, samples, models)
     return calls, fit, pd.DataFrame(rows, columns=TABLE_COLUMNS)
 
 
@@ -149,12 +217,18 @@ def _library(
 ) -> Library:
     n_umis = total - umis.sum(axis=1)
     cannot = np.isin(lineage, CANNOT_BE_CAR)
-    ambient = Ambient("none")
+    ambient, empty = Ambient("none"), None
     if droplets.get("umis"):
         ambient = Ambient("empty_droplets", int(droplets["umis"]), _as_total(droplets["transgene_umis"]))
+        empty = int(droplets["droplets"]), ambient.transgene_umis
     elif cannot.any():
         ambient = Ambient("non_t_cells", int(total[cannot].sum()), int(umis[cannot].sum()))
-    return Library(sample, umis, n_umis, lineage == T_CELL, cannot, ambient)
+    return Library(sample, umis, n_umis, lineage == T_CELL, cannot, ambient, empty)
+
+
+def _t_cells(library: Library) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Transgene UMIs and depth of the T cells."""
+    return library.car_umis[library.is_t], library.n_umis[library.is_t].astype(np.float64)
 
 
 def _as_total(value: int | Mapping[str, int]) -> int:
@@ -165,7 +239,8 @@ def summarise(library: Library, called: Called, row: Mapping[str, Any]) -> dict[
     """One row of the table by sample; counts and the detected fraction are of T cells.
 
     The false-positive rate is the share of cells that can't be CAR+ in which the transgene was seen
-    (>= 1 UMI, whatever the rule), with its exact 95 % interval.
+    (>= 1 UMI, whatever the rule), with its exact 95 % interval. The ambient rate is that of the caller's
+    model, per UMI of a T cell, or without one what was counted where no CAR+ cell is.
     """
     seen = library.car_umis >= 1
     t_cells = int(library.is_t.sum())
@@ -174,7 +249,7 @@ def summarise(library: Library, called: Called, row: Mapping[str, Any]) -> dict[
     states = {
         state: int((called.call[library.is_t] == state).sum()) for state in (POSITIVE, UNDETERMINED, NEGATIVE)
     }
-    flow = row.get("flow_car_percent")
+    flow, model = row.get("flow_car_percent"), called.model
     return {
         "sample": row["sample"],
         "condition": row["condition"],
@@ -185,8 +260,8 @@ def summarise(library: Library, called: Called, row: Mapping[str, Any]) -> dict[
         "car_fraction_low": called.fraction_low,
         "car_fraction_high": called.fraction_high,
         "identifiable": called.identifiable,
-        "ambient_rate": library.ambient.rate,
-        "ambient_source": library.ambient.source,
+        "ambient_rate": model.ambient_rate if model else library.ambient.rate,
+        "ambient_source": model.ambient.source if model else library.ambient.source,
         "false_positive_rate": float(intervals.share(n_false, n_controls)),
         "false_positive_rate_low": float(low),
         "false_positive_rate_high": float(high),

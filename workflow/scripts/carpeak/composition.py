@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import intervals
+from . import intervals, weighted
 from .car import POSITIVE, UNDETERMINED
 from .io import join_cells
 from .matrix import depth_shares
@@ -102,15 +102,22 @@ def _count(
 
 
 def sensitivity(
-    cells: pd.DataFrame, samples: Sequence[Mapping[str, Any]], *, scheme: str, seed: int
+    cells: pd.DataFrame,
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    scheme: str,
+    seed: int,
+    fit: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """The same under other choices, with the column `variant` in front.
 
     ``unintegrated``: labels of the clusters without Harmony. ``equal_depth``: transgene UMIs thinned as
     if all samples were as shallow as the shallowest (medians over T cells), and CAR+ where the call was
     positive and a UMI is left. ``two_umis``: CAR+ only at two UMIs and more. ``canonical_scheme`` or
-    ``paper_scheme``: the scheme that is not `scheme`, for T cells and CAR+ T cells. Variants of the CAR
-    call hold only the populations that depend on it.
+    ``paper_scheme``: the scheme that is not `scheme`, for T cells and CAR+ T cells. Where `fit` (the
+    caller's, by sample) is that of the calibrated rule: ``umi_rule``, CAR+ from one UMI on as in the
+    publication, and ``weighted``, every T cell with its P(CAR+) (see `weighted`). Variants of the CAR call
+    hold only the populations that depend on it.
     """
     other = "paper" if scheme == "canonical" else "canonical"
     car_only = ["car_t", "car_t_lineage"]
@@ -129,8 +136,31 @@ def sensitivity(
             composition(cells, samples, t_state=f"t_state_{other}"), ["t_cells", "car_t"]
         ),
     }
+    if fit and fit.get("rule") == "calibrated":
+        seen = np.where(cells["car_umis"] >= 1, POSITIVE, UNDETERMINED)
+        variants["umi_rule"] = _only(composition(cells.assign(car_call=seen), samples), car_only)
+        variants["weighted"] = _weighted(cells, samples, fit["samples"])
     parts = [table.assign(variant=name) for name, table in variants.items()]
     return pd.concat(parts, ignore_index=True)[["variant", *COLUMNS]]
+
+
+def _weighted(
+    cells: pd.DataFrame, samples: Sequence[Mapping[str, Any]], fits: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Rows of car_t and car_t_lineage, in the order of `_count`, zeros included."""
+    in_t = cells[cells["is_t"]]
+    parts = []
+    for population, column in (("car_t", "t_state"), ("car_t_lineage", "t_lineage")):
+        found = weighted.composition(in_t, fits, state="t_state", label=column)
+        lineages = LINEAGES if population == "car_t_lineage" else ()
+        empty = _count(in_t, population, column, samples, labels=lineages)[COLUMNS[:5]]
+        table = empty.merge(found, on=["label", "sample"], how="left", validate="one_to_one")
+        totals = table.groupby("sample")["total"].transform("max").fillna(0)
+        absent = table["n"].isna() & (totals > 0)
+        table.loc[absent, "fraction"] = 0.0
+        table["n"], table["total"] = table["n"].fillna(0).astype(np.int64), totals.astype(np.int64)
+        parts.append(table[COLUMNS])
+    return pd.concat(parts, ignore_index=True)
 
 
 def _only(table: pd.DataFrame, populations: Sequence[str]) -> pd.DataFrame:

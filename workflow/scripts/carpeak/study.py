@@ -274,6 +274,12 @@ def cross_checks(config: Mapping[str, Any], samples: tuple[Sample, ...]) -> list
         found.append("qc: min_genes must be below max_genes")
     if config["enrichment"]["min_size"] > config["enrichment"]["max_size"]:
         found.append("enrichment: min_size must not exceed max_size")
+    negative, names = config["car"]["negative_sample"], [sample.sample for sample in samples]
+    if negative is not None and negative not in names:
+        found.append(
+            f"car.negative_sample: no sample is called '{negative}'{nearest(negative, names)}; "
+            f"samples in {config['samples']}: {', '.join(names)}"
+        )
     annotation = config["annotation"]
     if annotation["method"] == "singler" and not annotation["reference"]:
         found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
