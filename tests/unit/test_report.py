@@ -216,8 +216,8 @@ def test_few_cells_are_no_conclusion():
         ]
     )
     car = {"sample": ["a"], "condition": ["product"], "t_cells": [725], "detected_fraction": [11 / 725]}
-    de = {"population": ["car_t"], "group": ["CD4"], "depth": ["equal"], "gene": ["UP"]}
-    de |= {"log2_fold_change": [2.0], "p_adjusted": [1e-9], "ambient_from": [""]}
+    de = {"population": ["car_t", "t_cells"], "group": ["CD4", "all"], "gene": ["UP", "GZMK"]}
+    de |= {"depth": "equal", "log2_fold_change": 2.0, "p_adjusted": 1e-9, "ambient_from": ""}
     found = summary.sentences(
         sides={"reference": "product", "test": "blood"},
         composition=shares,
@@ -232,6 +232,8 @@ def test_few_cells_are_no_conclusion():
         "In blood alone, the largest subset of CAR+ T cells was CD8 Tem (60 % of 100; 95 % interval" in text
     )
     assert "100 %" not in text and "CD4 Tcm" not in text and "UP" not in text
+    assert "In all T cells, CAR+ or not, at equal depth, 1 genes were higher and 0 lower in blood" in text
+    assert "the most raised: GZMK." in text
     assert "1.5 % (0.8 % to 2.6 %) of 725 T cells of a" in text
 
 

@@ -203,7 +203,7 @@ def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
         reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
-        row |= {"note": entry.get("notes", ""), "unit": unit, "reason": without_patients(reason)}
+        row |= {"note": entry.get("notes", ""), "unit": unit, "reason": typeset(without_patients(reason))}
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]
 
@@ -219,6 +219,11 @@ def rests_on(samples: pd.DataFrame) -> str:
 def without_patients(reason: str) -> str:
     """A reason without its last sentence, the one on how many patients it rests."""
     return re.sub(r"(?:^|\s)(?:One patient|\d+ donors pooled)(?:: the interval covers [^.]*)?\.$", "", reason)
+
+
+def typeset(text: str) -> str:
+    """Real minus signs in powers of ten, and no line break before a percent sign."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\de)-", "\u2212", text))
 
 
 def removed(row: Mapping[str, Any]) -> str:
@@ -306,7 +311,8 @@ def significant(value: float | None) -> str:
     """A number with three significant digits; a dash where there is none."""
     if value is None or np.isnan(value):
         return "–"
-    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+    whole = abs(value) >= 100 or value == round(value)
+    return (f"{value:,.0f}" if whole else f"{value:#.3g}").replace("-", "−")
 
 
 def count(value: float | None) -> str:

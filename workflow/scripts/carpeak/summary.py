@@ -72,7 +72,7 @@ def sentences(
         found += [_largest(before, after, reference, test), _moves(before, after, reference, test)]
         found += _lineages(composition, reference, test)
     found += _detection(car, reference, test)
-    found += _genes(de, sides, limits, few)
+    found += _genes(de, test, limits, few)
     return found + ([] if few else _terms(enrichment, test, limits["adjusted_p"]))
 
 
@@ -167,18 +167,28 @@ def changed(de: pd.DataFrame, limits: Mapping[str, float], *, population: str, g
     return part.sort_values("log2_fold_change", ascending=False, kind="stable")
 
 
-def _genes(de: pd.DataFrame, sides: Mapping[str, str], limits: Mapping[str, float], few: str) -> list[str]:
-    test = sides["test"]
+def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str) -> list[str]:
+    if few:
+        listed = f"Changed genes of CAR+ T cells are listed below but not stated here: {few}."
+        return [listed, *_changes(de, test, limits, ("t_cells", "all"), "all T cells, CAR+ or not,")]
     if not ((de["population"] == "car_t") & (de["group"] == "CD4")).any():
         return ["CD4 CAR+ T cells were too few on one side: their genes were not compared."]
-    if few:
-        return [f"Changed genes of CAR+ T cells are listed below but not stated here: {few}."]
-    found = changed(de, limits, population="car_t", group="CD4")
+    return _changes(de, test, limits, ("car_t", "CD4"), "CD4 CAR+ T cells")
+
+
+def _changes(
+    de: pd.DataFrame, test: str, limits: Mapping[str, float], place: tuple[str, str], cells: str
+) -> list[str]:
+    """The changed genes of one comparison, and those that changed as ambient RNA; nothing if not compared."""
+    population, group = place
+    if not ((de["population"] == population) & (de["group"] == group)).any():
+        return []
+    found = changed(de, limits, population=population, group=group)
     ambient = foreign.is_marked(found)
     own, leaked = found[~ambient], found[ambient]
     up, down = own[own["log2_fold_change"] > 0], own[own["log2_fold_change"] < 0]
     text = (
-        f"In CD4 CAR+ T cells at equal depth, {len(up):,} genes were higher and {len(down):,} lower in"
+        f"In {cells} at equal depth, {len(up):,} genes were higher and {len(down):,} lower in"
         f" {test} (adjusted P < {limits['adjusted_p']:g} and log2 fold change of at least"
         f" {limits['log2_fold_change']:g})"
     )
@@ -196,13 +206,14 @@ def _leaked(genes: pd.DataFrame) -> list[str]:
     order = genes["log2_fold_change"].abs().sort_values(ascending=False, kind="stable").index
     names = genes.loc[order, "gene"].tolist()
     lineages = genes[foreign.COLUMN].value_counts().index
-    sources = " and ".join(SOURCES.get(name, name) for name in lineages)
+    *first, last = [SOURCES.get(name, name) for name in lineages]
+    sources = f"{', '.join(first)} and {last}" if first else last
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
     return [
         f"Not counted there: {', '.join(names[:MOST_NAMED])}{more}, which {' or '.join(sorted(directions))}"
-        f" most likely as ambient RNA of {sources} (marked † below): that lineage expresses them at least"
-        f" {foreign.LEAST_RATIO:g} times as much as T cells, or T cells cannot make them."
+        f" most likely as ambient RNA of {sources} (marked † below), where they are expressed at least"
+        f" {foreign.LEAST_RATIO:g} times as much as in T cells; haemoglobins always count as such."
     ]
 
 

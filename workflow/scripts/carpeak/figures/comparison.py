@@ -106,8 +106,8 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
                 bold=genes[point] in named,
                 leaked=bool(leaked[point]),
             )
-    up, down = int((changed & (x > 0)).sum()), int((changed & (x < 0)).sum())
-    for place, text, colour in ((0.99, f"{up:,} up", style.UP), (0.01, f"{down:,} down", style.DOWN)):
+    up, down = _counted(changed & (x > 0), leaked, "up"), _counted(changed & (x < 0), leaked, "down")
+    for place, text, colour in ((0.99, up, style.UP), (0.01, down, style.DOWN)):
         ax.text(
             place,
             1.005,
@@ -121,6 +121,11 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
     ax.set_title(ax.get_title(loc="left"), loc="center")
     ax.set_title("", loc="left")
     ax.set_xlabel("log2 fold change")
+
+
+def _counted(side: NDArray[np.bool_], leaked: NDArray[np.bool_], word: str) -> str:
+    own, ambient = int((side & ~leaked).sum()), int((side & leaked).sum())
+    return f"{own:,} {word} and {ambient:,} †" if ambient else f"{own:,} {word}"
 
 
 def _to_label(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BARS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+FEW_CELLS = 50  # a bar of fewer is pale and says so instead of naming shares
 NARROW = 0.055  # a segment below this share is named in the key only
 
 
@@ -52,19 +53,23 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
     share = table.pivot_table(index="label", columns="sample", values="fraction", dropna=False)
     share = share.reindex(columns=list(samples))
     total = table.drop_duplicates("sample").set_index("sample")["total"].reindex(list(samples)).fillna(0)
-    left = np.zeros(len(samples))
+    left, few = np.zeros(len(samples)), (total < FEW_CELLS).to_numpy()
     for label in labels:
         width = share.loc[label].fillna(0).to_numpy(float)
         colour = style.colour(label)
-        ax.barh(range(len(samples)), width, left=left, color=colour, height=0.78, ec="white", lw=0.8)
-        for y in map(int, np.flatnonzero(width >= NARROW)):
+        bars = ax.barh(range(len(samples)), width, left=left, color=colour, height=0.78, ec="white", lw=0.8)
+        for y in map(int, np.flatnonzero(few)):
+            bars[y].set_alpha(0.3)
+        for y in map(int, np.flatnonzero((width >= NARROW) & ~few)):
             ink = "white" if _dark(colour) else style.INK
             shown = label if width[y] > 0.011 * len(label) + 0.045 else ""
             text = f"{shown} {100 * width[y]:.0f}\u202f%".strip()
             ax.text(left[y] + width[y] / 2, y, text, ha="center", va="center", color=ink, fontsize=7.5)
         left += width
-    for y in map(int, np.flatnonzero(total.to_numpy() == 0)):
-        ax.text(0.01, y, "no such cells", va="center", color=style.MUTED)
+    for y in map(int, np.flatnonzero(few)):
+        n = int(total.iloc[y])
+        text = f"{n} cell{'s' if n != 1 else ''}: too few to say" if n else "no such cells"
+        ax.text(0.01, y, text, va="center", color=style.INK if n else style.MUTED)
     ax.set_yticks(range(len(samples)), [f"{name}  (n = {int(total[name]):,})" for name in samples])
     ax.set_ylim(len(samples) - 0.5, -0.5)
     ax.set_xlim(0, 1)

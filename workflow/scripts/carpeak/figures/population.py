@@ -64,6 +64,7 @@ MARKERS: Mapping[str, Sequence[str]] = {
         "MKI67",
     ),
 }
+APART = 0.06  # of the extent, between two cluster numbers
 NAMES = {"all": "all cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 
 
@@ -146,13 +147,31 @@ def scatter(
 
 def _numbers(ax: Axes, cells: pd.DataFrame) -> None:
     halo = [patheffects.withStroke(linewidth=2.6, foreground="white")]
-    for cluster, part in cells.groupby("cluster"):
-        x, y = part["umap_1"].median(), part["umap_2"].median()
-        nearest = int(np.argmin((part["umap_1"] - x) ** 2 + (part["umap_2"] - y) ** 2))
-        x, y = part["umap_1"].iloc[nearest], part["umap_2"].iloc[nearest]
-        ax.text(
-            x, y, str(cluster), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo
-        )
+    for cluster, (x, y) in number_places(cells).items():
+        ax.text(x, y, cluster, ha="center", va="center", fontsize=9, fontweight="bold", path_effects=halo)
+
+
+def number_places(cells: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Where the number of each cluster stands: on its cell nearest to its median.
+
+    Where that is too close to another number (`APART` of the extent), on the one of its central half that
+    is farthest from the numbers already there; larger clusters go first.
+    """
+    points = cells[["umap_1", "umap_2"]].to_numpy(float)
+    least = APART * float(np.ptp(points, axis=0).max())
+    cluster = cells["cluster"].to_numpy(str)
+    places: dict[str, tuple[float, float]] = {}
+    for name in cells["cluster"].value_counts().index:
+        own = points[cluster == name]
+        off = np.hypot(*(own - np.median(own, axis=0)).T)
+        place = own[off.argmin()]
+        taken = np.array(list(places.values())).reshape(-1, 2)
+        if len(taken) and np.hypot(*(taken - place).T).min() < least:
+            central = own[off <= np.median(off)]
+            gaps = np.hypot(*(central[:, None] - taken[None]).transpose(2, 0, 1)).min(axis=1)
+            place = central[gaps.argmax()]
+        places[str(name)] = (float(place[0]), float(place[1]))
+    return places
 
 
 def _key(ax: Axes, counts: pd.Series, colours: Mapping[str, str]) -> None:
