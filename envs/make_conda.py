@@ -17,11 +17,9 @@ STAGES = {
         "pynndescent",
         "harmonypy",
         "igraph",
-        "umap-learn",
-        "illico",
         "singler",
     ],
-    "stats": [*BASE, "illico", "gseapy"],
+    "stats": [*BASE, "gseapy", "requests"],
     "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
 }
 

@@ -1,10 +1,12 @@
 """The lock and the conda files: same pins, hashed, and free of any host."""
 
+import ast
 import re
 import sys
 
 import pytest
 import yaml
+from carpeak import fingerprint
 from runs import ROOT
 
 ENVS = ROOT / "envs"
@@ -51,3 +53,33 @@ def test_named_core_is_locked():
     assert versions["harmonypy"].startswith("2.")
     assert {"scanpy", "anndata", "gseapy", "matplotlib"} <= versions.keys()
     assert tuple(map(int, versions["pynndescent"].split(".")[:2])) < (0, 6), "scanpy 1.11.5 breaks with 0.6"
+
+
+DISTRIBUTION = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+
+
+def third_party(script):
+    """Distributions that a rule needs: those its own modules import anywhere, and the others at their top."""
+    names = set()
+    own = fingerprint.imported(script)
+    for path in [script, *fingerprint.modules(script)]:
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree) if path in own or path == script else tree.body:
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add((node.module or "").split(".")[0])
+    names -= {*sys.stdlib_module_names, "carpeak", ""}
+    return {DISTRIBUTION.get(name, name) for name in names}
+
+
+def test_conda_files_hold_what_their_rules_import():
+    seen = 0
+    for rules in (ROOT / "workflow/rules").glob("*.smk"):
+        for block in rules.read_text().split("\nrule ")[1:]:
+            name, stage = block.split(":", 1)[0].strip(), re.search(r"envs/(\w+)\.yaml", block)
+            if stage and "script:" in block:
+                needed = third_party(ROOT / f"workflow/scripts/{name}.py")
+                assert needed <= set(make_conda.STAGES[stage[1]]), f"{name} in envs/{stage[1]}.yaml"
+                seen += 1
+    assert seen >= 15
