@@ -22,7 +22,6 @@ CORE = (
     "anndata",
     "harmonypy",
     "gseapy",
-    "illico",
     "igraph",
     "singler",
     "umap-learn",
