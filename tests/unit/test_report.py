@@ -198,7 +198,7 @@ def test_sentences_give_the_numbers_of_the_tables():
     )
     assert "70 % (60 % to 80 %) CD4 and 30 % (20 % to 40 %) CD8 in product, and 80 % (70 %" in text
     assert "25 % (21 % to 29 %) of 400 T cells of a and 5.0 % (3.8 % to 6.5 %) of 1,000 T" in text
-    assert "Not counted there: HBB, which rise most likely as ambient RNA of red cells" in text
+    assert "Not counted there: HBB, which rises most likely as ambient RNA of red cells" in text
     assert "1 genes were higher and 1 lower in peak" in text and "the most raised: UP;" in text
     assert "FULL" not in text and "UNSURE" not in text and "WEAK" not in text
     assert "1 gene sets were over-represented, first of all one." in text

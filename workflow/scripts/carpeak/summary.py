@@ -205,16 +205,22 @@ def _leaked(genes: pd.DataFrame) -> list[str]:
         return []
     order = genes["log2_fold_change"].abs().sort_values(ascending=False, kind="stable").index
     names = genes.loc[order, "gene"].tolist()
-    lineages = genes[foreign.COLUMN].value_counts().index
-    *first, last = [SOURCES.get(name, name) for name in lineages]
-    sources = f"{', '.join(first)} and {last}" if first else last
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    shown = names[:MOST_NAMED]
+    if len(names) > MOST_NAMED:
+        shown.append(f"{len(names) - MOST_NAMED:,} more")
+    sources = _listed([SOURCES.get(name, name) for name in genes[foreign.COLUMN].value_counts().index])
     directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
+    verb = " or ".join(sorted(f"{word}{'s' if len(names) == 1 else ''}" for word in directions))
     return [
-        f"Not counted there: {', '.join(names[:MOST_NAMED])}{more}, which {' or '.join(sorted(directions))}"
-        f" most likely as ambient RNA of {sources} (marked † below), where they are expressed at least"
-        f" {foreign.LEAST_RATIO:g} times as much as in T cells; haemoglobins always count as such."
+        f"Not counted there: {_listed(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
+        f" below): haemoglobins, and genes that another lineage expresses at least {foreign.LEAST_RATIO:g}"
+        " times as much as T cells."
     ]
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _terms(enrichment: pd.DataFrame, test: str, adjusted_p: float) -> list[str]:
