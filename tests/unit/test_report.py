@@ -329,7 +329,7 @@ def test_methods_name_thresholds_and_versions():
             fixtures_scripts.config(),
             thresholds={"peak": {"max_mito_percent": 9.6172, "doublet_threshold_source": "valley"}},
             integration={"all": {"harmony": {"theta": 2, "lambda": 1}}},
-            versions={"harmonypy": "2.1.0", "illico": "0.6.0", "gseapy": "1.3.0"},
+            versions={"harmonypy": "2.1.0", "gseapy": "1.3.0"},
         )
     )
     assert "peak: 9.6 %" in found["Quality control"]
@@ -337,7 +337,7 @@ def test_methods_name_thresholds_and_versions():
         "theta 2, lambda 1" in found["Embedding and clusters"]
         and "harmonypy 2.1.0" in found["Embedding and clusters"]
     )
-    assert "illico 0.6.0" in found["Comparison"] and "gseapy 1.3.0" in found["Comparison"]
+    assert "gseapy 1.3.0" in found["Comparison"]
     assert "undetermined, never negative" in found["CAR detection"]
 
 

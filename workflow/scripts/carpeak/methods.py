@@ -116,11 +116,27 @@ def _labels(options: Mapping[str, Any], versions: Mapping[str, str]) -> str:
 
 
 def _car(config: Mapping[str, Any]) -> str:
-    features, limit = " and ".join(config["transgene"]["features"]), config["car"]["min_umis"]
+    features, options = " and ".join(config["transgene"]["features"]), config["car"]
+    if options["rule"] == "calibrated":
+        rule = (
+            "In each library they were modelled as ambient RNA (Poisson, proportional to depth, its rate"
+            " measured in empty droplets, else in cells that can't carry the CAR) and, in a share of the"
+            " T cells, the CAR (negative binomial, mean proportional to depth up to a tight prior); the"
+            " posterior was averaged over quasi-random points. T cells with at least one UMI were called"
+            " CAR+ as long as the expected share of CAR- cells among them was at most"
+            f" {100 * options['fdr']:g} %, CAR- as long as that of CAR+ cells was; the rest is undetermined."
+            " The share of CAR+ cells is the posterior median with a 95 % interval, and is not given where"
+            " that spans too much. The share with at least one UMI (the publication's rule) is given beside."
+        )
+    else:
+        rule = (
+            f"T cells with at least {options['min_umis']} were called CAR+ (the rule of the publication);"
+            " cells below it are undetermined, never negative."
+        )
     return (
-        f"UMIs of {features} were summed per cell. T cells with at least {limit} were called CAR+ (the rule"
-        " of the publication); cells below it are undetermined, never negative. The share of other cells"
-        " with the CAR detected is given as false-positive rate, with Jeffreys intervals."
+        f"UMIs of {features} were summed per cell. {rule} The share of B cells, monocytes, red cells,"
+        " platelets and plasma cells with at least one UMI is given as false-positive rate, with exact"
+        " intervals."
     )
 
 
@@ -129,7 +145,7 @@ def _comparison(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     return (
         "Shares carry 95 % Jeffreys intervals of cell sampling. Genes detected in at least"
         f" {100 * options['min_pct']:g} % of either side were compared between conditions by Wilcoxon's"
-        f" rank-sum test ({_v(versions, 'illico')}) in all CAR+ T cells, the CD4 and the CD8 among them and"
+        f" rank-sum test (with tie and continuity correction) in all CAR+ T cells, in their CD4 and CD8 and"
         f" in all T cells ({options['min_cells']} or more cells on a side), as sequenced and after thinning"
         " both sides to equal depth; P values were adjusted by Benjamini and Hochberg and are descriptive,"
         " the cells of a library being no independent units. Genes with adjusted P <"
