@@ -29,13 +29,13 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory):
-    """Finished runs of the demo at full size, by variant."""
+    """Finished runs of the demo at full size, by variant and seed."""
     done = {}
 
-    def run(variant: str):
-        if variant not in done:
-            done[variant] = tmp_path_factory.mktemp(variant)
-            snakemake(done[variant], *demo(variant, cells=15414))
-        return done[variant]
+    def run(variant: str, seed: int = 1) -> Path:
+        if (variant, seed) not in done:
+            done[variant, seed] = tmp_path_factory.mktemp(f"{variant}-{seed}")
+            snakemake(done[variant, seed], *demo(variant, seed=seed, cells=15414))
+        return done[variant, seed]
 
     return run
