@@ -1,12 +1,12 @@
 # make demo    the whole analysis of the demo study, in an environment made here
-# make test    the tests; make lint, make accept, make bench, make lock: see the README
+# make test    the tests; make lint, make accept, make bench, make calibrate, make lock: see the README
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint accept bench lock clean help
+.PHONY: demo test lint accept bench calibrate lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -56,6 +56,9 @@ lock: $(VENV)/.test
 bench: $(VENV)/.run
 	@test -n "$(SCRIPT)" || { echo "name the script to compare with: make bench SCRIPT=plain.py"; exit 1; }
 	$(BIN)/python benchmarks/against_script.py $(SCRIPT)
+
+calibrate: $(VENV)/.run
+	$(BIN)/python benchmarks/calibrate.py --out docs
 
 clean:
 	rm -rf results demo logs .snakemake

@@ -176,6 +176,7 @@ def make_report(folder, settings):
         inputs={
             "samples": f"{tables}/samples.tsv",
             "car": f"{tables}/car.tsv",
+            "car_fit": "results/car/fit.json",
             "composition": f"{tables}/composition.tsv",
             "composition_varied": f"{tables}/sensitivity.composition.tsv",
             "claims": f"{tables}/claims.tsv",

@@ -60,6 +60,7 @@ rule report:
     input:
         samples="results/tables/samples.tsv",
         car="results/tables/car.tsv",
+        car_fit="results/car/fit.json",
         composition="results/tables/composition.tsv",
         composition_varied="results/tables/sensitivity.composition.tsv",
         claims="results/tables/claims.tsv",

@@ -18,9 +18,8 @@ NAMES = {
     "expression": "CAR expression",
     "ambient": "ambient RNA",
     "share": "share of CAR+ cells",
-    "total": "detected share",
+    "total": "detected share, all together",
 }
-NBSP = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -98,3 +97,43 @@ def sentence(entry: Mapping[str, Any]) -> str:
 def points(change: float) -> str:
     """A difference of shares in percentage points, with its sign."""
     return f"{100 * change:+.1f}".replace("-", "−")
+
+
+def told(fit: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What the report says of the fits in car/fit.json: nothing under a rule that fits no model.
+
+    `warnings`: (sample, sentence); `checks`: per sample whether the model fits, and the calls among cells
+    that can't carry the CAR; `changes`: each entry of `between` as a sentence and the rows of a table.
+    """
+    samples: Mapping[str, Mapping[str, Any]] = fit.get("samples", {})
+    fitted = {name: one for name, one in samples.items() if "fit_check" in one}
+    return {
+        "warnings": [(name, text) for name, one in fitted.items() for text in one["warnings"]],
+        "checks": [
+            {
+                "sample": name,
+                "p_value": one["fit_check"]["p_value"],
+                "flagged": one["fit_check"]["flagged"],
+                "controls": one["controls"],
+                "wrong": one["controls_called_positive"],
+            }
+            for name, one in fitted.items()
+        ],
+        "changes": [
+            {
+                "sentence": sentence(entry),
+                "reference": entry["reference"],
+                "test": entry["test"],
+                "rows": [
+                    {
+                        "name": NAMES[part["factor"]],
+                        "change": points(part["change"]),
+                        "low": points(part["change_low"]),
+                        "high": points(part["change_high"]),
+                    }
+                    for part in entry["parts"]
+                ],
+            }
+            for entry in fit.get("changes", [])
+        ],
+    }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import foreign, io, methods, provenance, quantities, summary
+from . import changes, foreign, io, methods, provenance, quantities, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,8 @@ VARIANTS = {
     "unintegrated": "without Harmony",
     "equal_depth": "at equal depth",
     "two_umis": "from two CAR UMIs",
+    "umi_rule": "from one CAR UMI",
+    "weighted": "weighted by P(CAR+)",
 }
 MOST_GENES = 150  # per comparison and direction; the file holds all
 MOST_TERMS = 60
@@ -84,6 +86,7 @@ def _context(
 
     samples, car = io.read_table(inputs["samples"]), io.read_table(inputs["car"])
     composition = io.read_table(inputs["composition"])
+    composition_varied = io.read_table(inputs["composition_varied"])
     names = samples["sample"].astype(str).tolist()
     thresholds = dict(zip(names, map(io.read_json, inputs["thresholds"]), strict=True))
     integration = dict(zip(POPULATIONS, map(io.read_json, inputs["integration"]), strict=True))
@@ -107,13 +110,14 @@ def _context(
             thresholds=thresholds, integration=integration, composition=composition, chemistry=chemistry
         ),
         "car": records(car),
+        "car_fit": changes.told(io.read_json(inputs["car_fit"])),
         "crosstabs": {name: crosstab(table) for name, table in labels.items()},
         "rests_on": rests_on(samples),
         "claims": claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(inputs, config, samples, car, composition),
-        "varied": varied(composition, io.read_table(inputs["composition_varied"])),
-        "variants": VARIANTS,
+        "varied": varied(composition, composition_varied),
+        "variants": {k: text for k, text in VARIANTS.items() if k in set(composition_varied["variant"])},
         "methods": methods.paragraphs(
             config, thresholds=thresholds, integration=integration, versions=origin["packages"]
         ),
@@ -346,7 +350,10 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
     ]
     for name in contrasts:
         listed += [
-            (f"tables/de.{name}.tsv", "changed genes of every comparison, full and equal depth"),
+            (
+                f"tables/de.{name}.tsv",
+                "changed genes of every comparison, full and equal depth, ambient RNA marked",
+            ),
             (f"tables/sensitivity.de.{name}.tsv", "the same with labels made without Harmony"),
             (f"tables/enrichment.{name}.tsv", "gene sets among changed genes"),
             (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),

@@ -150,7 +150,19 @@ def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
     return [
         f"The CAR was detected in {' and '.join(parts)}. That is detection, not transduction: cells that"
         " show no CAR are undetermined, and the detected share moves with sequencing depth and expression."
+        f"{_estimated(rows)}"
     ]
+
+
+def _estimated(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """What the calibrated caller says of the true shares, where it gives one."""
+    parts = [
+        f"{percent(row['car_fraction'])} ({percent(row['car_fraction_low'])} to"
+        f" {percent(row['car_fraction_high'])}) in {row['sample']}"
+        for row in rows
+        if row.get("identifiable")
+    ]
+    return f" Dropout and ambient RNA considered, the CAR+ share is {' and '.join(parts)}." if parts else ""
 
 
 def _detected(share: float, total: int) -> str:

@@ -118,7 +118,10 @@ def _estimates(ax: Axes, car: pd.DataFrame) -> None:
     )
     for name, factor, marker, colour, label in marks:
         value = factor * car[name].to_numpy(float)
-        there = np.isfinite(value)
+        there, most = np.isfinite(value), value
+        if name == "car_fraction" and there.any():
+            low, most = (factor * car[f"{name}_{end}"].to_numpy(float) for end in ("low", "high"))
+            ax.hlines(np.flatnonzero(there), low[there], most[there], color=colour, lw=1.2, zorder=1)
         if there.any():
             ax.plot(
                 value[there],
@@ -130,7 +133,7 @@ def _estimates(ax: Axes, car: pd.DataFrame) -> None:
                 ls="",
                 label=label,
             )
-            ax.set_xlim(0, max(ax.get_xlim()[1], np.nanmax(value) * 1.15))
+            ax.set_xlim(0, max(ax.get_xlim()[1], np.nanmax(most) * 1.15))
 
 
 def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -> Figure:

@@ -1,0 +1,98 @@
+"""The report under the calibrated rule: both shares side by side, warnings, and what a change is made of."""
+
+import html
+
+import fixtures_results
+import fixtures_scripts
+import numpy as np
+import pandas as pd
+import pytest
+from carpeak import io, methods
+
+PARTS = [("depth", -0.05), ("expression", -0.04), ("ambient", 0.0), ("share", 0.11), ("total", 0.02)]
+
+
+def fit():
+    def one(warnings, p_value, *, flagged=False):
+        check = {"p_value": p_value, "flagged": flagged, "distance": 0.02}
+        return {
+            "fit_check": check,
+            "warnings": warnings,
+            "controls": 400,
+            "controls_called_positive": 3,
+        }
+
+    parts = [
+        {"factor": name, "change": value, "change_low": value - 0.01, "change_high": value + 0.01}
+        for name, value in PARTS
+    ]
+    change = {"contrast": "peak_vs_product", "donor": "P4", "reference": "product", "test": "peak"}
+    return {
+        "rule": "calibrated",
+        "samples": {"product": one([], 0.4), "peak": one(["No transduced share: <too wide>."], None)},
+        "changes": [change | {"detected": [0.25, 0.27], "parts": parts}],
+    }
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrated")
+    fixtures_results.make(folder, cells=300)
+    settings = fixtures_scripts.config()
+    settings["car"] = settings["car"] | {"rule": "calibrated"}
+    table = io.read_table(folder / "results/tables/car.tsv")
+    product = table["sample"] == "product"
+    values = {"car_fraction": 0.4, "car_fraction_low": 0.35, "car_fraction_high": 0.46}
+    for column, value in values.items():
+        table[column] = np.where(product, value, np.nan)
+    table["identifiable"] = product
+    io.write_table(table, folder / "results/tables/car.tsv")
+    io.write_json(fit(), folder / "results/car/fit.json")
+    path = folder / "results/tables/sensitivity.composition.tsv"
+    varied = io.read_table(path)
+    base = varied[varied["variant"] == "two_umis"]
+    both = [varied, *(base.assign(variant=name) for name in ("umi_rule", "weighted"))]
+    io.write_table(pd.concat(both, ignore_index=True), path)
+    fixtures_scripts.draw(folder)
+    fixtures_scripts.make_provenance(folder, settings)
+    return html.unescape(fixtures_scripts.make_report(folder, settings))
+
+
+def test_detected_and_estimated_stand_side_by_side(page):
+    assert "40\u00a0% (35\u00a0% to 46\u00a0%)" in page
+    assert "CAR detected" in page
+    assert page.count("not estimated") == 1  # peak: no number where the data can't tell
+    assert "5 % of such calls are expected to be false" in page
+    assert "A T cell counts as CAR+ from 1 UMI on" not in page
+    assert "Dropout and ambient RNA considered, the CAR+ share is 40\u00a0%" in page
+
+
+def test_warnings_and_fit_checks_are_shown(page):
+    assert "No transduced share: <too wide>." in page  # unescaped here, escaped in the page
+    assert "product: P = 0.400, 3 of 400" in page
+    assert "peak: not fitted" in page
+
+
+def test_a_change_is_split_in_a_sentence_and_a_table(page):
+    assert "From product to peak the detected share changed by +2.0 points." in page
+    assert "The true share rose." in page
+    for text in ("−5.0", "−6.0 to −4.0", "sequencing depth", "+11.0"):
+        assert text in page
+
+
+def test_compositions_of_both_rules_stand_beside(page):
+    assert "weighted by P(CAR+)" in page
+    assert "from one CAR UMI" in page
+
+
+def test_methods_tell_the_rule_used():
+    settings = fixtures_scripts.config()
+    told = {}
+    for rule in ("umi", "calibrated"):
+        settings["car"] = settings["car"] | {"rule": rule}
+        texts = dict(methods.paragraphs(settings, thresholds={}, integration={}, versions={}))
+        told[rule] = texts["CAR detection"]
+    assert "with at least 1 were called CAR+" in told["umi"]
+    assert "negative binomial" not in told["umi"]
+    assert "negative binomial" in told["calibrated"]
+    assert "at most 5 %" in told["calibrated"]
