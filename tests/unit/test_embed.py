@@ -133,7 +133,9 @@ def test_too_few_cells_and_a_single_library():
     counts, _, batch = planted(n=40)
     few = run(counts[:20], batch[:20])
     assert few.report["status"] == "too_few_cells"
-    assert few.points.empty and few.clusters.empty
+    assert few.points.empty
+    assert few.clusters["cell"].tolist() == [f"c{i}" for i in range(20)], "no cell is lost downstream"
+    assert set(few.clusters["cluster"]) == {"none"}
     assert "harmony_10" in few.points.columns
     single = run(counts, np.repeat("a", 40), n_pcs=50)
     assert "single library" in single.report["message"]

@@ -22,7 +22,9 @@ def planted(seed=0, n_cells=300, n_genes=40):
 def test_one_vs_rest_equals_scipy():
     dense, groups, genes = planted()
     found = ranksum.one_vs_rest(sparse.csr_matrix(dense), groups, genes, min_pct=0)
-    assert len(found) == 3 * (dense > 0).any(axis=0).sum()  # genes that nobody expresses are not tested
+    seen, sizes = (dense > 0).sum(axis=0), [(groups == name).sum() for name in "abc"]
+    enough = [(seen * min(n, len(groups) - n) / len(groups) >= 5).sum() for n in sizes]
+    assert len(found) == sum(enough) > 90  # genes that too few cells express are not tested
     for row in found.itertuples():
         column = dense[:, genes.index(row.gene)]
         inside, outside = column[groups == row.cluster], column[groups != row.cluster]
@@ -170,3 +172,29 @@ def test_seurat_table_is_reproduced(seurat):
     nonzero = both["p_val"] > 0
     np.testing.assert_allclose(both["p_value"][nonzero], both["p_val"][nonzero], rtol=0.005)
     assert (both["p_value"][~nonzero] < 1e-300).all()
+
+
+def test_a_lone_detection_on_a_small_side_is_not_tested():
+    """One detection among 13 cells against none among 600 is no finding, whatever the normal law says."""
+    generator = np.random.default_rng(0)
+    dense = np.zeros((613, 3))
+    dense[0, 0] = 1.0  # the lone detection
+    dense[:, 1] = generator.poisson(1.0, 613)
+    dense[:4, 2] = 1.0
+    (found,) = ranksum.two_groups(
+        sparse.csr_matrix(dense), [np.where(np.arange(613) < 13, 1, 0)], ["lone", "common", "four"]
+    )
+    assert found.table["gene"].tolist() == ["common"]
+
+
+def test_splits_of_alike_cells_find_nothing_however_small_a_side():
+    """Sparse counts of one kind of cell, split at random: no gene passes p_adjusted < 0.01."""
+    generator = np.random.default_rng(1)
+    counts = sparse.csr_matrix(generator.poisson(generator.gamma(0.1, 1.0, 2000), (800, 2000)).astype(float))
+    log = counts.copy()
+    log.data = np.log1p(log.data)
+    for small in (10, 20, 50):
+        side = np.zeros(800, dtype=int)
+        side[generator.permutation(800)[:small]] = 1
+        (found,) = ranksum.two_groups(log, [side], [f"g{i}" for i in range(2000)])
+        assert (found.table["p_adjusted"] < 0.01).sum() <= 1

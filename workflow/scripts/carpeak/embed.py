@@ -26,6 +26,7 @@ GENE_GROUPS: dict[str, str] = {
     "mito": r"MT-.*",
     "ribosomal": r"RP[LS]\d.*|RPLP[012]|RPSA",
 }
+NO_CLUSTER = "none"
 SMALLEST_BATCH = 20  # a library with fewer cells does not vote for variable genes
 
 
@@ -52,12 +53,12 @@ def embed(
     """Embed and cluster cells with and without Harmony.
 
     `counts` is cells x genes (UMIs), `batch` the library of each cell, `transgene` a mask over genes,
-    `settings` the configuration's ``embedding`` block. With fewer than ``min_cells`` cells the tables
-    are empty and the report's status is ``too_few_cells``.
+    `settings` the configuration's ``embedding`` block. With fewer than ``min_cells`` cells there
+    are no coordinates and no clusters, and the report's status is ``too_few_cells``.
     """
     n_pcs, n_cells = settings["n_pcs"], counts.shape[0]
     if n_cells < settings["min_cells"]:
-        return _too_few(n_cells, settings["min_cells"], n_pcs)
+        return _too_few(cells, settings["min_cells"], n_pcs)
     log = matrix.normalise(counts, exclude=transgene)
     candidates = ~transgene & ~in_groups(genes, settings["exclude_genes"])
     chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings["n_variable_genes"])
@@ -108,7 +109,9 @@ def _reason_for_no_harmony(batch: Sequence[str], method: str) -> str:
     return ""
 
 
-def _too_few(n_cells: int, needed: int, n_pcs: int) -> Embedding:
+def _too_few(cells: Sequence[str], needed: int, n_pcs: int) -> Embedding:
+    """No coordinates; every cell is listed in the cluster `NO_CLUSTER`, so that none is lost downstream."""
+    n_cells = len(cells)
     names = [
         *(f"pc_{i + 1}" for i in range(n_pcs)),
         *(f"harmony_{i + 1}" for i in range(n_pcs)),
@@ -117,13 +120,15 @@ def _too_few(n_cells: int, needed: int, n_pcs: int) -> Embedding:
     ]
     columns: dict[str, pd.Series] = {"cell": pd.Series(dtype=str)}
     columns |= {name: pd.Series(dtype=np.float32) for name in names}
-    empty = {name: pd.Series(dtype=str) for name in ("cell", "cluster", "cluster_unintegrated")}
+    alone = pd.DataFrame({"cell": pd.Series(list(cells), dtype=object)})
+    for name in ("cluster", "cluster_unintegrated"):
+        alone[name] = pd.Series(NO_CLUSTER, index=alone.index, dtype=object)
     report: dict[str, Any] = dict.fromkeys(
         ("n_variable_genes", "n_pcs", "ari", "lisi_before", "lisi_after", "lisi_max", "converged")
     )
     message = f"{n_cells} cells, fewer than embedding.min_cells ({needed}): not embedded and not clustered"
     head = {"status": "too_few_cells", "message": message, "n_cells": n_cells, "harmony": {}}
-    return Embedding(points=pd.DataFrame(columns), clusters=pd.DataFrame(empty), report=head | report)
+    return Embedding(points=pd.DataFrame(columns), clusters=alone, report=head | report)
 
 
 def _points(cells: Sequence[str], pcs: NDArray, corrected: NDArray, umap: NDArray) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def label(
     """
     marker_file = markers.load(settings["markers"])
     if embedding.empty:
-        return _empty(population, marker_file, settings["scheme"])
+        return _unplaced(clusters, population, marker_file, settings["scheme"], inherited)
     chosen = counts[embedding["cell"].to_numpy()]
     clusters = io.join_cells(embedding[["cell"]], clusters)
     cells = annotate.Cells(
@@ -181,12 +181,26 @@ def _override(
     return changed
 
 
-def _empty(
-    population: str, marker_file: Mapping[str, Any], scheme: str
+def _unplaced(
+    clusters: pd.DataFrame,
+    population: str,
+    marker_file: Mapping[str, Any],
+    scheme: str,
+    inherited: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Cells of a population too small to embed: unassigned (or as inherited), no scores, no markers."""
     columns: Sequence[str] = LINEAGE_COLUMNS if population == "all" else STATE_COLUMNS
-    types = {"score": np.float32, "margin": np.float32, "cycling": bool}
-    labels = pd.DataFrame({name: pd.Series(dtype=types.get(name, str)) for name in columns})
+    if population == "car_t" and inherited is not None:
+        labels, _ = _inherit(clusters, inherited)
+    else:
+        labels = clusters[["cell", "cluster"]].reindex(columns=list(columns))
+        for name in columns[2:]:
+            labels[name] = pd.Series(markers.UNASSIGNED, index=labels.index, dtype=object)
+        for name, value in {"score": np.nan, "margin": np.nan, "cycling": False}.items():
+            if name in columns:
+                labels[name] = pd.Series(
+                    value, index=labels.index, dtype=bool if value is False else np.float32
+                )
     names = markers.labels(marker_file, population, scheme)[:-1]
     scores = pd.DataFrame(columns=["cluster", "fingerprint", "cells", "label", "label_share", *names])
     return labels, scores, pd.DataFrame(columns=ranksum.MARKER_COLUMNS)

@@ -69,20 +69,23 @@ def sentences(
             if part["n"].sum() >= FEW_CELLS
         ]
     else:
-        found += [_largest(before, after, reference, test), _moves(before, after, reference, test)]
+        found += [_largest(before, after, reference, test), *_moves(before, after, reference, test)]
         found += _lineages(composition, reference, test)
     found += _detection(car, reference, test)
-    found += _genes(de, test, limits, few)
-    return found + ([] if few else _terms(enrichment, test, limits["adjusted_p"]))
+    found += _genes(de, test, limits, few, few_cells(composition, sides, "t_cells"))
+    compared = ((de["population"] == "car_t") & (de["group"] == "CD4")).any()
+    return found + (_terms(enrichment, test, limits["adjusted_p"]) if compared and not few else [])
 
 
-def few_cells(composition: pd.DataFrame, sides: Mapping[str, str]) -> str:
-    """Which sides hold too few CAR+ T cells for conclusions; nothing where none does."""
-    cells = {
-        sides[side]: int(shares(composition, "car_t", sides[side])["n"].sum())
-        for side in ("reference", "test")
-    }
-    parts = [f"{side} holds only {n:,} CAR+ T cells" for side, n in cells.items() if 0 < n < FEW_CELLS]
+def few_cells(composition: pd.DataFrame, sides: Mapping[str, str], population: str = "car_t") -> str:
+    """Which sides hold too few cells of a population for conclusions; nothing where none does."""
+    kind = "CAR+ T cells" if population == "car_t" else "T cells"
+    parts = []
+    for side in (sides["reference"], sides["test"]):
+        rows = shares(composition, population, side)
+        n = int(rows["n"].sum())
+        if len(rows) and n < FEW_CELLS:
+            parts.append(f"{side} holds {f'only {n:,}' if n else 'no'} {kind}")
     return f"{' and '.join(parts)}, too few for conclusions" if parts else ""
 
 
@@ -110,14 +113,23 @@ def _largest(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: st
     )
 
 
-def _moves(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: str) -> str:
-    change = (after["fraction"] - before["fraction"]).drop("unassigned", errors="ignore")
-    up, down = str(change.idxmax()), str(change.idxmin())
+def _moves(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: str) -> list[str]:
+    """The subsets that rose and fell most, if their intervals lie apart."""
+    after = after.reindex(before.index)
+    rose = after["fraction_low"] > before["fraction_high"]
+    fell = after["fraction_high"] < before["fraction_low"]
     old, new = before["fraction"], after["fraction"]
-    return (
-        f"From {reference} to {test}, {up} rose most (from {percent(old[up])} to {percent(new[up])} of CAR+"
-        f" T cells) and {down} fell most (from {percent(old[down])} to {percent(new[down])})."
-    )
+    change = (new - old)[rose | fell].drop("unassigned", errors="ignore")
+    parts = []
+    if (change > 0).any():
+        up = str(change.idxmax())
+        parts.append(f"{up} rose most (from {percent(old[up])} to {percent(new[up])} of CAR+ T cells)")
+    if (change < 0).any():
+        down = str(change.idxmin())
+        parts.append(f"{down} fell most (from {percent(old[down])} to {percent(new[down])})")
+    if not parts:
+        return ["No subset's share of CAR+ T cells changed beyond its interval."]
+    return [f"From {reference} to {test}, {' and '.join(parts)}."]
 
 
 def _lineages(composition: pd.DataFrame, reference: str, test: str) -> list[str]:
@@ -179,9 +191,11 @@ def changed(de: pd.DataFrame, limits: Mapping[str, float], *, population: str, g
     return part.sort_values("log2_fold_change", ascending=False, kind="stable")
 
 
-def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str) -> list[str]:
+def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str, few_t: str) -> list[str]:
     if few:
-        listed = f"Changed genes of CAR+ T cells are listed below but not stated here: {few}."
+        listed = f"Changed genes of CAR+ T cells are not stated here: {few}."
+        if few_t:
+            return [listed, f"Nor are those of all T cells: {few_t}."]
         return [listed, *_changes(de, test, limits, ("t_cells", "all"), "all T cells, CAR+ or not,")]
     if not ((de["population"] == "car_t") & (de["group"] == "CD4")).any():
         return ["CD4 CAR+ T cells were too few on one side: their genes were not compared."]
@@ -286,19 +300,29 @@ def cautions(
 
 def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
     """A heading and a sentence on how many patients stand behind a contrast, by donors per condition."""
-    donors = {side: samples.loc[samples["condition"] == side, "donor"].nunique() for side in sides}
-    together = samples.loc[samples["condition"].isin(sides), "donor"].astype(str).unique()
+    here = samples[samples["condition"].isin(list(sides))]
+    donors = {side: here.loc[here["condition"] == side, "donor"].nunique() for side in sides}
+    together = here["donor"].astype(str).unique()
+    counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
+    own_tube = (
+        "Intervals tell how well the captured cells stand for their tube; nothing here estimates effects in"
+    )
     if len(together) == 1:
-        counted = f"All libraries are of one donor ({together[0]})"
-    else:
-        counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
-    if min(donors.values()) <= 1:
+        single = (here["condition"].value_counts() <= 1).all()
+        per_time = "One library per time; timing" if single else "Timing"
         return (
             "One patient",
             (
-                f"{counted}. One library per time; timing, culture, processing and batch are inseparable."
-                " Intervals tell how well the captured cells stand for their tube; nothing here estimates"
-                " effects in other patients."
+                f"All libraries are of one donor ({together[0]}). {per_time}, culture, processing and batch"
+                f" are inseparable. {own_tube} other patients."
+            ),
+        )
+    if min(donors.values()) <= 1:
+        return (
+            "No replicates",
+            (
+                f"{counted}. Where a side has one donor, donor, timing, culture, processing and batch are"
+                f" inseparable. {own_tube} other patients."
             ),
         )
     return (
