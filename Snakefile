@@ -51,7 +51,7 @@ rule car:
 
 
 rule comparison:
-    """Everything but the report and the atlas."""
+    """Stop after the comparison and look: composition, changed genes, enrichment, claims."""
     input:
         "results/tables/claims.tsv",
         "results/tables/composition.tsv",

@@ -43,7 +43,9 @@ def _quality(options: Mapping[str, Any], thresholds: Mapping[str, Mapping[str, A
     text += f" ({'; '.join(limits)})." if limits else "."
     if options["preset"] == "adaptive":
         text += (
-            f" UMIs and genes were also limited by {options['mads']:g} scaled deviations of their logarithms."
+            f" UMIs and genes were also limited by {options['mads']:g} scaled deviations of their logarithms,"
+            " and all these limits held within fixed bounds, so that no lineage falls out as a whole; the"
+            " limits that applied are in the table of samples."
         )
     if not options["doublets"]:
         return text + " Doublets were not looked for."

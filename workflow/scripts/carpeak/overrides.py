@@ -71,8 +71,8 @@ def _cluster(
         )
         msg = (
             f"{place}: cluster {name} of {population} is not the one that was reviewed: its fingerprint is "
-            f"{current[name]}, expected {override.get('expect')}; {hint}. Look at {scores} and the markers "
-            f"again, then correct `cluster` and `expect`."
+            f"{current[name]}, expected {override.get('expect')}; {hint}. Run once without this override, "
+            f"look at {scores} and the markers again, then correct `cluster` and `expect`."
         )
         raise UserError(msg)
     return labels["cluster"].astype(str) == name

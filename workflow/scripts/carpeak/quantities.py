@@ -157,8 +157,10 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         f"{percent(row['pct_reference'])} at {tables.contrast['reference']}."
     )
     verdict = INDETERMINATE
-    if p < quantity["adjusted_p"] and abs(change) >= quantity["min_effect"]:
-        verdict = turned(by_sign(low, high), quantity["direction"])
+    if p < quantity["adjusted_p"]:
+        # The whole interval lies beyond the effect that two libraries of like cells can show by themselves.
+        least = quantity["min_effect"]
+        verdict = turned(by_sign(low - least, high + least), quantity["direction"])
     return Finding(verdict, change, low, high, reason)
 
 

@@ -275,14 +275,24 @@ def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
 def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any]]:
     """Shares of CAR+ T-cell states as reported and under each variant."""
     main = composition[composition["population"] == "car_t"]
-    main = main[main.groupby("label")["n"].transform("sum") > 0]
-    keys = ["label", "sample"]
-    there = other[other["population"] == "car_t"].set_index(["variant", *keys])["fraction"].to_dict()
-    return [
-        {"label": row["label"], "sample": row["sample"], "n": row["n"], "fraction": row["fraction"]}
-        | {name: there.get((name, row["label"], row["sample"]), np.nan) for name in VARIANTS}
-        for row in records(main)
-    ]
+    varied = other[other["population"] == "car_t"]
+    there = varied.set_index(["variant", "label", "sample"])["fraction"].to_dict()
+    told = set(zip(varied["variant"], varied["sample"]))  # a label that a variant does not list has share 0
+    rows = {(row["label"], row["sample"]): row for row in records(main)}
+    seen = {row["label"] for row in [*records(main), *records(varied)] if row["n"] > 0}
+    labels = [label for label in dict.fromkeys([*main["label"], *varied["label"]]) if label in seen]
+    found = []
+    for label in labels:
+        for sample in main["sample"].unique():
+            row = rows.get((label, sample), {"n": 0, "fraction": 0.0})
+            found.append(
+                {"label": label, "sample": sample, "n": row["n"], "fraction": row["fraction"]}
+                | {
+                    name: there.get((name, label, sample), 0.0 if (name, sample) in told else np.nan)
+                    for name in VARIANTS
+                }
+            )
+    return found
 
 
 def embed(path: str | Path) -> Figure:
