@@ -41,6 +41,7 @@ rule enrich:
         sensitivity="results/tables/sensitivity.enrichment.{contrast}.tsv",
     log:
         "logs/enrich/{contrast}.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/stats.yaml"
     threads: 1
@@ -72,6 +73,7 @@ rule judge_claims:
         details="results/claims.json",
     log:
         "logs/judge_claims.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/stats.yaml"
     threads: 1

@@ -52,6 +52,7 @@ rule contrast:
         status="results/contrast/{contrast}.status.json",
     log:
         "logs/contrast/{contrast}.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/stats.yaml"
     threads: 1

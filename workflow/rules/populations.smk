@@ -17,6 +17,7 @@ rule embed:
         integration="results/populations/{population}/integration.json",
     log:
         "logs/embed/{population}.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/embed.yaml"
     threads: 1
@@ -46,6 +47,7 @@ rule annotate:
         markers="results/tables/markers.{population}.tsv",
     log:
         "logs/annotate/{population}.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/embed.yaml"
     threads: 1
