@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NOT_T = "not a T cell"
 UNASSIGNED = "unassigned"
+FEW_CELLS = 50  # below this many cells on a side, intervals are too wide for conclusions
 QC_COLUMNS = ["sample", "condition", "donor", "n_umis", "n_genes", "pct_mito", "doublet_score"]
 OBS_COLUMNS = [*QC_COLUMNS, "cluster", "cell_type", "t_state", "car_umis", "car_probability", "car_call"]
 

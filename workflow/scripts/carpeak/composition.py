@@ -14,6 +14,7 @@ import pandas as pd
 
 from . import intervals, weighted
 from .car import POSITIVE, UNDETERMINED
+from .cells import UNASSIGNED
 from .io import join_cells
 from .matrix import depth_shares
 
@@ -21,8 +22,7 @@ COLUMNS = [
     "population", "label", "sample", "condition", "donor", "n", "total",
     "fraction", "fraction_low", "fraction_high",
 ]  # fmt: skip
-LINEAGES = ("CD4", "CD8", "unassigned")
-UNASSIGNED = "unassigned"
+LINEAGES = ("CD4", "CD8", UNASSIGNED)
 
 
 def gather(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from . import intervals, matrix, ranksum
 from .car import POSITIVE
+from .cells import FEW_CELLS
 from .io import join_cells
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ VARIANTS = (
     ("", "t_lineage", GROUPS, DEPTHS),
     ("unintegrated", "t_lineage_unintegrated", ("CD4", "CD8"), ("equal",)),
 )
-FEW_CELLS = 50  # below this many cells on a side, intervals are too wide for conclusions
 
 
 def gather(obs: pd.DataFrame, t_labels: pd.DataFrame, calls: pd.DataFrame) -> pd.DataFrame:
@@ -75,6 +75,7 @@ def compare(
         sides = [test["side"] for test in due]
         results = ranksum.two_groups(log_counts, sides, genes, min_pct=min_pct, exclude=transgene)
         found += [_rows(result, test, depth) for test, result in zip(due, results, strict=True)]
+    found = [part for part in found if len(part)]  # on a small side no gene may have enough detections
     order = {name: number for number, name in enumerate(("t_cells", "car_t", *GROUPS, *DEPTHS))}
     found.sort(key=lambda part: tuple(order[part[c].iloc[0]] for c in ("population", "group", "depth")))
     table = _stack([part for part in found if part["variant"].iloc[0] == ""])

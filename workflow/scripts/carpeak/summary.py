@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import foreign, intervals
+from .cells import FEW_CELLS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW_CELLS = 50  # below, a side carries no conclusion
 MOST_NAMED = 8
 SOURCES = {"Red cell": "red cells", "Platelet": "platelets", "Monocyte/DC": "monocytes"}
 SOURCES |= {"B cell": "B cells", "Plasma cell": "plasma cells", "HSC": "stem cells"}
