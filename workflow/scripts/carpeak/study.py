@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import config as configuration
+from . import sheet
 from .errors import UserError, nearest
 
 POPULATIONS = ("all", "t_cells", "car_t")
@@ -163,7 +163,7 @@ def read_sheet(path: str | Path, schema_path: str | Path, *, root: Path) -> tupl
     Raises UserError that names file, row and column.
     """
     path = Path(path)
-    rows = _rows(path)
+    rows = sheet.rows(path)
     schema = configuration.load_yaml(schema_path)
     columns = schema["properties"]
     found: list[str] = []
@@ -178,42 +178,6 @@ def read_sheet(path: str | Path, schema_path: str | Path, *, root: Path) -> tupl
     if found:
         raise UserError(f"{path}:\n" + "\n".join(f"  - {line}" for line in found))
     return tuple(samples)
-
-
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        msg = f"{path}: no such file; the key 'samples' of the configuration names the sample sheet."
-        raise UserError(msg) from None
-    except UnicodeDecodeError:
-        msg = f"{path}: not UTF-8 text; save the sheet as tab-separated text (UTF-8)."
-        raise UserError(msg) from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        msg = f"{path}: the sheet is empty."
-        raise UserError(msg)
-    if "\t" not in lines[0]:
-        msg = f"{path}: the first line holds no tab; columns must be separated by tabs, not commas or blanks."
-        raise UserError(msg)
-    table = [[field.strip() for field in record] for record in csv.reader(lines, delimiter="\t")]
-    header = table[0]
-    while header and header[-1] == "":  # a trailing tab, as spreadsheets leave it
-        header.pop()
-    repeated = [name for name, n in Counter(header).items() if n > 1]
-    if repeated:
-        msg = f"{path}: the column '{repeated[0]}' stands twice in the header."
-        raise UserError(msg)
-    rows = []
-    for number, record in enumerate(table[1:], start=2):
-        if any(record[len(header) :]):
-            msg = f"{path}: row {number} holds more fields than the header; look for a tab too many."
-            raise UserError(msg)
-        rows.append((number, dict(zip(header, record + [""] * (len(header) - len(record)), strict=False))))
-    if not rows:
-        msg = f"{path}: the sheet holds a header and no sample."
-        raise UserError(msg)
-    return rows
 
 
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:

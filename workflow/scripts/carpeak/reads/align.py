@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..construct import fasta
 from ..errors import UserError
 from ..io import atomic
-from . import units
+from . import probe, units
+from .barcodes import demand_size
 from .count import STRANDS
-from .geometry import PRESETS, parse
-from .star import index_command, plan, size_of, solo_command
+from .geometry import PRESETS, Geometry, parse
+from .star import Plan, index_command, plan, size_of, solo_command
+from .transgene import strand_of
+
+Lanes = Sequence[tuple[str, str]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", required=True, type=Path, metavar="DIR", help="genome.fa and genes.gtf"
     )
-    units.add_arguments(parser)
+    units.add_arguments(parser, bam=False)
     parser.add_argument("--whitelist", required=True, metavar="LIST", help="all barcodes of the kit")
     parser.add_argument("--geometry", required=True, help=f"{', '.join(PRESETS)}, or parts such as B16U12")
     parser.add_argument(
@@ -38,28 +43,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Build the index where there is none beside the reference, then count."""
     geometry = parse(options.geometry)
-    strand = options.strand or ("sense" if options.chemistry == "3p" else "antisense")
-    if shutil.which("STAR") is None:
-        msg = "STAR is not installed. It is Debian's package rna-star and bioconda's star."
-        raise UserError(msg)
-    files = units.lanes(options)
-    for path in (options.whitelist, *(p for pair in files for p in pair)):
-        with fasta.open_bytes(path, fastq=True):
-            pass
-    options.out.mkdir(parents=True, exist_ok=True)
-    index = build(options.reference, memory=options.memory, threads=options.threads)
-    whitelist = options.out / "whitelist.txt"
-    with fasta.open_bytes(options.whitelist) as packed, atomic(whitelist) as plain, plain.open("wb") as file:
-        shutil.copyfileobj(packed, file)
-    command = solo_command(
-        files, index, whitelist, options.out, geometry=geometry, strand=strand, threads=options.threads
+    demand_star()
+    pairs = units.chosen(options).pairs
+    for warning in check(pairs, geometry, options.whitelist):
+        print(f"warning: {warning}")
+    free = int(options.memory * 1e9) if options.memory else free_memory()
+    index = build(options.reference, free=free, threads=options.threads)
+    strand = strand_of(options.chemistry, options.strand)
+    align(
+        pairs,
+        index,
+        options.whitelist,
+        options.out,
+        geometry=geometry,
+        strand=strand,
+        threads=options.threads,
     )
-    call(command)
-    whitelist.unlink()
     print(f"written to {options.out / 'Solo.out' / 'Gene'}: raw and filtered (the path for samples.tsv)")
 
 
-def build(reference: Path, *, memory: float | None, threads: int) -> Path:
+def demand_star() -> None:
+    """Raise UserError where STAR is not to be found."""
+    if shutil.which("STAR") is None:
+        msg = (
+            "STAR is not installed. It is Debian's package rna-star and bioconda's star; Snakemake installs "
+        )
+        msg += "it with --software-deployment-method conda."
+        raise UserError(msg)
+
+
+def check(pairs: Lanes, geometry: Geometry, whitelist: str | Path) -> list[str]:
+    """Warnings on the lanes; UserError where they can't be those of the kit, or were given as BAM files."""
+    if not pairs:
+        msg = "counting all genes needs FASTQ pairs (r1 and r2), not a BAM file."
+        raise UserError(msg)
+    demand_size(whitelist, geometry.barcode_size)
+    return probe.examine(pairs, geometry, whitelist=whitelist)
+
+
+def align(
+    pairs: Lanes,
+    index: Path,
+    whitelist: str | Path,
+    out: Path,
+    *,
+    geometry: Geometry,
+    strand: str,
+    threads: int,
+) -> None:
+    """Count all genes of one library into ``out/Solo.out/Gene``: raw and filtered."""
+    out.mkdir(parents=True, exist_ok=True)
+    plain = out / "whitelist.txt"
+    with fasta.open_bytes(whitelist) as packed, atomic(plain) as temporary, temporary.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    call(solo_command(pairs, index, plain, out, geometry=geometry, strand=strand, threads=threads))
+    plain.unlink()
+
+
+def build(reference: Path, *, free: int, threads: int) -> Path:
     """The index beside a reference, built anew where the reference is younger; never left half made."""
     index, genome, genes = reference / "star", reference / "genome.fa", reference / "genes.gtf"
     for path in (genome, genes):
@@ -68,25 +109,28 @@ def build(reference: Path, *, memory: float | None, threads: int) -> Path:
     last = index / "SAindex"
     if last.exists() and last.stat().st_mtime_ns >= max(p.stat().st_mtime_ns for p in (genome, genes)):
         return index
-    bases, contigs = size_of(genome)
-    chosen = plan(bases, contigs, free=int(memory * 1e9) if memory else _free())
-    print(
-        f"index of {bases} bases: about {chosen.memory / 1e9:.1f} GB of memory, sparsity {chosen.sparse}",
-        flush=True,
-    )
-    part = reference / "star.part"
-    for left in (part, Path(f"{part}.tmp"), Path(f"{part}.log")):
-        shutil.rmtree(left, ignore_errors=True)
-    part.mkdir()
-    Path(f"{part}.log").mkdir()
-    call(index_command(chosen, genome, genes, part, threads=threads))
-    shutil.rmtree(index, ignore_errors=True)
-    part.rename(index)
-    shutil.rmtree(f"{part}.log")
+    chosen = plan(*size_of(genome), free=free)
+    print(f"the index needs {chosen.memory / 1e9:.1f} GB of memory (sparsity {chosen.sparse})", flush=True)
+    make_index(chosen, genome, genes, index, threads=threads)
     return index
 
 
-def _free() -> int:
+def make_index(chosen: Plan, genome: Path, genes: Path, index: Path, *, threads: int) -> None:
+    """Build an index as planned; `index` appears whole or not at all."""
+    part = index.with_name(f"{index.name}.part")
+    logs = Path(f"{part}.log")
+    for left in (part, logs, Path(f"{part}.tmp")):
+        shutil.rmtree(left, ignore_errors=True)
+    part.mkdir(parents=True)
+    logs.mkdir()
+    call(index_command(chosen, genome, genes, part, threads=threads))
+    shutil.rmtree(index, ignore_errors=True)
+    part.rename(index)
+    shutil.rmtree(logs)
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free."""
     import psutil
 
     return int(psutil.virtual_memory().available)

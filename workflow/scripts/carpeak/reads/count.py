@@ -1,21 +1,38 @@
-"""Count a transgene's molecules per cell from FASTQ pairs."""
+"""Count a transgene's molecules per cell from reads."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import NamedTuple, Protocol
 
-from ..construct.fasta import open_bytes
-from ..errors import UserError
-from .fastq import Block, demand_mates, pairs
-from .geometry import Geometry
-from .molecules import Molecule, correct, molecules, usable
-from .scan import Scanner
+from .barcodes import Barcodes
+from .molecules import Molecule, molecules, usable
+from .scan import Chunk, Scanner
 
 AT_ONCE = 5000  # candidates aligned together; bounds the memory where a library is enriched for the construct
 STRANDS = ("sense", "antisense", "both")
+
+
+class Origin(NamedTuple):
+    """Where a read comes from; `settled` where its barcode was corrected by whoever wrote the file."""
+
+    barcode: bytes
+    umi: bytes
+    settled: bool = False
+
+
+class Reads(Chunk, Protocol):
+    """Some reads with their barcodes."""
+
+    def __len__(self) -> int: ...
+
+    def sequence(self, read: int) -> bytes:
+        """The bases of a read as sequenced."""
+
+    def origin(self, read: int) -> Origin | None:
+        """Barcode and UMI; None where the barcode read is too short."""
 
 
 @dataclass
@@ -27,69 +44,50 @@ class Tally:
     not_the_construct: int = 0  # too little of the read fits
     shared: int = 0  # a look-alike fits (nearly) as well
     other_strand: int = 0
-    short_barcode_read: int = 0
+    no_barcode: int = 0
     bad_umi: int = 0
     no_cell: int = 0
     counted: int = 0
     molecules: int = 0
     kept: Counter[tuple[bytes, bytes, int]] = field(default_factory=Counter, repr=False)
+    settled: set[bytes] = field(default_factory=set, repr=False)
 
     def summary(self) -> dict[str, int]:
         """The numbers, by name."""
-        return {key: value for key, value in vars(self).items() if key != "kept"}
+        return {key: value for key, value in vars(self).items() if key not in {"kept", "settled"}}
 
 
 def count(
-    files: Sequence[tuple[str | Path, str | Path]],
-    scanner: Scanner,
-    *,
-    geometry: Geometry,
-    strand: str,
-    cells: Collection[bytes],
-    whitelist: str | Path | None = None,
+    chunks: Iterable[Reads], scanner: Scanner, *, strand: str, barcodes: Barcodes
 ) -> tuple[list[Molecule], Tally]:
-    """Count distinct UMIs of each construct per cell over all lanes.
+    """Distinct UMIs of each construct per cell, and per other droplet where those are known.
 
-    `files` are (barcode read, cDNA read) per lane; `strand` says which strand of the RNA the cDNA read
-    shows; `cells` are barcodes without suffix. `whitelist` is a list of all barcodes of the kit: one that
-    is on it but no cell is not corrected to a cell.
+    `strand` says which strand of the RNA the reads show. The molecules that the tally counts are those
+    of cells.
     """
     tally = Tally()
-    for first, second in files:
-        for barcodes, reads in pairs(first, second):
-            tally.pairs += len(reads)
-            chosen = scanner.candidates(reads)
-            if chosen.size:
-                for read in (int(chosen[0]), int(chosen[-1])):
-                    demand_mates(barcodes, reads, read, first, second)
-            for start in range(0, chosen.size, AT_ONCE):
-                part = [int(i) for i in chosen[start : start + AT_ONCE]]
-                _judge(barcodes, reads, part, scanner, geometry, strand, tally)
-    observed = {barcode for barcode, _, _ in tally.kept}
-    others = listed(whitelist, observed) - set(cells) if whitelist else set()
-    mapping = correct(observed, cells, others)
-    of_cells: Counter[tuple[bytes, bytes, int]] = Counter()
+    for chunk in chunks:
+        tally.pairs += len(chunk)
+        chosen = scanner.candidates(chunk)
+        for start in range(0, chosen.size, AT_ONCE):
+            _judge(chunk, [int(i) for i in chosen[start : start + AT_ONCE]], scanner, strand, tally)
+    mapping = barcodes.assign({barcode for barcode, _, _ in tally.kept}, tally.settled)
+    placed: Counter[tuple[bytes, bytes, int]] = Counter()
     for (barcode, umi, feature), number in tally.kept.items():
-        if barcode in mapping:
-            of_cells[mapping[barcode], umi, feature] += number
+        droplet = mapping.get(barcode)
+        if droplet is not None:
+            placed[droplet, umi, feature] += number
+        if droplet is not None and (droplet in barcodes.cells or not barcodes.cells):
             tally.counted += number
         else:
             tally.no_cell += number
-    found = molecules(of_cells)
-    tally.molecules = len(found)
+    found = molecules(placed)
+    tally.molecules = sum(m.barcode in barcodes.cells or not barcodes.cells for m in found)
     return found, tally
 
 
-def _judge(  # noqa: PLR0917
-    barcodes: Block,
-    reads: Block,
-    chosen: list[int],
-    scanner: Scanner,
-    geometry: Geometry,
-    strand: str,
-    tally: Tally,
-) -> None:
-    fit = scanner.fit([reads.line(i, 1) for i in chosen])
+def _judge(chunk: Reads, chosen: list[int], scanner: Scanner, strand: str, tally: Tally) -> None:
+    fit = scanner.fit([chunk.sequence(i) for i in chosen])
     tally.candidates += len(chosen)
     for i, read in enumerate(chosen):
         if not fit.explained[i]:
@@ -98,48 +96,11 @@ def _judge(  # noqa: PLR0917
             tally.shared += 1
         elif strand != "both" and fit.forward[i] != (strand == "sense"):
             tally.other_strand += 1
+        elif (origin := chunk.origin(read)) is None:
+            tally.no_barcode += 1
+        elif not usable(origin.umi):
+            tally.bad_umi += 1
         else:
-            line = barcodes.line(read, 1)
-            barcode, umi = geometry.split(line)
-            if len(line) < geometry.size:
-                tally.short_barcode_read += 1
-            elif not usable(umi):
-                tally.bad_umi += 1
-            else:
-                tally.kept[barcode, umi, int(fit.feature[i])] += 1
-
-
-def listed(path: str | Path, wanted: Collection[bytes]) -> set[bytes]:
-    """Those of `wanted` that a list of barcodes (one a line, plain or gzipped) holds."""
-    with open_bytes(path) as file:
-        return {word for line in file for word in [line.strip()] if word in wanted}
-
-
-def cell_barcodes(names: Sequence[str], place: str | Path) -> dict[bytes, str]:
-    """Barcodes without their ``-1`` to the names as given; UserError where they are none or not unique."""
-    found: dict[bytes, str] = {}
-    for name in names:
-        bare = name.partition("-")[0].encode()
-        if not bare or bare.translate(None, b"ACGT"):
-            msg = f"{place}: '{name}' is no barcode of bases. Give the cells of one library as counted."
-            raise UserError(msg)
-        if bare in found:
-            msg = (
-                f"{place}: '{found[bare]}' and '{name}' have one barcode. Give the cells of one library only."
-            )
-            raise UserError(msg)
-        found[bare] = name
-    if not found:
-        msg = f"{place}: no cells."
-        raise UserError(msg)
-    return found
-
-
-def check_barcode_size(cells: Collection[bytes], geometry: Geometry, place: str | Path) -> None:
-    """Raise UserError where the cells' barcodes are not as long as the geometry's."""
-    size = sum(end - start for start, end in geometry.barcode)
-    wrong = next((cell for cell in cells if len(cell) != size), None)
-    if wrong is not None:
-        msg = f"{place}: barcode '{wrong.decode()}' has {len(wrong)} bases, the geometry {size}. "
-        msg += "Choose the --geometry of the kit."
-        raise UserError(msg)
+            tally.kept[origin.barcode, origin.umi, int(fit.feature[i])] += 1
+            if origin.settled:
+                tally.settled.add(origin.barcode)

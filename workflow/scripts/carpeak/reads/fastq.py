@@ -26,6 +26,11 @@ class Block:
     def __len__(self) -> int:
         return len(self.ends) // 4
 
+    def holding(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of the reads in whose bases `places` of `data` lie."""
+        lines = np.searchsorted(self.ends, places)
+        return np.unique(lines[lines % 4 == 1] // 4)
+
     def line(self, read: int, number: int) -> bytes:
         """Line 0 (name), 1 (bases), 2 or 3 (qualities) of a read."""
         at = 4 * read + number

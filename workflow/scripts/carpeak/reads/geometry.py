@@ -28,6 +28,11 @@ class Geometry:
         """Bases a read must have."""
         return max(end for _, end in self.barcode + self.umi)
 
+    @property
+    def barcode_size(self) -> int:
+        """Bases of a barcode."""
+        return sum(end - start for start, end in self.barcode)
+
     def split(self, read: bytes) -> tuple[bytes, bytes]:
         """Barcode and UMI of a read."""
         return (

@@ -11,17 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..construct import kmers
 from ..construct.fasta import Record
-from .fastq import Block
 
 MATCH, MISMATCH = 1, -3
 ENOUGH, CLEARLY, SIMILAR = 30, 8, 20
 AROUND = 200  # bases on both sides of a similar part: reads that only reach into it must fit as a whole
+
+
+class Chunk(Protocol):
+    """Some reads: text in which their bases stand, apart from each other."""
+
+    data: bytes
+
+    def holding(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of the reads in whose bases `places` of `data` lie."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +108,10 @@ class Scanner:
         self.query = np.array([query for query, _, _ in self.all.strands], np.int64)
         self.forward = np.array([strand == "+" for _, strand, _ in self.all.strands])
 
-    def candidates(self, block: Block) -> NDArray[np.int64]:
-        """Numbers of the reads of a block that share a window with a construct."""
-        places, _ = self.constructs.seeded(kmers.encode(block.data))
-        lines = np.searchsorted(block.ends, places)
-        return np.unique(lines[lines % 4 == 1] // 4)
+    def candidates(self, chunk: Chunk) -> NDArray[np.int64]:
+        """Numbers of the reads of a chunk that share a window with a construct."""
+        places, _ = self.constructs.seeded(kmers.encode(chunk.data))
+        return chunk.holding(places)
 
     def fit(self, reads: Sequence[bytes]) -> Fit:
         """Judge candidate reads."""

@@ -1,0 +1,86 @@
+"""A library to which a transgene's molecules, counted from its reads, are added."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UserError
+from .library import Library
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+def bare(names: pa.Array, size: int) -> pa.Array:
+    """The barcode of `size` bases in each name (such as ``P4_ACGT...-1``); null where there is none."""
+    import pyarrow.compute as pc
+
+    pattern = f"(?:^|[^A-Za-z])(?P<bases>[ACGT]{{{size}}})(?:$|[^A-Za-z])"
+    return pc.struct_field(pc.extract_regex(names, pattern), "bases")
+
+
+def read_molecules(path: str | Path) -> Counter[tuple[str, str]]:
+    """Molecules per (barcode, feature) of what `Counted.write` wrote."""
+    lines = gzip.decompress(Path(path).read_bytes()).decode().splitlines()[1:]
+    return Counter((row[1], row[3]) for row in (line.split("\t") for line in lines))
+
+
+def add_to(library: Library, names: Sequence[str], molecules: Counter[tuple[str, str]]) -> Library:
+    """The library with one more feature for each of `names`; nothing else of it changes.
+
+    `molecules` are those per (bare barcode, feature); those of barcodes that the library lacks are left out.
+    Raises UserError where it has such a feature already.
+    """
+    taken = sorted({*names} & {*library.symbols, *library.gene_ids})
+    if taken:
+        msg = f"{library.path}: the matrix has '{taken[0]}' already. Name the construct otherwise, or "
+        msg += "take the reads away."
+        raise UserError(msg)
+    cells, features, counts = _placed(library, names, molecules)
+    here = len(library.symbols)
+    rows = here if library.kept is None else len(library.kept)
+    block = ((rows + features).astype(np.int32), cells.astype(np.int32), counts.astype(np.int32))
+
+    def stream() -> Iterator[Any]:
+        yield from library.stream()
+        yield block
+
+    kept = library.kept
+    if kept is not None:
+        kept = np.concatenate([kept, np.arange(here, here + len(names), dtype=np.int32)])
+    more = np.array(names, dtype=object)
+    return replace(
+        library,
+        symbols=np.concatenate([library.symbols, more]),
+        gene_ids=np.concatenate([library.gene_ids, more]),
+        entries=library.entries + len(counts),
+        stream=stream,
+        kept=kept,
+    )
+
+
+def _placed(
+    library: Library, names: Sequence[str], molecules: Counter[tuple[str, str]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Cell rows, features and counts of the molecules, sorted by cell."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = sorted({barcode for barcode, _ in molecules})
+    row: dict[str, int] = {}
+    if words:
+        at = pc.index_in(bare(library.barcodes, len(words[0])), value_set=pa.array(words, pa.string()))
+        where = np.flatnonzero(at.is_valid().to_numpy(zero_copy_only=False))
+        row = {words[k]: int(i) for i, k in zip(where, at.drop_null().to_pylist())}
+    number = {name: i for i, name in enumerate(names)}
+    found = sorted((row[b], number[f], n) for (b, f), n in molecules.items() if b in row)
+    table = np.array(found, np.int64).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2]
