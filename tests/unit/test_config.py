@@ -120,7 +120,15 @@ def test_no_transgene_is_refused(tmp_path):
         ("", ["empty"]),
         ("sample,condition,donor,path\na,b,c,d\n", ["tab", "commas"]),
         ("sample\tcondition\tdonor\tpath\n", ["no sample"]),
-        ("sample\tcondition\tdonor\nip\tproduct\tP1\n", ["row 2", "'path' is missing"]),
+        ("sample\tdonor\tpath\nip\tP1\tip\n", ["row 2", "'condition' is missing"]),
+        (
+            "sample\tcondition\tdonor\tpath\traw_path\nip\tproduct\tP1\t\tip\npk\tpeak\tP1\t\t\n",
+            ["samples.tsv: sample 'pk'", "neither path nor raw_path", "raw_path alone"],
+        ),
+        (
+            "sample\tcondition\tdonor\traw_path\nip\tproduct\tP1\tip\npk\tpeak\tP1\tip\n",
+            ["same path"],
+        ),
         (
             "sample\tcondition\tdonor\tpath\tflow\nip\tproduct\tP1\tip\t3\n",
             ["flow: unknown key", "flow_car_percent"],
@@ -167,6 +175,21 @@ def test_paths_are_relative_to_their_file(tmp_path):
     write_study(tmp_path / "sheets")
     loaded = load(tmp_path, samples="sheets/samples.tsv")
     assert loaded.sample("pk").path == str(tmp_path / "sheets/pk")
+
+
+def test_without_cells_the_droplets_are_opened(tmp_path):
+    rows = [
+        {"sample": "ip", "condition": "product", "donor": "P1", "path": "ip", "raw_path": "raw"},
+        {"sample": "pk", "condition": "peak", "donor": "P1", "path": "", "raw_path": "pk"},
+    ]
+    for row in rows:
+        (tmp_path / row["raw_path"]).mkdir()
+    write_study(tmp_path, rows=rows)
+    cells, droplets = load(tmp_path).samples
+    assert cells.matrix == str(tmp_path / "ip")
+    assert not cells.called_from_droplets
+    assert droplets.matrix == str(tmp_path / "pk")
+    assert droplets.called_from_droplets
 
 
 def test_not_yaml_names_the_line(tmp_path):

@@ -10,7 +10,7 @@ OUTPUTS: results/ingest/{sample}.h5ad     raw counts, cells x genes, transgene a
 rule ingest:
     """Read one library and name its cells and genes."""
     input:
-        lambda wildcards: study.files(study.sample(wildcards.sample).path),
+        lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
     output:
         counts="results/ingest/{sample}.h5ad",
         summary="results/ingest/{sample}.json",
@@ -22,7 +22,7 @@ rule ingest:
     resources:
         mem_mb=4000,
     params:
-        path=lambda wildcards: study.sample(wildcards.sample).path,
+        path=lambda wildcards: study.sample(wildcards.sample).matrix,
         features=study.config["transgene"]["features"],
         code=code("ingest"),
     script:
@@ -32,7 +32,7 @@ rule ingest:
 rule ambient:
     """Sum the droplets of one library that hold no cell."""
     input:
-        cells=lambda wildcards: study.files(study.sample(wildcards.sample).path),
+        cells=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
         droplets=lambda wildcards: (
             study.files(raw) if (raw := study.sample(wildcards.sample).raw_path) else []
         ),
@@ -46,7 +46,7 @@ rule ambient:
     resources:
         mem_mb=2000,
     params:
-        path=lambda wildcards: study.sample(wildcards.sample).path,
+        path=lambda wildcards: study.sample(wildcards.sample).matrix,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
         features=study.config["transgene"]["features"],
         code=code("ambient"),

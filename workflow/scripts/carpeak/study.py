@@ -22,16 +22,30 @@ _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
 
 @dataclass(frozen=True)
 class Sample:
-    """One library, as its row of the sheet says; paths resolved."""
+    """One library, as its row of the sheet says; paths resolved.
+
+    Its cells come from one source: the matrix of cells at `path` or, without one, the unfiltered droplets
+    at `raw_path`.
+    """
 
     sample: str
     condition: str
     donor: str
-    path: str
+    path: str | None = None
     raw_path: str | None = None
     batch: str = ""
     flow_car_percent: float | None = None
     chemistry: str | None = None
+
+    @property
+    def called_from_droplets(self) -> bool:
+        """Whether this run decides which droplets hold a cell."""
+        return not self.path and bool(self.raw_path)
+
+    @property
+    def matrix(self) -> str:
+        """The count matrix that ingest opens; an empty string where the row names none."""
+        return self.path or self.raw_path or ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ class Study:
             "gene sets": self.gene_set_files,
         }
         for sample in self.samples:
-            files[f"cells of {sample.sample}"] = [sample.path]
+            files[f"cells of {sample.sample}"] = [sample.path] if sample.path else []
             files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path else []
         return files
 
@@ -119,7 +133,8 @@ def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) 
     _resolve_optional(config, base, workflow)
     root = _data_root(config, base)
     samples = read_sheet(config["samples"], workflow / "schemas/samples.schema.yaml", root=root)
-    found = cross_checks(config, samples)
+    found = [f"{config['samples']}: {line}" for line in _without_cells(samples)]
+    found += cross_checks(config, samples)
     if "demo" not in config:
         found += [f"{config['samples']}: {line}" for line in _missing_files(samples)]
     if found:
@@ -197,12 +212,21 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
         sample=values["sample"],
         condition=values["condition"],
         donor=values["donor"],
-        path=resolve("path") or "",
+        path=resolve("path"),
         raw_path=resolve("raw_path"),
         batch=values.get("batch", values["sample"]),
         flow_car_percent=values.get("flow_car_percent"),
         chemistry=values.get("chemistry"),
     )
+
+
+def _without_cells(samples: tuple[Sample, ...]) -> list[str]:
+    return [
+        f"sample '{sample.sample}': neither path nor raw_path is given. Give path (the matrix of the cells), "
+        "or raw_path alone (unfiltered droplets, from which the cells are called)."
+        for sample in samples
+        if not sample.matrix
+    ]
 
 
 def _missing_files(samples: tuple[Sample, ...]) -> list[str]:
@@ -214,9 +238,11 @@ def _missing_files(samples: tuple[Sample, ...]) -> list[str]:
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
     owners: dict[str, str] = {}
     for sample in samples:
-        other = owners.setdefault(str(Path(sample.path).resolve()), sample.sample)
+        if not sample.matrix:
+            continue
+        other = owners.setdefault(str(Path(sample.matrix).resolve()), sample.sample)
         if other != sample.sample:
-            found.append(f"samples '{other}' and '{sample.sample}' name the same path: {sample.path}")
+            found.append(f"samples '{other}' and '{sample.sample}' name the same path: {sample.matrix}")
     return found
 
 
