@@ -360,13 +360,13 @@ def test_c6_majority(product, peak, verdict):
     ("change", "p", "half", "verdict"),
     [
         (1.0, 1e-6, 0.1, SUPPORTED),
-        (0.61, 1e-6, 0.1, SUPPORTED),
-        (0.59, 1e-6, 0.1, OPEN),  # the interval holds 0.5, too small a change
+        (0.51, 1e-6, 0.1, SUPPORTED),
+        (0.49, 1e-6, 0.1, OPEN),  # the interval holds 0.4, too small a change
         (1.0, 0.011, 0.1, OPEN),  # p above the limit
         (1.0, 1e-6, 1.1, OPEN),  # the interval holds zero
         (0.0, 0.9, 0.1, OPEN),
-        (-0.59, 1e-6, 0.1, OPEN),
-        (-0.61, 1e-6, 0.1, OPPOSED),
+        (-0.49, 1e-6, 0.1, OPEN),
+        (-0.51, 1e-6, 0.1, OPPOSED),
         (-1.0, 1e-6, 0.1, OPPOSED),
         (-1.0, 0.011, 0.1, OPEN),
         (-1.0, 1e-6, 1.1, OPEN),
