@@ -119,7 +119,7 @@ def test_no_transgene_is_refused(tmp_path):
     [
         ("", ["empty"]),
         ("sample,condition,donor,path\na,b,c,d\n", ["tab", "commas"]),
-        ("sample\tcondition\tdonor\tpath\n", ["no sample"]),
+        ("sample\tcondition\tdonor\tpath\n", ["no row"]),
         ("sample\tdonor\tpath\nip\tP1\tip\n", ["row 2", "'condition' is missing"]),
         (
             "sample\tcondition\tdonor\tpath\traw_path\nip\tproduct\tP1\t\tip\npk\tpeak\tP1\t\t\n",
