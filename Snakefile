@@ -22,6 +22,11 @@ include: "workflow/rules/figures.smk"  # every figure of the report
 include: "workflow/rules/deliverables.smk"  # atlas, provenance, report
 
 
+if study.downloads:
+
+    include: "workflow/rules/download.smk"  # the files of a public study
+
+
 if study.simulates:
 
     include: "workflow/rules/demo.smk"  # the simulated libraries of the demo study

@@ -11,6 +11,8 @@ from typing import Any
 
 from . import config as configuration
 from . import sheet
+from .download import table as downloading
+from .download.table import Download
 from .errors import UserError, nearest
 
 POPULATIONS = ("all", "t_cells", "car_t")
@@ -55,6 +57,7 @@ class Study:
     config: dict[str, Any]
     samples: tuple[Sample, ...]
     source: str
+    downloads: tuple[Download, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -110,10 +113,24 @@ class Study:
             files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path else []
         return files
 
+    def download(self, name: str) -> Download:
+        """The download whose path in the table is `name`."""
+        return next(one for one in self.downloads if one.name == name)
+
+    @property
+    def mirror(self) -> str:
+        """The address of the folder that holds copies of the downloads; empty for none."""
+        return (self.config.get("download") or {}).get("mirror") or ""
+
     def files(self, path: str) -> list[str]:
-        """The files to watch behind a matrix path: itself, or the matrix files of a folder."""
+        """The files to watch behind a matrix path: itself, or the matrix files of a folder.
+
+        Where they are fetched, the receipts that say so.
+        """
         if self.simulates:
             return [f"{path}/{name}" for name in _SIMULATED_TRIO]
+        if made := downloading.making(self.downloads, path):
+            return [one.receipt for one in made]
         folder = Path(path)
         if not folder.is_dir():
             return [path]
@@ -133,13 +150,14 @@ def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) 
     _resolve_optional(config, base, workflow)
     root = _data_root(config, base)
     samples = read_sheet(config["samples"], workflow / "schemas/samples.schema.yaml", root=root)
+    downloads = downloading.read(config.get("download"), workflow / "schemas", base=base, root=root)
     found = [f"{config['samples']}: {line}" for line in _without_cells(samples)]
     found += cross_checks(config, samples)
     if "demo" not in config:
-        found += [f"{config['samples']}: {line}" for line in _missing_files(samples)]
+        found += [f"{config['samples']}: {line}" for line in _missing_files(samples, downloads)]
     if found:
         raise UserError(f"{source}:\n" + "\n".join(f"  - {line}" for line in found))
-    return Study(config, samples, str(source))
+    return Study(config, samples, str(source), downloads)
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:
@@ -161,8 +179,20 @@ def _resolve_optional(config: dict[str, Any], base: Path, workflow: Path) -> Non
     config["enrichment"]["gene_sets"] = [
         _gene_set(name, base, workflow) for name in config["enrichment"]["gene_sets"]
     ]
+    if config.get("download") and config["download"]["mirror"]:
+        config["download"]["mirror"] = _mirror(config["download"]["mirror"], base)
     if "demo" in config and config["demo"]["variant"] is None:  # YAML reads a bare null as nothing
         config["demo"]["variant"] = "null"
+
+
+def _mirror(place: str, base: Path) -> str:
+    if "://" in place:
+        return place
+    folder = (base / place).resolve()
+    if not folder.is_dir():
+        msg = f"download.mirror: no such folder: {folder}. Name the folder that holds copies of the files."
+        raise UserError(msg)
+    return folder.as_uri()
 
 
 def _gene_set(name: str, base: Path, workflow: Path) -> str:
@@ -229,12 +259,12 @@ def _without_cells(samples: tuple[Sample, ...]) -> list[str]:
     ]
 
 
-def _missing_files(samples: tuple[Sample, ...]) -> list[str]:
+def _missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] = ()) -> list[str]:
     found = []
     for sample in samples:
         for column in ("path", "raw_path"):
             path = getattr(sample, column)
-            if path and not Path(path).exists():
+            if path and not Path(path).exists() and not downloading.making(downloads, path):
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
     owners: dict[str, str] = {}
     for sample in samples:
