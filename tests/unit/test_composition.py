@@ -124,6 +124,18 @@ def test_equal_depth_thins_the_transgene_like_the_rest():
 def test_depth_shares_bring_medians_to_the_smallest():
     depth = np.array([100, 200, 300, 1000, 2000, 50, 60])
     names = np.array(["a", "a", "a", "b", "b", "c", "c"])
-    shares = matrix.depth_shares(depth, names)
+    shares = matrix.depth_shares(depth, names, min_cells=1)
     assert shares == {"a": pytest.approx(55 / 200), "b": pytest.approx(55 / 1500), "c": 1.0}
     assert matrix.depth_shares(np.zeros(0, dtype=int), np.zeros(0, dtype=str)) == {}
+
+
+def test_a_tiny_library_does_not_set_the_depth_of_all():
+    """Three cells of 10 UMIs say nothing of depth; cells of a library that is tiny and deep are thinned too."""
+    depth = np.repeat([2000, 1000, 10, 4000], [100, 80, 3, 3])
+    names = np.repeat(["deep", "shallow", "tiny", "tiny and deep"], [100, 80, 3, 3])
+    shares = matrix.depth_shares(depth, names)
+    assert shares == {"deep": 0.5, "shallow": 1.0, "tiny": 1.0, "tiny and deep": 0.25}
+    few = names != "deep"
+    few &= names != "shallow"
+    only_tiny = matrix.depth_shares(depth[few], names[few])
+    assert only_tiny == {"tiny": 1.0, "tiny and deep": 10 / 4000}, "where all are tiny, the smallest sets it"

@@ -51,6 +51,16 @@ def test_renumbered_cluster_is_refused_and_found_again():
         apply({"population": "all", "cluster": "0", "expect": mark, "label": "B cell"}, frame=changed)
 
 
+def test_a_refused_override_lists_what_to_type_instead():
+    """The job's scores.tsv is gone when it stops, so the message must hold every fingerprint."""
+    frame = labels().assign(cell_type=["T cell", "T cell", "B cell", "B cell"])
+    marks = overrides.fingerprints(frame)
+    with pytest.raises(UserError) as caught:
+        apply({"population": "all", "cluster": "0", "expect": "0123456789ab", "label": "B cell"}, frame=frame)
+    assert f"cluster 0: expect: {marks['0']} (3 cells, T cell)" in str(caught.value)
+    assert f"cluster 1: expect: {marks['1']} (1 cells, B cell)" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

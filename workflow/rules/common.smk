@@ -1,15 +1,18 @@
 """What all rules share: the study, wildcard constraints, and the hash of the code behind a script."""
 
+import re
 import sys
+import time
 from pathlib import Path
 
+STARTED = time.time()
 WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
 from carpeak import config as configuration
 from carpeak import fingerprint, statements
 from carpeak import study as studies
-from carpeak.errors import UserError
+from carpeak.errors import MARK, UserError, messages
 from snakemake.utils import update_config
 
 
@@ -30,7 +33,7 @@ def load_study():
         update_config(value, config)
         return studies.load(value, source=source, workflow=WORKFLOW)
     except UserError as error:
-        raise SystemExit(f"carpeak: {error}") from None
+        raise SystemExit(f"{MARK}{error}") from None
 
 
 def load_claims():
@@ -38,7 +41,7 @@ def load_claims():
     try:
         return statements.read(study.config["claims"], WORKFLOW / "schemas/claims.schema.yaml")
     except UserError as error:
-        raise SystemExit(f"carpeak: {error}") from None
+        raise SystemExit(f"{MARK}{error}") from None
 
 
 def code(script):
@@ -72,6 +75,11 @@ POPULATIONS = studies.POPULATIONS
 
 
 wildcard_constraints:
-    sample="|".join(study.names),
+    sample="|".join(map(re.escape, study.names)),
     population="|".join(POPULATIONS),
-    contrast="|".join(study.contrasts),
+    contrast="|".join(map(re.escape, study.contrasts)),
+
+
+onerror:
+    for message in messages("logs", since=STARTED):  # last, below what Snakemake prints
+        sys.stderr.write(f"\n{message}\n")

@@ -1,7 +1,10 @@
-"""The one exception that is shown to users as a sentence instead of a traceback."""
+"""The one exception that is shown to users as a sentence instead of a traceback, and where they see it."""
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+
+MARK = "carpeak: "  # how a message to the user begins, on the screen and in a log
 
 
 class UserError(Exception):
@@ -15,3 +18,13 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest choice, or an empty string."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def messages(logs: str | Path, *, since: float) -> list[str]:
+    """What jobs told the user in the log files below `logs` that were written `since` (seconds of the epoch)."""
+    found = []
+    for path in sorted(Path(logs).rglob("*.log")):
+        if path.stat().st_mtime >= since:
+            _, mark, text = path.read_text(encoding="utf-8", errors="replace").partition(MARK)
+            found += [f"{mark}{text.rstrip()}"] if mark else []
+    return found

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+from .errors import MARK, UserError
 
 POLL_SECONDS = 0.5
 
@@ -28,9 +28,9 @@ POLL_SECONDS = 0.5
 def job(snakemake: Any) -> Iterator[None]:
     """Run a script's body.
 
-    Writes warnings and tracebacks to the rule's log file; a `UserError` becomes one message on stderr
-    and exit status 1. A watcher ends the process when Snakemake is gone (killed): orphaned jobs that go
-    on writing would collide with the next run.
+    Writes warnings and tracebacks to the rule's log file. A `UserError` becomes one message there and exit
+    status 1; the workflow prints it (`errors.messages`) after what Snakemake has to say. A watcher ends the process
+    when Snakemake is gone (killed): orphaned jobs that go on writing would collide with the next run.
     """
     end_with_parent()
     log = Path(str(snakemake.log[0])) if snakemake.log else None
@@ -42,9 +42,10 @@ def job(snakemake: Any) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        message = f"\ncarpeak: {snakemake.rule}: {error}\n"
+        message = f"{MARK}{snakemake.rule}: {error}\n"
         _append(log, message)
-        sys.stderr.write(message)
+        if log is None:
+            sys.stderr.write(message)
         sys.exit(1)
     except BaseException:
         _append(log, traceback.format_exc())

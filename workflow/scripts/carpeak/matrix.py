@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from .cells import FEW_CELLS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -58,11 +60,17 @@ def thin(counts: sparse.csr_matrix, share: NDArray[np.float64] | float, *, seed:
     return result
 
 
-def depth_shares(n_umis: NDArray[Any], samples: NDArray[np.str_]) -> dict[str, float]:
+def depth_shares(
+    n_umis: NDArray[Any], samples: NDArray[np.str_], *, min_cells: int = FEW_CELLS
+) -> dict[str, float]:
     """The share of its UMIs that each sample may keep so that all have the smallest sample's median depth.
 
-    `n_umis` is the depth of each cell (without the transgene), `samples` its sample.
+    `n_umis` is the depth of each cell (without the transgene), `samples` its sample. The smallest is looked
+    for among samples of at least `min_cells` cells: thinning all others to the chance median of a failed
+    library would throw their data away. A sample that is shallower than that keeps all its UMIs.
     """
-    medians = {str(name): float(np.median(n_umis[samples == name])) for name in np.unique(samples)}
-    smallest = min((median for median in medians.values() if median > 0), default=0.0)
-    return {name: smallest / median if median > 0 else 1.0 for name, median in medians.items()}
+    names, sizes = np.unique(samples, return_counts=True)
+    medians = {str(name): float(np.median(n_umis[samples == name])) for name in names}
+    firm = {name: medians[name] for name, n in zip(medians, sizes) if n >= min_cells} or medians
+    smallest = min((median for median in firm.values() if median > 0), default=0.0)
+    return {name: min(smallest / median, 1.0) if median > 0 else 1.0 for name, median in medians.items()}

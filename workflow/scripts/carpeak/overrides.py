@@ -59,23 +59,33 @@ def apply(
 def _cluster(
     labels: pd.DataFrame, override: Mapping[str, Any], current: Mapping[str, str], population: str, place: str
 ) -> pd.Series:
-    name = str(override["cluster"])
-    scores = f"results/populations/{population}/scores.tsv"
+    name, expected = str(override["cluster"]), override.get("expect")
     if name not in current:
-        msg = f"{place}: {population} has no cluster {name} (clusters: {', '.join(current)}); see {scores}"
+        msg = f"{place}: {population} has no cluster {name}. Its clusters now: {_listed(labels, current)}"
         raise UserError(msg)
-    if current[name] != override.get("expect"):
-        moved = [cluster for cluster, value in current.items() if value == override.get("expect")]
+    if current[name] != expected:
+        moved = [cluster for cluster, value in current.items() if value == expected]
         hint = (
             f"the reviewed cells are now cluster {moved[0]}" if moved else "no cluster holds those cells now"
         )
         msg = (
             f"{place}: cluster {name} of {population} is not the one that was reviewed: its fingerprint is "
-            f"{current[name]}, expected {override.get('expect')}; {hint}. Run once without this override, "
-            f"look at {scores} and the markers again, then correct `cluster` and `expect`."
+            f"{current[name]}, expected {expected}; {hint}. Look at the clusters again, then correct "
+            f"`cluster` and `expect`, or take the override out. The clusters now: {_listed(labels, current)}"
         )
         raise UserError(msg)
     return labels["cluster"].astype(str) == name
+
+
+def _listed(labels: pd.DataFrame, current: Mapping[str, str]) -> str:
+    """Every cluster with its fingerprint, size and label: a refused job leaves no scores.tsv to look them up."""
+    column = next((c for c in ("cell_type", "t_state") if c in labels), None)
+    lines = []
+    for name, mark in current.items():
+        inside = labels[labels["cluster"].astype(str) == name]
+        called = f", {inside[column].mode().iloc[0]}" if column else ""
+        lines.append(f"\n  cluster {name}: expect: {mark} ({len(inside):,} cells{called})")
+    return "".join(lines)
 
 
 def _check_label(label: str, known: Sequence[str], place: str) -> None:

@@ -285,9 +285,11 @@ def cautions(
         part = composition[composition["population"] == population].drop_duplicates("sample")
         for row in part.to_dict("records"):
             if row["total"] < FEW_CELLS:
+                apart = ", and the depth to which others are thinned is set without it"
                 found.append(
                     f"{row['sample']} holds only {int(row['total']):,} {names[population]}: their shares"
-                    " and changes are too uncertain for conclusions."
+                    " and changes are too uncertain for conclusions"
+                    f"{apart if population == 't_cells' else ''}."
                 )
     if len(set((chemistry or {}).values())) > 1:
         ends = ", ".join(f"{sample} {end[0]}′" for sample, end in (chemistry or {}).items())
