@@ -98,6 +98,35 @@ def test_all_mistakes_are_told_at_once(tmp_path):
     assert str(tmp_path / "config.yaml") in text
 
 
+def test_mistakes_of_all_files_are_told_at_once(tmp_path):
+    """Configuration, sheet, missing files and claims: one message, no second try for the next mistake."""
+    text = "# made by hand\n\nsample\tcondition\tdonor\tpath\tcolour\n"
+    text += "i p\tproduct\tP1\tip\t\npk\tpeek\tP1\tgone\t\n"
+    write_study(tmp_path, text=text)
+    (tmp_path / "claims.yaml").write_text("claims: [{id: A}]\n")
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, qc={"mads": "x"}, claims="claims.yaml", embedding={"n_pcs": 0})
+    message = str(caught.value)
+    for words in (
+        "qc.mads",
+        "embedding.n_pcs",
+        "no sample has the condition 'peak' (did you mean 'peek'?)",
+        "unknown column 'colour'",
+        "row 4: sample: 'i p'",
+        "sample 'pk': path does not exist",
+        "claims.yaml:\n",
+    ):
+        assert words in message
+    assert message.count("colour") == 1, "a wrong column is told once, not once per row"
+
+
+def test_a_faulty_row_raises_no_false_alarm(tmp_path):
+    write_study(tmp_path, text="sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\npk\t\tP1\tpk\n")
+    with pytest.raises(UserError, match="row 3: 'condition' is empty") as caught:
+        load(tmp_path)
+    assert "contrasts" not in str(caught.value)
+
+
 def test_text_from_the_command_line_becomes_numbers(tmp_path):
     """Snakemake's --config hands nested values over as text."""
     write_study(tmp_path)
@@ -120,10 +149,10 @@ def test_no_transgene_is_refused(tmp_path):
         ("", ["empty"]),
         ("sample,condition,donor,path\na,b,c,d\n", ["tab", "commas"]),
         ("sample\tcondition\tdonor\tpath\n", ["no row"]),
-        ("sample\tdonor\tpath\nip\tP1\tip\n", ["row 2", "'condition' is missing"]),
+        ("sample\tdonor\tpath\nip\tP1\tip\n", ["the column 'condition' is missing", "needs sample"]),
         (
             "sample\tcondition\tdonor\tpath\traw_path\nip\tproduct\tP1\t\tip\npk\tpeak\tP1\t\t\n",
-            ["samples.tsv: sample 'pk'", "neither path nor raw_path", "raw_path alone"],
+            ["samples.tsv:\n  - sample 'pk'", "neither path nor raw_path", "raw_path alone"],
         ),
         (
             "sample\tcondition\tdonor\traw_path\nip\tproduct\tP1\tip\npk\tpeak\tP1\tip\n",
@@ -131,7 +160,7 @@ def test_no_transgene_is_refused(tmp_path):
         ),
         (
             "sample\tcondition\tdonor\tpath\tflow\nip\tproduct\tP1\tip\t3\n",
-            ["flow: unknown key", "flow_car_percent"],
+            ["unknown column 'flow'", "flow_car_percent"],
         ),
         ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\textra\n", ["row 2", "tab too many"]),
         ("sample\tcondition\tdonor\tpath\na b\tproduct\tP1\tip\n", ["row 2", "sample"]),

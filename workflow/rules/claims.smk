@@ -6,7 +6,6 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-CLAIMS = load_claims()
 JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
 
 
@@ -49,8 +48,8 @@ rule enrich:
         mem_mb=2000,
     params:
         options=study.enrichment_limits,
-        named=statements.terms(CLAIMS),  # tested whatever their size
-        groups=statements.groups(CLAIMS),
+        named=statements.terms(study.claims),  # tested whatever their size
+        groups=statements.groups(study.claims),
         code=code("enrich"),
     script:
         "../scripts/enrich.py"

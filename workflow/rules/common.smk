@@ -30,16 +30,9 @@ def load_study():
         own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"
         source = own if own.is_file() else demo
         value = configuration.load_yaml(source) or {}
-        update_config(value, config)
+        if isinstance(value, dict):
+            update_config(value, config)
         return studies.load(value, source=source, workflow=WORKFLOW)
-    except UserError as error:
-        raise SystemExit(f"{MARK}{error}") from None
-
-
-def load_claims():
-    """The claims of the study, checked before anything runs."""
-    try:
-        return statements.read(study.config["claims"], WORKFLOW / "schemas/claims.schema.yaml")
     except UserError as error:
         raise SystemExit(f"{MARK}{error}") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from .errors import UserError, nearest
+from .errors import UserError, listed, nearest
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -95,14 +95,28 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
         yield f"{prefix}{error.message}"
 
 
+def sound(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The top-level keys of `value` that hold no mistake: checks between keys can go on with them."""
+    known = schema["properties"]
+    return {
+        key: item
+        for key, item in value.items()
+        if key in known and not problems(with_defaults(item, known[key]), known[key])
+    }
+
+
 def check(value: Any, schema_path: str | Path, *, source: str) -> dict[str, Any]:
     """Return `value` with defaults, or raise UserError with all its problems; `source` names the file."""
-    schema = load_yaml(schema_path)
+    filled, found = examine(value, load_yaml(schema_path))
+    if found:
+        raise UserError(listed(source, found))
+    return filled
+
+
+def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """`value` with defaults, and all its problems; where there are any, only its `sound` keys."""
     if not isinstance(value, Mapping):
-        msg = f"{source}: expected keys and values, found {type(value).__name__}."
-        raise UserError(msg)
+        return with_defaults({}, schema), [f"expected keys and values, found {type(value).__name__}"]
     filled: dict[str, Any] = with_defaults(value, schema)
     found = problems(filled, schema)
-    if found:
-        raise UserError(f"{source}:\n" + "\n".join(f"  - {line}" for line in found))
-    return filled
+    return (with_defaults(sound(value, schema), schema) if found else filled), found

@@ -1,7 +1,7 @@
 """The one exception that is shown to users as a sentence instead of a traceback, and where they see it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 MARK = "carpeak: "  # how a message to the user begins, on the screen and in a log
@@ -20,8 +20,13 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
+def listed(source: str | Path, lines: Sequence[str]) -> str:
+    """One message for everything that is wrong in the file `source`."""
+    return f"{source}:\n" + "\n".join(f"  - {line}" for line in lines)
+
+
 def messages(logs: str | Path, *, since: float) -> list[str]:
-    """What jobs told the user in the log files below `logs` that were written `since` (seconds of the epoch)."""
+    """What jobs told the user: from the files below `logs` written `since` (seconds of the epoch)."""
     found = []
     for path in sorted(Path(logs).rglob("*.log")):
         if path.stat().st_mtime >= since:

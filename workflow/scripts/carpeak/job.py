@@ -28,9 +28,10 @@ POLL_SECONDS = 0.5
 def job(snakemake: Any) -> Iterator[None]:
     """Run a script's body.
 
-    Writes warnings and tracebacks to the rule's log file. A `UserError` becomes one message there and exit
-    status 1; the workflow prints it (`errors.messages`) after what Snakemake has to say. A watcher ends the process
-    when Snakemake is gone (killed): orphaned jobs that go on writing would collide with the next run.
+    Writes warnings and tracebacks to the rule's log file. A `UserError` becomes one message there and
+    exit status 1; the workflow prints it (`errors.messages`) after what Snakemake has to say. A watcher
+    ends the process when Snakemake is gone (killed): orphaned jobs that go on writing would collide with
+    the next run.
     """
     end_with_parent()
     log = Path(str(snakemake.log[0])) if snakemake.log else None

@@ -78,7 +78,7 @@ def _cluster(
 
 
 def _listed(labels: pd.DataFrame, current: Mapping[str, str]) -> str:
-    """Every cluster with its fingerprint, size and label: a refused job leaves no scores.tsv to look them up."""
+    """Every cluster with its fingerprint, size and label: a refused job leaves no scores.tsv behind."""
     column = next((c for c in ("cell_type", "t_state") if c in labels), None)
     lines = []
     for name, mark in current.items():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from .errors import UserError
+from .errors import UserError, nearest
 
 
 def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a sheet with their numbers, as texts by column; lines that begin with # are left out.
+    """The rows of a sheet with their line numbers, as texts by column; lines that begin with # are left out.
 
     Raises UserError where the file is missing, empty or not separated by tabs.
     """
@@ -22,14 +23,19 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     except UnicodeDecodeError:
         msg = f"{path}: not UTF-8 text; save the sheet as tab-separated text (UTF-8)."
         raise UserError(msg) from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    numbered = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
+    lines = [line for _, line in numbered]
     if not lines:
         msg = f"{path}: the sheet is empty."
         raise UserError(msg)
     if "\t" not in lines[0]:
         msg = f"{path}: the first line holds no tab; columns must be separated by tabs, not commas or blanks."
         raise UserError(msg)
-    table = [[field.strip() for field in record] for record in csv.reader(lines, delimiter="\t")]
+    table = [[field.strip() for field in next(csv.reader([line], delimiter="\t"))] for line in lines]
     header = table[0]
     while header and header[-1] == "":  # a trailing tab, as spreadsheets leave it
         header.pop()
@@ -38,7 +44,7 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         msg = f"{path}: the column '{repeated[0]}' stands twice in the header."
         raise UserError(msg)
     found = []
-    for number, record in enumerate(table[1:], start=2):
+    for (number, _), record in zip(numbered[1:], table[1:]):
         if any(record[len(header) :]):
             msg = f"{path}: row {number} holds more fields than the header; look for a tab too many."
             raise UserError(msg)
@@ -47,3 +53,14 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         msg = f"{path}: the sheet holds a header and no row."
         raise UserError(msg)
     return found
+
+
+def wrong_columns(header: Sequence[str], columns: Collection[str], *, needed: Sequence[str]) -> list[str]:
+    """Sentences on the columns of `header` that are not among the valid `columns`, and on `needed` ones."""
+    valid = ", ".join(columns)
+    unknown = [name for name in header if name not in columns]
+    found = [f"unknown column '{name}'{nearest(name, columns)}; valid columns: {valid}" for name in unknown]
+    missing = [name for name in needed if name not in header]
+    return found + [
+        f"the column '{name}' is missing; the sheet needs {', '.join(needed)}" for name in missing
+    ]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import config as configuration
-from . import sheet
+from . import consistency, sheet, statements
 from .download import table as downloading
 from .download.table import Download
-from .errors import UserError, nearest
+from .errors import UserError, listed
 
 POPULATIONS = ("all", "t_cells", "car_t")
 BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
-LIBRARY_NAME = re.compile(r"^[A-Za-z0-9_\-]{1,100}$")
 _TRIO = re.compile(r"^(matrix\.mtx|(features|genes)\.tsv|barcodes\.tsv)(\.gz)?$")
 _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
 
@@ -58,6 +58,7 @@ class Study:
     samples: tuple[Sample, ...]
     source: str
     downloads: tuple[Download, ...] = ()
+    claims: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +80,7 @@ class Study:
     def gene_set_files(self) -> list[str]:
         """The GMT files to test; an entry that names no file is an Enrichr library, which a rule fetches."""
         entries = self.config["enrichment"]["gene_sets"]
-        return [f"resources/enrichr/{e}.gmt" if LIBRARY_NAME.match(e) else e for e in entries]
+        return [f"resources/enrichr/{e}.gmt" if consistency.LIBRARY_NAME.match(e) else e for e in entries]
 
     @property
     def enrichment_limits(self) -> dict[str, float]:
@@ -143,21 +144,64 @@ def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) 
     `value` is the configuration as read from the file `source` (and `--config`); `workflow` is the
     folder that holds schemas/ and resources/. Raises UserError with every problem found.
     """
-    source, workflow = Path(source), Path(workflow)
-    config = configuration.check(value, workflow / "schemas/config.schema.yaml", source=str(source))
-    base = source.parent
-    config["samples"] = str(base / config["samples"])
-    _resolve_optional(config, base, workflow)
-    root = _data_root(config, base)
-    samples = read_sheet(config["samples"], workflow / "schemas/samples.schema.yaml", root=root)
-    downloads = downloading.read(config.get("download"), workflow / "schemas", base=base, root=root)
-    found = [f"{config['samples']}: {line}" for line in _without_cells(samples)]
-    found += cross_checks(config, samples)
-    if "demo" not in config:
-        found += [f"{config['samples']}: {line}" for line in _missing_files(samples, downloads)]
+    study, found = gather(value, source=source, workflow=workflow)
     if found:
-        raise UserError(f"{source}:\n" + "\n".join(f"  - {line}" for line in found))
-    return Study(config, samples, str(source), downloads)
+        raise UserError("\n".join(found))
+    return study
+
+
+def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Study, list[str]]:
+    """The study as far as it can be understood, and a message for each file that is wrong.
+
+    Where something is wrong, the study holds only what there is without the mistakes.
+    """
+    source, workflow = Path(source), Path(workflow)
+    found = _Found()
+    config, wrong = configuration.examine(
+        value, configuration.load_yaml(workflow / "schemas/config.schema.yaml")
+    )
+    if any(line.startswith("contrasts") for line in wrong):
+        config["contrasts"] = {}
+    base = source.parent
+    with found.collecting():
+        _resolve_optional(config, base, workflow)
+    samples: tuple[Sample, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    if "samples" in config:
+        config["samples"] = str(base / config["samples"])
+        schema = configuration.load_yaml(workflow / "schemas/samples.schema.yaml")
+        root = _data_root(config, base)
+        with found.collecting():
+            downloads = downloading.read(config.get("download"), workflow / "schemas", base=base, root=root)
+        with found.collecting():
+            samples, in_sheet = read_sheet(config["samples"], schema, root=root)
+            in_sheet += _without_cells(samples)
+            in_sheet += [] if "demo" in config else _missing_files(samples, downloads)
+            found.add(config["samples"], in_sheet)
+    found.add(source, wrong + consistency.problems(config, samples), first=True)
+    claims: list[dict[str, Any]] = []
+    if Path(config["claims"]).is_file():
+        with found.collecting():
+            claims = statements.read(config["claims"], workflow / "schemas/claims.schema.yaml")
+    return Study(config, samples, str(source), downloads, claims), found.messages
+
+
+class _Found:
+    """Collects what is wrong, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.messages.append(str(error))
+
+    def add(self, source: str | Path, lines: Sequence[str], *, first: bool = False) -> None:
+        if lines:
+            self.messages.insert(0 if first else len(self.messages), listed(source, lines))
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:
@@ -198,31 +242,35 @@ def _mirror(place: str, base: Path) -> str:
 def _gene_set(name: str, base: Path, workflow: Path) -> str:
     if name in BUNDLED_GENE_SETS:
         return str(workflow / BUNDLED_GENE_SETS[name])
-    is_library = LIBRARY_NAME.match(name) and not (base / name).exists()
+    is_library = consistency.LIBRARY_NAME.match(name) and not (base / name).exists()
     return name if is_library else str(base / name)
 
 
-def read_sheet(path: str | Path, schema_path: str | Path, *, root: Path) -> tuple[Sample, ...]:
-    """Read the sample sheet; its relative paths start from `root`.
+def read_sheet(
+    path: str | Path, schema: Mapping[str, Any], *, root: Path
+) -> tuple[tuple[Sample, ...], list[str]]:
+    """Read the sample sheet: a sample for each row, as far as it can be understood, and what is wrong.
 
-    Raises UserError that names file, row and column.
+    Relative paths start from `root`. Raises UserError for a sheet that can't be read at all.
     """
-    path = Path(path)
-    rows = sheet.rows(path)
-    schema = configuration.load_yaml(schema_path)
-    columns = schema["properties"]
-    found: list[str] = []
+    columns, needed = schema["properties"], schema["required"]
+    rows = sheet.rows(Path(path))
+    header = list(rows[0][1])
+    found = sheet.wrong_columns(header, columns, needed=needed)
     samples = []
     for number, row in rows:
-        values = {key: _typed(text, columns.get(key, {})) for key, text in row.items() if text != ""}
-        found += [f"row {number}: {line}" for line in configuration.problems(values, schema)]
-        if not found:
-            samples.append(_sample(values, root))
-    twice = [name for name, n in Counter(row.get("sample") for _, row in rows).items() if name and n > 1]
+        filled = {key: text for key, text in row.items() if text != "" and key in columns}
+        values: dict[str, Any] = {key: _typed(text, columns[key]) for key, text in filled.items()}
+        absent = [key for key in needed if key not in values]
+        wrong = [f"'{key}' is empty" for key in absent if key in header]
+        wrong += configuration.problems(values, {**schema, "required": []})
+        found += [f"row {number}: {line}" for line in wrong]
+        named = {"sample": f"row {number}", "condition": "", "donor": ""}
+        samples.append(_sample(named | filled | configuration.sound(values, schema), root))
+    times = Counter(row.get("sample", "") for _, row in rows)
+    twice = [name for name, n in times.items() if name and n > 1]
     found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
-    if found:
-        raise UserError(f"{path}:\n" + "\n".join(f"  - {line}" for line in found))
-    return tuple(samples)
+    return tuple(samples), found
 
 
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
@@ -274,50 +322,3 @@ def _missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] 
         if other != sample.sample:
             found.append(f"samples '{other}' and '{sample.sample}' name the same path: {sample.matrix}")
     return found
-
-
-def cross_checks(config: Mapping[str, Any], samples: tuple[Sample, ...]) -> list[str]:
-    """What is wrong between configuration, sheet and files, as sentences; no matrix is opened."""
-    found = []
-    conditions = sorted({sample.condition for sample in samples})
-    for name, contrast in config["contrasts"].items():
-        for side in ("test", "reference"):
-            if contrast[side] not in conditions:
-                hint = nearest(contrast[side], conditions)
-                found.append(
-                    f"contrasts.{name}.{side}: no sample has the condition '{contrast[side]}'{hint}; "
-                    f"conditions in {config['samples']}: {', '.join(conditions)}"
-                )
-        if contrast["test"] == contrast["reference"]:
-            found.append(f"contrasts.{name}: test and reference are the same condition")
-    if config["qc"]["min_genes"] >= config["qc"]["max_genes"]:
-        found.append("qc: min_genes must be below max_genes")
-    if config["enrichment"]["min_size"] > config["enrichment"]["max_size"]:
-        found.append("enrichment: min_size must not exceed max_size")
-    negative, names = config["car"]["negative_sample"], [sample.sample for sample in samples]
-    if negative is not None and negative not in names:
-        found.append(
-            f"car.negative_sample: no sample is called '{negative}'{nearest(negative, names)}; "
-            f"samples in {config['samples']}: {', '.join(names)}"
-        )
-    annotation = config["annotation"]
-    if annotation["method"] == "singler" and not annotation["reference"]:
-        found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
-    if "demo" in config and not {"product", "peak"} >= {sample.sample for sample in samples}:
-        found.append("demo: the simulated libraries are called product and peak; the sheet names others")
-    return found + _missing_named_files(config)
-
-
-def _missing_named_files(config: Mapping[str, Any]) -> list[str]:
-    named = {
-        "annotation.markers": [config["annotation"]["markers"]],
-        "annotation.reference": [config["annotation"]["reference"]],
-        "claims": [config["claims"]],
-        "enrichment.gene_sets": [n for n in config["enrichment"]["gene_sets"] if not LIBRARY_NAME.match(n)],
-    }
-    return [
-        f"{key}: no such file: {path}"
-        for key, paths in named.items()
-        for path in paths
-        if path and not Path(path).is_file()
-    ]
