@@ -32,6 +32,11 @@ if study.simulates:
     include: "workflow/rules/demo.smk"  # the simulated libraries of the demo study
 
 
+if "construct" in study.config:
+
+    include: "workflow/rules/reads.smk"  # the CAR's sequence, its UMIs in reads, alignment
+
+
 rule all:
     """The whole analysis."""
     default_target: True

@@ -37,19 +37,26 @@ class Lanes:
         self.pairs[lane].append((barcode + umi, letters.tobytes()))
 
     def write(self, folder):
-        arguments = []
+        """Write the lanes; options that name them."""
+        paths = self.write_named(folder)
+        return [word for pair in paths for word in ("--reads", *map(str, pair))]
+
+    def write_named(self, folder, name=""):
+        """Write lane i as {name}_L{i}_R{1,2}.fastq.gz; the pairs of paths."""
+        stem = f"{name}_" if name else ""
+        written = []
         for number, pairs in enumerate(self.pairs):
             order = self.rng.permutation(len(pairs))
-            names = [folder / f"L{number}_R{mate}.fastq.gz" for mate in (1, 2)]
-            for mate, path in enumerate(names):
+            paths = [folder / f"{stem}L{number}_R{mate}.fastq.gz" for mate in (1, 2)]
+            for mate, path in enumerate(paths):
                 lines = (
                     b"@r%d:%d %d:N\n%s\n+\n%s\n"
                     % (number, i, mate + 1, pairs[i][mate], b"F" * len(pairs[i][mate]))
                     for i in order
                 )
                 path.write_bytes(gzip.compress(b"".join(lines), 1))
-            arguments += ["--reads", *map(str, names)]
-        return arguments
+            written.append(paths)
+        return written
 
 
 def other_base(rng, word):

@@ -228,7 +228,7 @@ def test_not_yaml_names_the_line(tmp_path):
         config.load_yaml(path)
 
 
-@pytest.mark.parametrize("name", ["config", "samples"])
+@pytest.mark.parametrize("name", ["config", "samples", "units"])
 def test_schemas_are_strict_and_described(name):
     schema = config.load_yaml(WORKFLOW / f"schemas/{name}.schema.yaml")
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from carpeak.__main__ import main
-from carpeak.construct import command, fasta, gtf, kmers, orf, reference
+from carpeak.construct import checkup, fasta, gtf, kmers, orf, reference
 from carpeak.construct.doctor import gene_of, masked
 from carpeak.construct.fasta import Record
 from carpeak.errors import UserError
@@ -446,12 +446,12 @@ def test_exons_say_what_is_rna(tmp_path):
     ):
         gtf.of_contig(gtf.read(annotation), "w", only=True, path=annotation)
     annotation.write_text(row("exon", 11, 60, contig="v") + row("exon", 58, 700, contig="v"))
-    [car] = command.load(
+    [car] = checkup.load(
         str(put(tmp_path / "c.fa", ("CAR", CAR))), str(annotation), transcript=None, name=None
     )
     assert car.sequence == CAR[10:700] and car.place == "11-700"
     annotation.write_text(row("exon", 1, 100) + row("exon", 201, 700))  # spliced
-    [car] = command.load(str(tmp_path / "c.fa"), str(annotation), transcript=None, name=None)
+    [car] = checkup.load(str(tmp_path / "c.fa"), str(annotation), transcript=None, name=None)
     assert car.sequence == CAR[:100] + CAR[200:700]
 
 
@@ -472,10 +472,10 @@ def test_annotation_mistakes(tmp_path, text, words):
     annotation.write_text(text)
     file = str(put(tmp_path / "c.fa", ("CAR", CAR)))
     if words is None:
-        assert command.load(file, str(annotation), transcript=None, name=None)[0].sequence == CAR
+        assert checkup.load(file, str(annotation), transcript=None, name=None)[0].sequence == CAR
         return
     with pytest.raises(UserError, match=words):
-        command.load(file, str(annotation), transcript=None, name=None)
+        checkup.load(file, str(annotation), transcript=None, name=None)
 
 
 def test_gff3_attributes():

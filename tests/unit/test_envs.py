@@ -40,7 +40,9 @@ def test_conda_files_hold_the_pins_of_the_lock(stage):
     versions = make_conda.pins(LOCK)
     file = yaml.safe_load((ENVS / f"{stage}.yaml").read_text())
     *conda, pip = file["dependencies"]
-    assert [entry.split("=")[0] for entry in conda] == ["python", "pip"]
+    programs = make_conda.PROGRAMS.get(stage, [])
+    assert [entry.split("=")[0] for entry in conda if entry not in programs] == ["python", "pip"]
+    assert set(programs) < set(conda) and ("bioconda" in file["channels"]) == bool(programs)
     for requirement in pip["pip"]:
         name, version = requirement.split("==")
         assert versions[name] == version

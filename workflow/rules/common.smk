@@ -42,6 +42,16 @@ def code(script):
     return fingerprint.code(WORKFLOW / "scripts" / f"{script}.py")
 
 
+def transgene_input(wildcards):
+    """The transgene's UMIs that are added to a library; none where its matrix has them."""
+    if not study.sample(wildcards.sample).adds_transgene:
+        return {}
+    return {
+        "molecules": f"results/transgene/{wildcards.sample}.molecules.tsv.gz",
+        "counted": f"results/transgene/{wildcards.sample}.json",
+    }
+
+
 def members_input(wildcards):
     """What says which cells belong to the population."""
     needed = {}

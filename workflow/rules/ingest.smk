@@ -1,6 +1,7 @@
 """From count matrices in any layout to raw integer counts.
 
-INPUTS:  the matrices that the sample sheet names
+INPUTS:  the matrices that the sample sheet names, or results/align/{sample}/
+         results/transgene/{sample}.molecules.tsv.gz   where the transgene is counted from reads
 OUTPUTS: results/ingest/{sample}.h5ad     raw counts, cells x genes, transgene and mitochondrial genes flagged
          results/ingest/{sample}.json     layout, size, transgene UMIs, missing features
          results/ambient/{sample}.json    empty droplets, where raw_path is given
@@ -10,7 +11,8 @@ OUTPUTS: results/ingest/{sample}.h5ad     raw counts, cells x genes, transgene a
 rule ingest:
     """Read one library and name its cells and genes."""
     input:
-        lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
+        unpack(transgene_input),
+        matrix=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
     output:
         counts="results/ingest/{sample}.h5ad",
         summary="results/ingest/{sample}.json",
@@ -32,10 +34,9 @@ rule ingest:
 rule ambient:
     """Sum the droplets of one library that hold no cell."""
     input:
+        unpack(transgene_input),
         cells=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
-        droplets=lambda wildcards: (
-            study.files(raw) if (raw := study.sample(wildcards.sample).raw_path) else []
-        ),
+        droplets=lambda wildcards: study.droplet_files(wildcards.sample),
     output:
         profile="results/ambient/{sample}.json",
     log:

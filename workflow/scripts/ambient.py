@@ -4,13 +4,15 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import ambient, io, readers
+    from carpeak.readers import added
 
     profile = ambient.NOT_GIVEN
     if snakemake.params.raw_path:
         cells = readers.open_library(snakemake.params.path).barcodes
+        droplets = readers.open_library(snakemake.params.raw_path)
+        if snakemake.input.get("molecules"):
+            droplets = added.with_transgene(droplets, snakemake.input.molecules, snakemake.input.counted)
         profile = ambient.empty_droplets(
-            readers.open_library(snakemake.params.raw_path),
-            cells=cells.to_pylist(),
-            features=snakemake.params.features,
+            droplets, cells=cells.to_pylist(), features=snakemake.params.features
         )
     io.write_json(profile, snakemake.output.profile)

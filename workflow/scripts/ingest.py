@@ -4,8 +4,11 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import ingest, io, readers
+    from carpeak.readers import added
 
     library = readers.open_library(snakemake.params.path)
+    if snakemake.input.get("molecules"):
+        library = added.with_transgene(library, snakemake.input.molecules, snakemake.input.counted)
     cells, summary = ingest.prepare(
         library, sample=snakemake.wildcards.sample, features=snakemake.params.features
     )

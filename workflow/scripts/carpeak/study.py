@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,14 @@ from . import consistency, sheet, statements
 from .download import table as downloading
 from .download.table import Download
 from .errors import UserError, listed
+from .reads import sources
+from .reads.units import Source
+from .reads.units import read as read_units
 
 POPULATIONS = ("all", "t_cells", "car_t")
 BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
 _TRIO = re.compile(r"^(matrix\.mtx|(features|genes)\.tsv|barcodes\.tsv)(\.gz)?$")
+ALIGNED_TRIO = ("matrix.mtx", "features.tsv", "barcodes.tsv")
 _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
 
 
@@ -27,7 +31,7 @@ class Sample:
     """One library, as its row of the sheet says; paths resolved.
 
     Its cells come from one source: the matrix of cells at `path` or, without one, the unfiltered droplets
-    at `raw_path`.
+    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`).
     """
 
     sample: str
@@ -38,6 +42,13 @@ class Sample:
     batch: str = ""
     flow_car_percent: float | None = None
     chemistry: str | None = None
+    reads: Source | None = None
+    aligned: bool = False
+
+    @property
+    def adds_transgene(self) -> bool:
+        """Whether the transgene is counted from reads and added to a matrix that lacks it."""
+        return self.reads is not None and not self.aligned
 
     @property
     def called_from_droplets(self) -> bool:
@@ -109,9 +120,12 @@ class Study:
             "claims": [self.config["claims"]],
             "gene sets": self.gene_set_files,
         }
+        files |= sources.given(self.config)
         for sample in self.samples:
-            files[f"cells of {sample.sample}"] = [sample.path] if sample.path else []
-            files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path else []
+            made = sample.aligned
+            files[f"cells of {sample.sample}"] = [sample.path] if sample.path and not made else []
+            files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path and not made else []
+            files[f"reads of {sample.sample}"] = sample.reads.files if sample.reads else []
         return files
 
     def download(self, name: str) -> Download:
@@ -123,6 +137,11 @@ class Study:
         """The address of the folder that holds copies of the downloads; empty for none."""
         return (self.config.get("download") or {}).get("mirror") or ""
 
+    def droplet_files(self, name: str) -> list[str]:
+        """The files to watch behind a sample's unfiltered matrix; none where it has none."""
+        path = self.sample(name).raw_path
+        return self.files(path) if path else []
+
     def files(self, path: str) -> list[str]:
         """The files to watch behind a matrix path: itself, or the matrix files of a folder.
 
@@ -130,6 +149,8 @@ class Study:
         """
         if self.simulates:
             return [f"{path}/{name}" for name in _SIMULATED_TRIO]
+        if any(sample.aligned and path in {sample.path, sample.raw_path} for sample in self.samples):
+            return [f"{path}/{name}" for name in ALIGNED_TRIO]
         if made := downloading.making(self.downloads, path):
             return [one.receipt for one in made]
         folder = Path(path)
@@ -163,8 +184,12 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if any(line.startswith("contrasts") for line in wrong):
         config["contrasts"] = {}
     base = source.parent
+    sources.resolve(config, base)
     with found.collecting():
         _resolve_optional(config, base, workflow)
+    reads: dict[str, Source] | None = None
+    with found.collecting():
+        reads = read_units(config["units"]) if config["units"] else {}
     samples: tuple[Sample, ...] = ()
     downloads: tuple[Download, ...] = ()
     if "samples" in config:
@@ -175,9 +200,12 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             downloads = downloading.read(config.get("download"), workflow / "schemas", base=base, root=root)
         with found.collecting():
             samples, in_sheet = read_sheet(config["samples"], schema, root=root)
-            in_sheet += _without_cells(samples)
+            samples = tuple(_with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
+            in_sheet += _without_cells(samples) if reads is not None else []
             in_sheet += [] if "demo" in config else _missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
+    if samples and not any(line.startswith(sources.KEYS) for line in wrong):
+        wrong += sources.problems(config, reads or {}, samples)
     found.add(source, wrong + consistency.problems(config, samples), first=True)
     claims: list[dict[str, Any]] = []
     if Path(config["claims"]).is_file():
@@ -298,10 +326,17 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
     )
 
 
+def _with_reads(sample: Sample, reads: Source | None) -> Sample:
+    if reads is None or sample.matrix:
+        return replace(sample, reads=reads)
+    folder = f"results/align/{sample.sample}"
+    return replace(sample, reads=reads, aligned=True, path=f"{folder}/filtered", raw_path=f"{folder}/raw")
+
+
 def _without_cells(samples: tuple[Sample, ...]) -> list[str]:
     return [
         f"sample '{sample.sample}': neither path nor raw_path is given. Give path (the matrix of the cells), "
-        "or raw_path alone (unfiltered droplets, from which the cells are called)."
+        "or raw_path alone (unfiltered droplets, from which the cells are called), or its reads in units."
         for sample in samples
         if not sample.matrix
     ]
@@ -312,7 +347,8 @@ def _missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] 
     for sample in samples:
         for column in ("path", "raw_path"):
             path = getattr(sample, column)
-            if path and not Path(path).exists() and not downloading.making(downloads, path):
+            given = sample.aligned or downloading.making(downloads, path or "")
+            if path and not Path(path).exists() and not given:
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
     owners: dict[str, str] = {}
     for sample in samples:

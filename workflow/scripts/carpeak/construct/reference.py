@@ -14,6 +14,7 @@ from .doctor import Construct
 from .fasta import Record
 from .kmers import Shared
 
+FILES = ("construct.fa", "construct.masked.fa", "construct.gtf", "construct.t2g.txt", "shared.bed")
 _VALUE = {
     key: re.compile(rb'\b%s "?([^";]+)"?' % key) for key in (b"gene_id", b"gene_name", b"transcript_id")
 }
@@ -68,8 +69,7 @@ def write(
     out: Path,
 ) -> list[Path]:
     """Write the construct, plain and masked, its GTF, transcript-to-gene table and shared stretches."""
-    names = ("construct.fa", "construct.masked.fa", "construct.gtf", "construct.t2g.txt", "shared.bed")
-    paths = [out / name for name in names]
+    paths = [out / name for name in FILES]
     fasta.write((c.record for c in constructs), paths[0])
     fasta.write((Record(c.name, "", mask) for c, mask in zip(constructs, masks)), paths[1])
     write_text("".join(gtf(c.name, len(c.sequence)) for c in constructs), paths[2])

@@ -11,24 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..barcodes import bare
 from ..errors import UserError
+from ..io import read_json
 from .library import Library
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 
-def bare(names: pa.Array, size: int) -> pa.Array:
-    """The barcode of `size` bases in each name (such as ``P4_ACGT...-1``); null where there is none."""
-    import pyarrow.compute as pc
-
-    pattern = f"(?:^|[^A-Za-z])(?P<bases>[ACGT]{{{size}}})(?:$|[^A-Za-z])"
-    return pc.struct_field(pc.extract_regex(names, pattern), "bases")
+def with_transgene(library: Library, molecules: str | Path, summary: str | Path) -> Library:
+    """The library with what the rule count_transgene found in its reads (its two files)."""
+    return add_to(library, read_json(summary)["features"], read_molecules(molecules))
 
 
 def read_molecules(path: str | Path) -> Counter[tuple[str, str]]:
-    """Molecules per (barcode, feature) of what `Counted.write` wrote."""
+    """Molecules per (barcode, feature) in a table with columns cell, barcode, umi, feature and reads."""
     lines = gzip.decompress(Path(path).read_bytes()).decode().splitlines()[1:]
     return Counter((row[1], row[3]) for row in (line.split("\t") for line in lines))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..construct import fasta
 from ..errors import UserError
@@ -98,6 +100,25 @@ def align(
         shutil.copyfileobj(packed, file)
     call(solo_command(pairs, index, plain, out, geometry=geometry, strand=strand, threads=threads))
     plain.unlink()
+
+
+def align_into(pairs: Lanes, index: Path, whitelist: str | Path, out: Path, **options: Any) -> dict[str, str]:
+    """Leave ``out/filtered`` and ``out/raw``, nothing else; STARsolo's summary as texts by name.
+
+    The options are those of `align`. Folders that were there are replaced.
+    """
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    align(pairs, index, whitelist, part, **options)
+    counts = part / "Solo.out" / "Gene"
+    rows = csv.reader((counts / "Summary.csv").read_text().splitlines())
+    numbers = {row[0]: row[1] for row in rows if len(row) == 2}
+    out.mkdir(parents=True, exist_ok=True)
+    for kind in ("filtered", "raw"):
+        shutil.rmtree(out / kind, ignore_errors=True)
+        (counts / kind).rename(out / kind)
+    shutil.rmtree(part)
+    return numbers
 
 
 def build(reference: Path, *, free: int, threads: int) -> Path:

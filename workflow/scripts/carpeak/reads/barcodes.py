@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..barcodes import bare
 from ..construct.fasta import open_bytes
 from ..errors import UserError
-from ..readers.added import bare
 from .geometry import PRESETS, parse
 from .molecules import correct, neighbours
 

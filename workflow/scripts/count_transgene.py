@@ -1,0 +1,22 @@
+"""Count the transgene's UMIs of one library in its reads."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import io, readers
+    from carpeak.reads import geometry, transgene, units
+
+    asked, given = snakemake.params, snakemake.input
+    counted = transgene.count_library(
+        units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
+        construct=given.construct,
+        against=given.against,
+        cells=readers.open_library(asked.path).barcodes.to_pylist() if asked.path else [],
+        place=asked.path,
+        geometry=geometry.parse(asked.geometry) if asked.geometry else None,
+        strand=transgene.strand_of(asked.chemistry, asked.strand),
+        droplets=readers.open_library(asked.raw_path).barcodes if asked.raw_path else None,
+        whitelist=given.get("barcodes") or None,
+    )
+    counted.write(snakemake.output.molecules)
+    io.write_json(counted.summary(), snakemake.output.summary)
