@@ -163,10 +163,15 @@ def test_a_library_that_has_nothing_but_reads(tmp_path):
         assert len(umis) >= 0.9 * len(cells)
         assert all(n <= planted[cell.split("_")[1]] for cell, n in umis.items())
         assert sum(umis.values()) >= 0.85 * sum(planted[cell.split("_")[1]] for cell in umis)
-    one = {p.name: p.read_bytes() for p in (tmp_path / "results/align").rglob("*.mtx")}
+    matrices = matrices_of(tmp_path)
+    assert len(matrices) == 4
     shutil.rmtree(tmp_path / "results/align")
-    snakemake(tmp_path, *targets, *options, cores=1)
-    assert {p.name: p.read_bytes() for p in (tmp_path / "results/align").rglob("*.mtx")} == one
+    snakemake(tmp_path, "results/align/ip/summary.json", "results/align/pk/summary.json", *options, cores=1)
+    assert matrices_of(tmp_path) == matrices, "the counts depend on the number of cores"
+
+
+def matrices_of(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in (folder / "results/align").rglob("*.mtx")}
 
 
 def stub_study(folder, *, rows=("ip\tproduct\tP1", "pk\tpeak\tP1"), unit="ip\tL1\ta.fq\tb.fq", **more):
