@@ -252,3 +252,30 @@ def test_sorted_and_unsorted_blood_of_a_real_patient(real_data):
         shares[name] = car.call_samples(cells, lineage, sheet, {}, options=OPTIONS)[2]
     assert 0.55 < shares["CAR-T10310322"]["detected_fraction"].item() < 0.75
     assert shares["CAR-T10310324"]["detected_fraction"].item() < 0.01
+
+
+SORTED = [{**SHEET[0], "sorted": "CAR+"}, {**SHEET[1], "sorted": "CAR-"}]
+
+
+def test_sorted_libraries_are_called_by_the_sort_whatever_the_rna_says():
+    calls, fit, table = car.call_samples(*library(), SORTED, {}, options={"rule": "sorted"})
+    is_t = (library()[1] == "T cell").to_numpy()
+    first = np.arange(14) < 10
+    assert (calls["car_call"][is_t & first] == "positive").all(), "also the T cells of s1 without a UMI"
+    assert (calls["car_call"][is_t & ~first] == "negative").all(), "also the T cell of s2 with three UMIs"
+    assert (calls["car_call"][~is_t] == "undetermined").all()
+    assert table["n_positive"].tolist() == [5, 0]
+    assert table["n_negative"].tolist() == [0, 4]
+    assert table["detected_fraction"].tolist() == [0.6, 0.25], "what the RNA shows stands beside"
+    assert fit["samples"] == {"s1": {"sorted": "CAR+"}, "s2": {"sorted": "CAR-"}}
+
+
+def test_without_a_feature_nothing_is_said_of_detection():
+    """A share of 0 would be a measurement, and there was none."""
+    cells, lineage = library()
+    cells = cells[:, :2].copy()
+    calls, _, table = car.call_samples(cells, lineage, SORTED, {}, options={"rule": "sorted"})
+    assert (calls["car_umis"] == 0).all()
+    measured = ["detected_fraction", "false_positive_rate", "false_positive_rate_high", "ambient_rate"]
+    assert table[measured].isna().all(axis=None)
+    assert table["n_positive"].tolist() == [5, 0]

@@ -59,6 +59,7 @@ def test_shipped_configuration_is_valid():
     [
         ({"transgene": {}}, ["transgene", "'features' is missing"]),
         ({"transgene": {"features": []}}, ["transgene.features"]),
+        ({"car": {"rule": "sorted"}}, ["column 'sorted'", "empty for ip, pk"]),
         ({"qc": {"min_gene": 3}}, ["qc.min_gene: unknown key", "did you mean 'min_genes'", "valid keys"]),
         ({"qc": {"preset": "strict"}}, ["qc.preset", "paper, adaptive"]),
         ({"qc": {"mads": "three"}}, ["qc.mads", "number"]),
@@ -257,3 +258,18 @@ def test_readme_describes_every_key():
         assert f"`{key}`" in text, f"config/README.md does not describe {key}"
     for column in config.load_yaml(WORKFLOW / "schemas/samples.schema.yaml")["properties"]:
         assert f"`{column}`" in text
+
+
+def test_sorted_libraries_need_no_feature(tmp_path):
+    rows = [row | {"sorted": "CAR+"} for row in ROWS]
+    write_study(tmp_path, rows=rows)
+    loaded = load(tmp_path, transgene={"features": []}, car={"rule": "sorted"})
+    assert [sample.sorted for sample in loaded.samples] == ["CAR+", "CAR+"]
+    with pytest.raises(UserError, match=r"transgene\.features is empty.*car\.rule to sorted"):
+        load(tmp_path, transgene={"features": []})
+
+
+def test_a_sort_is_for_or_against_the_car(tmp_path):
+    write_study(tmp_path, rows=[row | {"sorted": "CD3+"} for row in ROWS])
+    with pytest.raises(UserError, match=r"row 2: sorted: 'CD3\+' is not one of: CAR\+, CAR-"):
+        load(tmp_path)

@@ -32,6 +32,7 @@ rule call_car:
                 "condition": sample.condition,
                 "donor": sample.donor,
                 "flow_car_percent": sample.flow_car_percent,
+                "sorted": sample.sorted,
             }
             for sample in study.samples
         ],

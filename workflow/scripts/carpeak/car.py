@@ -59,6 +59,7 @@ class Library:
     ambient: Ambient
     droplets: tuple[int, int] | None = None  # number of empty droplets, transgene UMIs in them
     negative: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None  # of a sample without CAR
+    sorted: str | None = None  # CAR+ or CAR-: what the library was sorted for
 
     @property
     def car_umis(self) -> NDArray[np.int64]:
@@ -138,6 +139,13 @@ def by_mixture(library: Library, options: Mapping[str, Any]) -> Called:
     )
 
 
+def by_sort(library: Library, options: Mapping[str, Any]) -> Called:
+    """What the library was sorted for holds for each of its T cells; the purity of the sort is not known."""
+    state = POSITIVE if library.sorted == "CAR+" else NEGATIVE
+    call = np.where(library.is_t, state, UNDETERMINED)
+    return Called(np.full(len(call), np.nan), call, fit={"sorted": library.sorted})
+
+
 def _plain(value: Any) -> Any:
     """`value` with None in place of numbers that JSON can't hold."""
     if isinstance(value, Mapping):
@@ -149,7 +157,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture}
+CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture, "sorted": by_sort}
 
 
 def call_samples(
@@ -165,7 +173,7 @@ def call_samples(
 
     `counts`: kept cells x genes, raw, with obs ``sample`` and var ``transgene``; `cell_types`: lineage
     by cell, in the order of `counts`; `samples`: rows of the sheet (sample, condition, donor,
-    flow_car_percent); `ambient`: by sample, what was counted in its empty droplets, where known;
+    flow_car_percent, sorted); `ambient`: by sample, what was counted in its empty droplets, where known;
     `options`: the configuration's ``car`` block; `contrasts`: conditions compared, by name. Returns calls
     by cell, fits by sample (with a model, also how the detected share changed) and the table by sample
     (TABLE_COLUMNS; also for samples without a single cell).
@@ -190,6 +198,7 @@ def call_samples(
         cells, library = libraries[row["sample"]]
         if options.get("negative_sample") not in (None, row["sample"]):
             library = replace(library, negative=_t_cells(libraries[options["negative_sample"]][1]))
+        library = replace(library, sorted=row.get("sorted"))
         called = CALLERS[options["rule"]](library, options)
         probability[cells], call[cells] = called.probability, called.call
         fits[row["sample"]] = called.fit
@@ -218,6 +227,8 @@ def _library(
     n_umis = total - umis.sum(axis=1)
     cannot = np.isin(lineage, CANNOT_BE_CAR)
     ambient, empty = Ambient("none"), None
+    if not umis.shape[1]:  # no feature of the construct, so nothing to measure
+        return Library(sample, umis, n_umis, lineage == T_CELL, cannot, ambient)
     if droplets.get("umis"):
         ambient = Ambient("empty_droplets", int(droplets["umis"]), _as_total(droplets["transgene_umis"]))
         empty = int(droplets["droplets"]), ambient.transgene_umis
@@ -239,13 +250,15 @@ def summarise(library: Library, called: Called, row: Mapping[str, Any]) -> dict[
     """One row of the table by sample; counts and the detected fraction are of T cells.
 
     The false-positive rate is the share of cells that can't be CAR+ in which the transgene was seen
-    (>= 1 UMI, whatever the rule), with its exact 95 % interval. The ambient rate is that of the caller's
+    (>= 1 UMI, whatever the rule), with its exact 95 % interval. Without a feature of the construct both are
+    missing. The ambient rate is that of the caller's
     model, per UMI of a T cell, or without one what was counted where no CAR+ cell is.
     """
     seen = library.car_umis >= 1
     t_cells = int(library.is_t.sum())
     n_controls, n_false = int(library.cannot_be_car.sum()), int((seen & library.cannot_be_car).sum())
     low, high = intervals.clopper_pearson(n_false, n_controls)
+    measured = 1.0 if library.umis.shape[1] else float("nan")
     states = {
         state: int((called.call[library.is_t] == state).sum()) for state in (POSITIVE, UNDETERMINED, NEGATIVE)
     }
@@ -255,16 +268,16 @@ def summarise(library: Library, called: Called, row: Mapping[str, Any]) -> dict[
         "condition": row["condition"],
         "donor": row["donor"],
         "t_cells": t_cells,
-        "detected_fraction": float(intervals.share((seen & library.is_t).sum(), t_cells)),
+        "detected_fraction": measured * float(intervals.share((seen & library.is_t).sum(), t_cells)),
         "car_fraction": called.fraction,
         "car_fraction_low": called.fraction_low,
         "car_fraction_high": called.fraction_high,
         "identifiable": called.identifiable,
         "ambient_rate": model.ambient_rate if model else library.ambient.rate,
         "ambient_source": model.ambient.source if model else library.ambient.source,
-        "false_positive_rate": float(intervals.share(n_false, n_controls)),
-        "false_positive_rate_low": float(low),
-        "false_positive_rate_high": float(high),
+        "false_positive_rate": measured * float(intervals.share(n_false, n_controls)),
+        "false_positive_rate_low": measured * float(low),
+        "false_positive_rate_high": measured * float(high),
         "n_positive": states[POSITIVE],
         "n_undetermined": states[UNDETERMINED],
         "n_negative": states[NEGATIVE],

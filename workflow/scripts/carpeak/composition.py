@@ -115,9 +115,10 @@ def sensitivity(
     if all samples were as shallow as the shallowest (medians over T cells), and CAR+ where the call was
     positive and a UMI is left. ``two_umis``: CAR+ only at two UMIs and more. ``canonical_scheme`` or
     ``paper_scheme``: the scheme that is not `scheme`, for T cells and CAR+ T cells. Where `fit` (the
-    caller's, by sample) is that of the calibrated rule: ``umi_rule``, CAR+ from one UMI on as in the
-    publication, and ``weighted``, every T cell with its P(CAR+) (see `weighted`). Variants of the CAR call
-    hold only the populations that depend on it.
+    caller's, by sample) is that of the rule sorted, no call rests on UMIs: ``equal_depth`` and ``two_umis``
+    are left out. Where it is that of the calibrated rule, there are also ``umi_rule``, CAR+ from one UMI on
+    as in the publication, and ``weighted``, every T cell with its P(CAR+) (see `weighted`). Variants of the
+    CAR call hold only the populations that depend on it.
     """
     other = "paper" if scheme == "canonical" else "canonical"
     car_only = ["car_t", "car_t_lineage"]
@@ -128,15 +129,16 @@ def sensitivity(
         t_state="t_state_unintegrated",
         t_lineage="t_lineage_unintegrated",
     )
-    variants = {
-        "unintegrated": unintegrated,
-        "equal_depth": _only(composition(_seen(cells, _thinned(cells, seed) >= 1), samples), car_only),
-        "two_umis": _only(composition(_seen(cells, cells["car_umis"] >= 2), samples), car_only),
-        f"{other}_scheme": _only(
-            composition(cells, samples, t_state=f"t_state_{other}"), ["t_cells", "car_t"]
-        ),
-    }
-    if fit and fit.get("rule") == "calibrated":
+    variants = {"unintegrated": unintegrated}
+    rule = (fit or {}).get("rule")
+    if rule != "sorted":
+        thinned = _seen(cells, _thinned(cells, seed) >= 1)
+        variants["equal_depth"] = _only(composition(thinned, samples), car_only)
+        variants["two_umis"] = _only(composition(_seen(cells, cells["car_umis"] >= 2), samples), car_only)
+    variants[f"{other}_scheme"] = _only(
+        composition(cells, samples, t_state=f"t_state_{other}"), ["t_cells", "car_t"]
+    )
+    if fit and rule == "calibrated":
         seen = np.where(cells["car_umis"] >= 1, POSITIVE, UNDETERMINED)
         variants["umi_rule"] = _only(composition(cells.assign(car_call=seen), samples), car_only)
         variants["weighted"] = _weighted(cells, samples, fit["samples"])

@@ -25,6 +25,12 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
         found.append("qc: min_genes must be below max_genes")
     if config["enrichment"]["min_size"] > config["enrichment"]["max_size"]:
         found.append("enrichment: min_size must not exceed max_size")
+    if config.get("transgene", {}).get("features") == [] and config["car"]["rule"] != "sorted":
+        found.append(
+            "transgene.features is empty: name the construct's features in the matrices; where they hold "
+            "none and the libraries were sorted for the CAR, fill the sheet's column 'sorted' and set "
+            "car.rule to sorted"
+        )
     annotation = config["annotation"]
     if annotation["method"] == "singler" and not annotation["reference"]:
         found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
@@ -50,6 +56,12 @@ def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[st
         found.append(
             f"car.negative_sample: no sample is called '{negative}'{nearest(negative, names)}; "
             f"samples in {config['samples']}: {', '.join(names)}"
+        )
+    unsaid = [sample.sample for sample in samples if sample.sorted is None]
+    if config["car"]["rule"] == "sorted" and unsaid:
+        found.append(
+            f"car.rule sorted: the column 'sorted' (CAR+ or CAR-) of {config['samples']} is empty for "
+            f"{', '.join(unsaid)}"
         )
     if "demo" in config and not {"product", "peak"} >= {sample.sample for sample in samples}:
         found.append("demo: the simulated libraries are called product and peak; the sheet names others")

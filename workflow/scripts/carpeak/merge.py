@@ -77,11 +77,11 @@ def _spread(counts: Any, columns: Any, *, n_genes: int) -> Any:
 
 
 def check_transgene(var: pd.DataFrame, features: Sequence[str]) -> None:
-    """Raise UserError when none of the configured transgene `features` is in any library.
+    """Raise UserError when transgene `features` are configured and none is in any library.
 
     The message lists the closest feature names and those that look like a transgene.
     """
-    if var["transgene"].any():
+    if var["transgene"].any() or not features:
         return
     lower = {name.lower(): name for name in var.index}
     close = [lower[n] for f in features for n in difflib.get_close_matches(f.lower(), lower, n=3, cutoff=0.6)]

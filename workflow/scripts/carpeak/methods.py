@@ -130,6 +130,12 @@ def _car(config: Mapping[str, Any]) -> str:
             " The share of CAR+ cells is the posterior median with a 95 % interval, and is not given where"
             " that spans too much. The share with at least one UMI (the publication's rule) is given beside."
         )
+    elif options["rule"] == "sorted":
+        return (
+            "Libraries were sorted for the CAR (or hold the cells that the source calls CAR+ or CAR-): every"
+            " T cell was taken for what its library was sorted for. The purity of the sort is not known, and"
+            " cells that it let through by mistake count like the others."
+        )
     else:
         rule = (
             f"T cells with at least {options['min_umis']} were called CAR+ (the rule of the publication);"

@@ -42,6 +42,7 @@ class Sample:
     batch: str = ""
     flow_car_percent: float | None = None
     chemistry: str | None = None
+    sorted: str | None = None
     reads: Source | None = None
     aligned: bool = False
 
@@ -323,6 +324,7 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
         batch=values.get("batch", values["sample"]),
         flow_car_percent=values.get("flow_car_percent"),
         chemistry=values.get("chemistry"),
+        sorted=values.get("sorted"),
     )
 
 

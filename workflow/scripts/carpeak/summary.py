@@ -155,8 +155,10 @@ def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
     parts = [
         f"{_detected(row['detected_fraction'], int(row['t_cells']))} T cells of {row['sample']}"
         for row in rows
-        if row["t_cells"]
+        if row["t_cells"] and not np.isnan(row["detected_fraction"])
     ]
+    if not parts and any(row["t_cells"] for row in rows):
+        return ["The matrices hold no feature of the CAR: which T cells are CAR+ was decided by sorting."]
     if not parts:
         return ["There are no T cells in which the CAR could be looked for."]
     return [

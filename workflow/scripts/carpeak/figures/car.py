@@ -75,10 +75,12 @@ def detection(car: pd.DataFrame, *, footer: str = "") -> Figure:
     k = np.nan_to_num(car["detected_fraction"].to_numpy(float)) * n
     low, high = (betaincinv(k + 0.5, n - k + 0.5, q) for q in (0.025, 0.975))
     low, high = np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
-    _intervals(left, car["detected_fraction"].to_numpy(float), low, high, colours)
+    measured = np.isfinite(car["detected_fraction"].to_numpy(float)).any()
+    absent = "no such cells" if measured or not n.any() else "no feature of the CAR in the matrix"
+    _intervals(left, car["detected_fraction"].to_numpy(float), low, high, colours, absent=absent)
     _estimates(left, car)
     rate, least, most = (car[f"false_positive_rate{end}"].to_numpy(float) for end in ("", "_low", "_high"))
-    _intervals(right, rate, least, most, colours)
+    _intervals(right, rate, least, most, colours, absent=absent)
     left.set_title("T cells with the CAR detected")
     right.set_title("Other cells with the CAR detected (false positives)")
     left.set_xlabel("% of T cells")
@@ -90,7 +92,9 @@ def detection(car: pd.DataFrame, *, footer: str = "") -> Figure:
     return fig
 
 
-def _intervals(ax: Axes, value: object, low: object, high: object, colours: Sequence[str]) -> None:
+def _intervals(
+    ax: Axes, value: object, low: object, high: object, colours: Sequence[str], *, absent: str
+) -> None:
     value, low, high = (100 * np.asarray(v, dtype=float) for v in (value, low, high))
     for y, (v, a, b, colour) in enumerate(zip(value, low, high, colours)):
         if np.isfinite(v):
@@ -100,9 +104,7 @@ def _intervals(ax: Axes, value: object, low: object, high: object, colours: Sequ
                 f"{v:.2g}\u202f%", (b, y), (6, 0), textcoords="offset points", va="center", fontsize=8
             )
         else:
-            ax.annotate(
-                "no such cells", (0, y), (6, 0), textcoords="offset points", va="center", color=style.MUTED
-            )
+            ax.annotate(absent, (0, y), (6, 0), textcoords="offset points", va="center", color=style.MUTED)
     top = np.nanmax([*np.ravel(high), 0.1])
     ax.set_xlim(0, top * 1.25)
     ax.grid(visible=True, axis="x")
@@ -140,6 +142,8 @@ def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -
     """Transgene UMIs per T cell, in percent of the sample's T cells; cells with none are left out."""
     if cells.empty:
         return style.note("No T cells, or too few to be embedded.", footer=footer)
+    if not cells["car_umis"].any():
+        return style.note("No UMI of the CAR in any T cell.", footer=footer)
     fig = style.figure(2.7, footer=footer)
     ax = fig.add_subplot()
     width = 0.8 / max(len(colours), 1)
