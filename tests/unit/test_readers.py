@@ -119,7 +119,7 @@ def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
 
 
 def test_several_blocks_and_unsorted_blocks(tmp_path, counts, monkeypatch):
-    monkeypatch.setattr(readers.tenx_mtx, "BYTES", 128)
+    monkeypatch.setattr(readers.text, "PIECE", 128)
     monkeypatch.setattr(readers.tenx_h5, "BLOCK", 5)
     for make in ("v3 folder", "not sorted by cell", "v3 h5", "h5ad csc"):
         matrix = readers.open_library(LAYOUTS[make](tmp_path, counts)).matrix()
@@ -172,7 +172,7 @@ FOLDER_FAULTS = {
     "empty matrix file": (lambda f: (f / "matrix.mtx.gz").write_bytes(b""), "empty"),
     "html page": (lambda f: (f / "matrix.mtx.gz").write_bytes(gzip.compress(b"<html>404</html>")), "line 1"),
     "not gzip": (
-        lambda f: (f / "matrix.mtx.gz").write_bytes(b"%%MatrixMarket plain"),
+        lambda f: (f / "matrix.mtx.gz").write_bytes(b"\x1f\x8b\x08MatrixMarket plain"),
         "cut short or damaged",
     ),
     "barcode too few": (lambda f: replace(f / "barcodes.tsv.gz", "AAAC0003-1\n", ""), "lists 8 names"),

@@ -6,11 +6,13 @@ and one line in `LAYOUTS`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
 from . import anndata_h5, tenx_h5, tenx_mtx
 from .library import Library
+from .places import matrix_file
 
 __all__ = ["LAYOUTS", "Library", "open_library"]
 
@@ -26,23 +28,24 @@ def open_library(path: str | Path) -> Library:
 
     Raises UserError for a path that is missing, empty, damaged or in no readable layout.
     """
-    path = Path(path)
-    if not path.exists():
-        msg = f"{path}: no such file or folder. Correct the path in the sheet (it is relative to the sheet)."
+    given = Path(path)
+    file, found = matrix_file(given)
+    if file.is_file() and file.stat().st_size == 0:
+        msg = f"{file}: the file is empty. Copy or download it again."
         raise UserError(msg)
-    if path.is_file() and path.stat().st_size == 0:
-        msg = f"{path}: the file is empty. Copy or download it again."
+    layout = next((known for known in LAYOUTS if file.is_file() and known.recognise(file)), None)
+    if layout is None:
+        msg = f"{given}: not a count matrix in a known layout.{_held(given)} Give {READABLE}."
         raise UserError(msg)
-    for layout in LAYOUTS:
-        if layout.recognise(path):
-            return layout.open_library(path)
-    held = ""
-    if path.is_dir():
-        names = sorted(p.name for p in path.iterdir())
-        held = (
-            f" The folder holds {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}."
-            if names
-            else (" The folder is empty.")
-        )
-    msg = f"{path}: not a count matrix in a known layout.{held} Give {READABLE}."
-    raise UserError(msg)
+    library = layout.open_library(file)
+    named = f"{library.layout} ({found})" if found else library.layout
+    return replace(library, path=given, layout=named)
+
+
+def _held(path: Path) -> str:
+    """What a folder holds, for a message; nothing for a file."""
+    if not path.is_dir():
+        return ""
+    names = sorted(p.name for p in path.iterdir())
+    listed = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+    return f" The folder holds {listed}." if names else " The folder is empty."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..errors import UserError
+from .assemble import LARGEST, build
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Block: TypeAlias = "tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.generic]]"
 
 BLOCK = 1 << 20  # entries per block where the reader chooses
-LARGEST = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -66,50 +66,8 @@ class Library:
             )
 
     def matrix(self) -> sparse.csr_matrix:
-        """Cells x genes, csr int32; the peak memory is the matrix and one block."""
-        genes = np.empty(self.entries, np.int32)
-        data = np.empty(self.entries, np.int32)
-        per_cell = np.zeros(len(self.barcodes), np.int64)
-        at, last = 0, 0
-        for features, cells, counts in self.blocks():
-            if len(cells) and (cells[0] < last or (np.diff(cells) < 0).any()):
-                return self._scattered()
-            genes[at : at + len(counts)] = features
-            data[at : at + len(counts)] = counts
-            per_cell += np.bincount(cells, minlength=len(per_cell))
-            at += len(counts)
-            last = cells[-1] if len(cells) else last
-        return _csr(data[:at], genes[:at], per_cell, len(self.symbols))
-
-    def _scattered(self) -> sparse.csr_matrix:
-        """The same for values that are not sorted by cell: count first, then put each in its place."""
-        per_cell = np.zeros(len(self.barcodes), np.int64)
-        for _, cells, _ in self.blocks():
-            per_cell += np.bincount(cells, minlength=len(per_cell))
-        place = np.concatenate([[0], np.cumsum(per_cell)[:-1]])
-        genes = np.empty(per_cell.sum(), np.int32)
-        data = np.empty(per_cell.sum(), np.int32)
-        for features, cells, counts in self.blocks():
-            order = np.argsort(cells, kind="stable")
-            sizes = np.bincount(cells, minlength=len(per_cell))
-            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-            rows = cells[order]
-            target = place[rows] + np.arange(len(rows)) - starts[rows]
-            genes[target], data[target] = features[order], counts[order]
-            place += sizes
-        return _csr(data, genes, per_cell, len(self.symbols))
-
-
-def _csr(
-    data: NDArray[np.int32], genes: NDArray[np.int32], per_cell: NDArray[np.int64], n_genes: int
-) -> sparse.csr_matrix:
-    from scipy import sparse
-
-    dtype = np.int32 if len(data) <= LARGEST else np.int64
-    indptr = np.concatenate([[0], np.cumsum(per_cell)]).astype(dtype)
-    matrix = sparse.csr_matrix((data, genes, indptr), shape=(len(per_cell), n_genes))
-    matrix.sum_duplicates()
-    return matrix
+        """Cells x genes, csr int32; the peak memory is twice the matrix and one block."""
+        return build(self.blocks, (len(self.barcodes), len(self.symbols)))
 
 
 def as_counts(values: NDArray[np.generic], path: Path, *, place: str = "") -> NDArray[np.int32]:

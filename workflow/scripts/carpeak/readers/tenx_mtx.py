@@ -1,123 +1,118 @@
-"""A folder with the trio matrix, barcodes, features (or genes), plain or gzipped.
+"""The trio matrix, barcodes, features (or genes), plain or gzipped, in a folder or an archive.
 
-Cell Ranger v2 (genes.tsv) and v3 (features.tsv.gz), STARsolo, SeekSoul and others write it. One prefix
-before all three names, as in files from GEO, is accepted.
+Cell Ranger v2 (genes.tsv) and v3 (features.tsv.gz), STARsolo, SeekSoul, BD Rhapsody, DNBelab and others
+write it; files from GEO have a prefix before all three names.
 """
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from . import places
 from .library import Block, Library, pick_expression
+from .text import AGAIN, Source, head, on_disk, pieces, translated, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAME = re.compile(r"(?P<prefix>.*?)(?P<kind>matrix\.mtx|barcodes\.tsv|features\.tsv|genes\.tsv)(\.gz)?$")
-KINDS = {
-    "matrix.mtx": "matrix",
-    "barcodes.tsv": "barcodes",
-    "features.tsv": "features",
-    "genes.tsv": "features",
-}
-AGAIN = "Copy or download it again."
-BYTES = 1 << 23  # of text per block
+MAGIC = b"%%matrixmarket"
+HEADER = 1 << 16  # bytes that the header surely fits in; Cell Ranger writes some hundred
+BLANKS = re.compile(rb"[ \t]+")
+MARGINS = re.compile(rb"^[ \t]+|[ \t\r]+$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Trio:
     """The three files of one library."""
 
-    matrix: Path
-    barcodes: Path
-    features: Path
+    matrix: Source
+    barcodes: Source
+    features: Source
 
 
-def find_trios(folder: Path) -> dict[str, dict[str, Path]]:
-    """Files of `folder` by prefix and kind (matrix, barcodes, features); some may be missing.
+@dataclass(frozen=True)
+class Header:
+    """What the matrix file announces; `lines` is how many lines the header has."""
 
-    Of a plain and a gzipped file with the same name the plain one is taken.
-    """
-    found: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.iterdir(), reverse=True):  # reverse: the plain name comes after .gz and wins
-        match = NAME.fullmatch(path.name)
-        if match and path.is_file():
-            found.setdefault(match["prefix"], {})[KINDS[match["kind"]]] = path
-    return found
+    rows: int
+    columns: int
+    entries: int
+    lines: int
 
 
 def recognise(path: Path) -> bool:
-    """Whether `path` is a folder with at least a matrix file of a trio."""
-    return path.is_dir() and any("matrix" in trio for trio in find_trios(path).values())
+    """Whether `path` is a Matrix Market file, or stands where one is expected."""
+    return bool(places.NAME.fullmatch(path.name)) or _starts_like_one(path)
 
 
-def files(folder: Path) -> Trio:
-    """The trio in `folder`; UserError where there are several or one is incomplete."""
-    found = {prefix: trio for prefix, trio in find_trios(folder).items() if "matrix" in trio}
-    if len(found) > 1:
-        names = ", ".join(trio["matrix"].name for trio in list(found.values())[:4])
-        msg = f"{folder}: holds several libraries ({names}). Give each its own folder."
-        raise UserError(msg)
-    prefix, trio = next(iter(found.items()))
-    for kind, name in (("barcodes", "barcodes.tsv"), ("features", "features.tsv")):
-        if kind not in trio:
-            msg = f"{folder}: {prefix}{name} (or .gz) is missing beside {trio['matrix'].name}. Add it."
-            raise UserError(msg)
-    return Trio(**trio)
+def _starts_like_one(path: Path) -> bool:
+    try:
+        return head(on_disk(path), len(MAGIC)).lower() == MAGIC
+    except UserError:  # no gzip file after all: other layouts have their own words for it
+        return False
 
 
 def open_library(path: Path) -> Library:
-    """Open the folder `path`."""
-    trio = files(path)
+    """Open the trio whose matrix file is `path`."""
+    trio = next((t for t in places.trios_in(path.parent).values() if t["matrix"] == path.name), {})
+    start = path.name.split("matrix.mtx")[0] if "matrix.mtx" in path.name else ""
+    for kind, name in (("barcodes", "barcodes.tsv"), ("features", "features.tsv")):
+        if kind not in trio:
+            msg = f"{path.parent}: {start}{name} (or .gz) is missing beside {path.name}. Add it."
+            raise UserError(msg)
+    return open_trio(Trio(**{kind: on_disk(path.parent / name) for kind, name in trio.items()}), path)
+
+
+def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> Library:
+    """Open the files of `trio`; `path` is what the user gave, `where` how the layout is called."""
     features = _read_names(trio.features)
     barcodes = _read_names(trio.barcodes)[0]
-    rows, columns, entries, header = _read_header(trio.matrix)
-    for name, count, listed, what in (
-        (trio.features, len(features[0]), rows, "features"),
-        (trio.barcodes, len(barcodes), columns, "cells"),
+    header = _read_header(trio.matrix)
+    for source, count, listed, what in (
+        (trio.features, len(features[0]), header.rows, "features"),
+        (trio.barcodes, len(barcodes), header.columns, "cells"),
     ):
         if count != listed:
             msg = (
-                f"{name}: lists {count} names, but {trio.matrix.name} has {listed} {what}. "
+                f"{source.name}: lists {count} names, but {Path(trio.matrix.name).name} has {listed} {what}. "
                 "The files do not belong together, or one is cut short: copy all three again."
             )
             raise UserError(msg)
-    columns_of_text = [column.to_numpy(zero_copy_only=False) for column in features]
-    ids = columns_of_text[0]
-    symbols = columns_of_text[1] if len(columns_of_text) > 1 else ids
-    kept, others = pick_expression(columns_of_text[2] if len(columns_of_text) > 2 else None)
+    columns = [column.to_numpy(zero_copy_only=False) for column in features]
+    ids = columns[0]
+    symbols = columns[1] if len(columns) > 1 else ids
+    kept, others = pick_expression(columns[2] if len(columns) > 2 else None)
     inside = slice(None) if kept is None else kept >= 0
+    old = Path(trio.features.name).name.removesuffix(".gz").endswith(("genes.tsv", "genes.txt"))
     return Library(
         path=path,
-        layout="10x folder, "
-        + ("v2" if trio.features.name.endswith(("genes.tsv", "genes.tsv.gz")) else "v3"),
+        layout=f"{where}, {'v2' if old else 'v3'}",
         symbols=symbols[inside],
         gene_ids=ids[inside],
         barcodes=barcodes,
-        entries=entries,
-        stream=lambda: _stream(trio.matrix, entries, header),
+        entries=header.entries,
+        stream=lambda: _stream(trio.matrix, header),
         kept=kept,
         others=others,
     )
 
 
-def _read_names(path: Path) -> list[pa.Array]:
+def _read_names(source: Source) -> list[pa.Array]:
     """The columns of a headerless tab-separated file as arrow strings."""
     import pyarrow as pa
     import pyarrow.csv
 
-    with _translated(path), _open_bytes(path) as file:
-        text = file.read()
-        width = bytes(text[: 1 << 16]).split(b"\n", 1)[0].count(b"\t") + 1 if text else 1
-        names = [str(i) for i in range(width)]
-        if not bytes(text[: 1 << 16]).strip():
-            return [pa.array([], pa.string()) for _ in names]
+    text = whole(source)
+    width = text.split(b"\n", 1)[0].count(b"\t") + 1
+    names = [str(i) for i in range(width)]
+    if not text.strip():
+        return [pa.array([], pa.string()) for _ in names]
+    with translated(source.name):
         table = pa.csv.read_csv(
             pa.BufferReader(text),
             read_options=pa.csv.ReadOptions(use_threads=False, column_names=names),
@@ -127,131 +122,81 @@ def _read_names(path: Path) -> list[pa.Array]:
     return [table.column(i).combine_chunks() for i in range(width)]
 
 
-def _read_header(path: Path) -> tuple[int, int, int, int]:
+def _read_header(source: Source) -> Header:
     """Rows, columns and entries that the matrix file announces, and the number of its header lines."""
-    with _translated(path), gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        first = _line(file)
-        if not first:
-            msg = f"{path}: the file is empty. {AGAIN}"
-            raise UserError(msg)
-        words = first.decode(errors="replace").lower().split()
-        if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or words[3:4] not in (
-            ["integer"],
-            ["real"],
-        ):
-            msg = (
-                f"{path}: line 1 is not the head of a Matrix Market file of counts "
-                "('%%MatrixMarket matrix coordinate integer general'). Give Cell Ranger's matrix."
-            )
-            raise UserError(msg)
-        lines = 1
-        while (line := _line(file)).startswith(b"%") or (line and not line.strip()):
-            lines += 1
-        try:
-            rows, columns, entries = (int(word) for word in line.split())
-        except ValueError as error:
-            msg = f"{path}: line {lines + 1} should hold three numbers: genes, cells, entries. {AGAIN}"
-            raise UserError(msg) from error
-    return rows, columns, entries, lines + 1
-
-
-def _line(file: IO[bytes] | gzip.GzipFile) -> bytes:
-    return file.readline(1 << 20)
-
-
-def _stream(path: Path, entries: int, header: int) -> Iterator[Block]:
-    """Yield blocks of the entries below `header` lines; integers where they are, else floats."""
-    import pyarrow as pa
-
-    if not entries:
-        return
-    try:
-        yield from _parse(path, entries, header, pa.int32())
-    except _NotIntegerError:
-        # nothing of this first pass is kept: the consumer's check names what the values are
-        yield from _parse(path, entries, header, pa.float64())
-
-
-class _NotIntegerError(Exception):
-    pass
-
-
-def _parse(path: Path, entries: int, header: int, values: pa.DataType) -> Iterator[Block]:
-    import pyarrow as pa
-    import pyarrow.csv
-
-    seen = 0
-    with _translated(path), _open_bytes(path) as file:
-        try:
-            reader = pa.csv.open_csv(
-                file,
-                read_options=pa.csv.ReadOptions(
-                    use_threads=False,
-                    block_size=BYTES,
-                    skip_rows=header,
-                    column_names=["gene", "cell", "value"],
-                ),
-                parse_options=pa.csv.ParseOptions(delimiter=" "),
-                convert_options=pa.csv.ConvertOptions(
-                    column_types={"gene": pa.int32(), "cell": pa.int32(), "value": values}, null_values=[]
-                ),
-            )
-            for batch in reader:
-                gene, cell, value = (column.to_numpy() for column in batch.columns)
-                seen += len(value)
-                if seen > entries:
-                    break
-                yield gene - 1, cell - 1, value
-        except pa.ArrowInvalid as error:
-            if "to int32" in str(error) and pa.types.is_integer(values):
-                if seen:
-                    _refuse_mixed(path, error)
-                raise _NotIntegerError from error
-            raise
-    if seen != entries:
-        more = "more than that" if seen > entries else f"only {seen}"
+    text = head(source, HEADER)
+    if not text:
+        msg = f"{source.name}: the file is empty. {AGAIN}"
+        raise UserError(msg)
+    lines = text.split(b"\n")
+    words = lines[0].decode(errors="replace").lower().split()
+    if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or words[3:] not in (
+        ["integer", "general"],
+        ["real", "general"],
+    ):
         msg = (
-            f"{path}: announces {entries} entries but holds {more}: the file is cut short or damaged. {AGAIN}"
+            f"{source.name}: line 1 is not the head of a Matrix Market file of counts "
+            "('%%MatrixMarket matrix coordinate integer general'). Give Cell Ranger's matrix."
+        )
+        raise UserError(msg)
+    number, sizes = next(
+        ((i, x) for i, x in enumerate(lines[1:], start=2) if x.strip() and not x.startswith(b"%")), (2, b"")
+    )
+    try:
+        rows, columns, entries = (int(word) for word in sizes.split())
+    except ValueError as error:
+        msg = f"{source.name}: line {number} should hold three numbers: genes, cells, entries. {AGAIN}"
+        raise UserError(msg) from error
+    return Header(rows, columns, entries, number)
+
+
+def _stream(source: Source, header: Header) -> Iterator[Block]:
+    """Yield blocks of the entries; whole numbers as integers, values that are none as floats."""
+    seen, skip, ended = 0, header.lines, True
+    with translated(source.name):
+        for piece in pieces(source):
+            text = piece
+            while skip and text:
+                text, skip = text.partition(b"\n")[2], skip - 1
+            if not text or text.isspace():
+                continue
+            ended = text.endswith(b"\n")
+            gene, cell, value = (column.to_numpy() for column in _parse(text).columns)
+            seen += len(value)
+            if seen > header.entries:
+                break
+            yield gene - 1, cell - 1, value
+    if seen != header.entries or not ended:
+        more = "more than that" if seen > header.entries else f"only {seen}"
+        more = "half of the last one" if seen == header.entries else more
+        msg = (
+            f"{source.name}: announces {header.entries} entries but holds {more}: "
+            f"the file is cut short or damaged. {AGAIN}"
         )
         raise UserError(msg)
 
 
-def _refuse_mixed(path: Path, error: Exception) -> None:
-    msg = (
-        f"{path}: fractional or unreadable values further down the file where raw UMI counts belong "
-        f"({error}). Give the matrix of raw counts."
-    )
-    raise UserError(msg) from error
-
-
-def _open_bytes(path: Path) -> Any:
-    """An arrow stream of the file's text, unpacked where its name ends in .gz."""
+def _parse(text: bytes) -> pa.RecordBatch:
+    """The lines of `text` as columns gene, cell (one-based) and value."""
     import pyarrow as pa
 
-    raw = pa.OSFile(str(path), "rb")
-    return pa.CompressedInputStream(raw, "gzip") if path.suffix == ".gz" else raw
+    try:
+        return _columns(text, pa.int32())
+    except pa.ArrowInvalid:  # not whole numbers, or columns that are padded: slower, and rare
+        return _columns(BLANKS.sub(b" ", MARGINS.sub(b"", text)), pa.float64())
 
 
-class _translated:
-    """Turn what a damaged file makes the libraries raise into a sentence."""
+def _columns(text: bytes, values: pa.DataType) -> pa.RecordBatch:
+    import pyarrow as pa
+    import pyarrow.csv
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        import zlib
-
-        import pyarrow as pa
-
-        if isinstance(error, FileNotFoundError | PermissionError):
-            msg = f"{self.path}: cannot be read ({error.strerror}). Check the path and its permissions."
-            raise UserError(msg) from error
-        if isinstance(error, EOFError | OSError | zlib.error):
-            msg = f"{self.path}: the gzip file is cut short or damaged ({error}). {AGAIN}"
-            raise UserError(msg) from error
-        if isinstance(error, pa.ArrowInvalid | UnicodeDecodeError):
-            msg = f"{self.path}: not readable as text in columns ({str(error).splitlines()[0]}). {AGAIN}"
-            raise UserError(msg) from error
+    types = {"gene": pa.int32(), "cell": pa.int32(), "value": values}
+    table = pa.csv.read_csv(
+        pa.BufferReader(text),
+        read_options=pa.csv.ReadOptions(
+            use_threads=False, block_size=len(text) + 1, column_names=list(types)
+        ),
+        parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
+        convert_options=pa.csv.ConvertOptions(column_types=types, null_values=[], check_utf8=False),
+    )
+    return table.combine_chunks().to_batches()[0]

@@ -1,0 +1,100 @@
+"""From a stream of blocks to one sparse matrix, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+Ints: TypeAlias = "NDArray[np.int32]"
+Counts: TypeAlias = "tuple[Ints, Ints, Ints]"  # genes, cells, counts: of one block
+
+LARGEST = np.iinfo(np.int32).max
+
+
+def build(blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int]) -> sparse.csr_matrix:
+    """The matrix (cells x genes, csr int32, sorted, without duplicates) that `blocks()` yields in pieces.
+
+    Entries that come cell by cell or gene by gene, as nearly all files have them, are read once and need
+    at most twice the memory of the matrix; others are read twice, with the matrix and one block in memory.
+    """
+    cells = _stacked(blocks(), 0, 1, majors=shape[0])
+    if cells is not None:
+        return _canonical(*cells, shape)
+    genes = _stacked(blocks(), 1, 0, majors=shape[1])
+    if genes is None:
+        return _scattered(blocks, shape)
+    from scipy import sparse
+
+    values, minor, sizes = genes
+    matrix = sparse.csc_matrix((values, minor, _starts(sizes)), shape=shape).tocsr()
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _falls(numbers: Ints) -> bool:
+    return bool((numbers[1:] < numbers[:-1]).any())
+
+
+def _stacked(
+    blocks: Iterator[Counts], minor: int, major: int, *, majors: int
+) -> tuple[Ints, Ints, NDArray[np.int64]] | None:
+    """Values and minor index of all entries, and how many each of the `majors` has; None if unsorted."""
+    inner: list[Ints] = []
+    values: list[Ints] = []
+    sizes = np.zeros(majors, np.int64)
+    last = 0
+    for block in blocks:
+        along = block[major]
+        if not len(along):
+            continue
+        if along[0] < last or _falls(along):
+            return None
+        last = along[-1]
+        inner.append(block[minor])
+        values.append(block[2])
+        counted = np.bincount(along - along[0])
+        sizes[along[0] : along[0] + len(counted)] += counted
+    if not inner:
+        return np.empty(0, np.int32), np.empty(0, np.int32), sizes
+    joined = np.concatenate(inner)
+    inner.clear()  # or the pieces would stay beside what they were joined to
+    return np.concatenate(values), joined, sizes
+
+
+def _scattered(blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int]) -> sparse.csr_matrix:
+    """The matrix of entries in any order: count first, then put each in its place."""
+    sizes = np.zeros(shape[0], np.int64)
+    for _, cells, _ in blocks():
+        sizes += np.bincount(cells, minlength=len(sizes))
+    place = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    genes = np.empty(sizes.sum(), np.int32)
+    values = np.empty(sizes.sum(), np.int32)
+    for features, cells, counts in blocks():
+        order = np.argsort(cells, kind="stable")
+        rows = cells[order]
+        within = np.bincount(cells, minlength=len(sizes))
+        target = place[rows] + np.arange(len(rows)) - np.concatenate([[0], np.cumsum(within)[:-1]])[rows]
+        genes[target], values[target] = features[order], counts[order]
+        place += within
+    return _canonical(values, genes, sizes, shape)
+
+
+def _canonical(
+    values: Ints, genes: Ints, sizes: NDArray[np.int64], shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    from scipy import sparse
+
+    matrix = sparse.csr_matrix((values, genes, _starts(sizes)), shape=shape)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _starts(sizes: NDArray[np.int64]) -> NDArray[np.integer]:
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    return starts.astype(np.int32 if starts[-1] <= LARGEST else np.int64)
