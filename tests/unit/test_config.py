@@ -173,6 +173,18 @@ def test_no_transgene_is_refused(tmp_path):
         ),
         ("sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\npk\tpeak\tP1\tip\n", ["same path"]),
         (
+            "sample\tcondition\tdonor\tpath\tselect\nip\tproduct\tP1\tip\t-1\npk\tpeak\tP1\tip\t-1\n",
+            ["same path and select '-1'"],
+        ),
+        (
+            "sample\tcondition\tdonor\tpath\tselect\nip\tproduct\tP1\tip\t-1\npk\tpeak\tP1\tip\t\n",
+            ["same path", "'pk' takes all of its cells"],
+        ),
+        (
+            "sample\tcondition\tdonor\tpath\tselect\nip\tproduct\tP1\tip\tP4\npk\tpeak\tP1\tpk\t\n",
+            ["row 2", "select"],
+        ),
+        (
             "sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tgone\npk\tpeak\tP1\tpk\n",
             ["'ip'", "does not exist", "gone"],
         ),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from carpeak import readers
+from carpeak import places, readers
 from carpeak.errors import UserError
 from scipy import sparse
 
@@ -120,7 +120,7 @@ def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
 
 def test_several_blocks_and_unsorted_blocks(tmp_path, counts, monkeypatch):
     monkeypatch.setattr(readers.text, "PIECE", 128)
-    monkeypatch.setattr(readers.tenx_h5, "BLOCK", 5)
+    monkeypatch.setattr(readers.hdf5, "BLOCK", 5)
     for make in ("v3 folder", "not sorted by cell", "v3 h5", "h5ad csc"):
         matrix = readers.open_library(LAYOUTS[make](tmp_path, counts)).matrix()
         np.testing.assert_array_equal(matrix.toarray(), counts.toarray())
@@ -257,3 +257,145 @@ def test_real_h5_equals_scipy(real_data, name):
         expected = sparse.csc_matrix(arrays, shape=tuple(group["shape"][:])).T.tocsr()
     assert (library.matrix() != expected).nnz == 0
     assert list(library.symbols) == names
+
+
+def joined(tmp_path, marks=("-1", "-2")):
+    """An h5ad file of two libraries: 4 cells of P4_IP, then 5 of P4_PK."""
+    dense = np.arange(9 * len(GENES)).reshape(9, -1) % 5
+    cells = anndata.AnnData(sparse.csr_matrix(dense.astype(np.int32)))
+    cells.var_names, cells.obs_names = GENES, [f"ACGTACGT{'ACGTACGTA'[i]}{i}{marks[i > 3]}" for i in range(9)]
+    cells.obs["library"] = pd.Categorical(["P4_IP"] * 4 + ["P4_PK"] * 5)
+    cells.obs["lane"] = [1.0] * 4 + [2.0] * 5
+    cells.write_h5ad(tmp_path / "both.h5ad")
+    return tmp_path / "both.h5ad", dense
+
+
+@pytest.mark.parametrize("select", ["library=P4_PK", "lane=2", "-2", "library = P4_PK"])
+def test_select_takes_one_library_out_of_a_file(tmp_path, select):
+    path, dense = joined(tmp_path)
+    library = readers.open_library(path, select=select)
+    np.testing.assert_array_equal(library.matrix().toarray(), dense[4:])
+    assert len(library.barcodes) == 5
+    assert all(b.endswith("-2") for b in library.barcodes.to_pylist())
+    assert "5 of 9 cells" in library.layout
+
+
+def test_select_by_prefix_and_in_a_folder(tmp_path, counts):
+    folder = write_trio(tmp_path / "a", counts)
+    library = readers.open_library(folder, select="-1")
+    np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray())
+    text = "".join(f"{'IP' if i < 6 else 'PK'}_AC{i}\n" for i in range(9))
+    (folder / "barcodes.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    library = readers.open_library(folder, select="PK_")
+    np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray()[6:])
+
+
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [
+        ("library=P4_PR", "no cell has library 'P4_PR'.*did you mean 'P4_PK'.*P4_IP .4., P4_PK .5."),
+        ("libary=P4_PK", "no column 'libary'.*did you mean 'library'.*Columns: library, lane"),
+        ("-3", "no barcode ends with '-3'.*-1 .4., -2 .5."),
+        ("P4_", r"no barcode starts with 'P4_'"),
+        ("P4", "give column=value"),
+        ("=", "give column=value"),
+    ],
+)
+def test_select_that_matches_nothing_says_what_there_is(tmp_path, select, words):
+    with pytest.raises(UserError, match=words):
+        readers.open_library(joined(tmp_path)[0], select=select)
+
+
+def test_select_by_column_in_a_folder_is_refused(tmp_path, counts):
+    with pytest.raises(UserError, match=r"this layout .* has none"):
+        readers.open_library(write_trio(tmp_path / "a", counts), select="library=x")
+
+
+def test_select_holds_for_droplets_only_where_something_matches(tmp_path, counts):
+    alone = readers.open_library(write_trio(tmp_path / "a", counts))
+    assert readers.chosen_if_any(alone, "_2") is alone
+    both = readers.open_library(joined(tmp_path)[0])
+    assert len(readers.chosen_if_any(both, "-2").barcodes) == 5
+    assert readers.chosen_if_any(both, "") is both
+
+
+def write_genomes(path, counts, names=("GRCh38", "mm10", "CAR")):
+    """A Cell Ranger v2 file with a group per genome; the CAR's lists two of the cells, the other way round."""
+    with h5py.File(path, "w") as file:
+        for name in names:
+            own = counts[[3, 1]][:, :1].tocsr() if name == "CAR" else counts
+            group = file.create_group(name)
+            cells = [barcodes(9)[i] for i in (3, 1)] if name == "CAR" else barcodes(9)
+            group["barcodes"] = np.array(cells, dtype="S")
+            for part in ("data", "indices", "indptr"):
+                group[part] = getattr(own, part)
+            group["shape"] = np.array(own.shape[::-1])
+            genes = ["scFv"] if name == "CAR" else GENES
+            group["genes"], group["gene_names"] = np.array(genes, dtype="S"), np.array(genes, dtype="S")
+    return path
+
+
+def test_of_several_genomes_the_human_one_and_a_construct_are_taken(tmp_path, counts):
+    library = readers.open_library(write_genomes(tmp_path / "a.h5", counts))
+    assert library.layout == "10x h5, v2, genomes GRCh38 and CAR"
+    assert library.others == {"genome mm10": len(GENES)}
+    assert list(library.symbols) == [*GENES, "scFv"]
+    expected = np.zeros((9, 1), int)
+    expected[[3, 1], 0] = counts.toarray()[[3, 1], 0]
+    np.testing.assert_array_equal(library.matrix().toarray(), np.hstack([counts.toarray(), expected]))
+
+
+def test_several_genomes_none_of_which_is_known_are_refused(tmp_path, counts):
+    with pytest.raises(UserError, match=r"several genomes \(mm10, x\)"):
+        readers.open_library(write_genomes(tmp_path / "a.h5", counts, names=("mm10", "x")))
+
+
+RUN_FOLDERS = {
+    "outs/filtered_feature_bc_matrix": "Cell Ranger",
+    "outs/filtered_gene_bc_matrices/GRCh38": "Cell Ranger v2",
+    "outs/per_sample_outs/P4/count/sample_filtered_feature_bc_matrix": "Cell Ranger multi",
+    "step3/filtered_feature_bc_matrix": "SeekSoul",
+    "Solo.out/Gene/filtered": "STARsolo Gene",
+    "P4.Solo.out/GeneFull/filtered": "STARsolo GeneFull",
+    "output/filter_matrix": "DNBelab C4",
+    "P4_outs/filtered_cell_gene_matrix": "MobiDrop",
+    "outs/P4_matrix_10X": "CeleScope",
+}
+
+
+@pytest.mark.parametrize("inside", RUN_FOLDERS)
+def test_the_folder_of_a_run_is_enough(tmp_path, counts, inside):
+    write_trio(tmp_path / "run" / inside, counts, zipped="Solo" not in inside)
+    write_trio(tmp_path / "run" / inside.replace("filter", "raw"), counts)
+    library = readers.open_library(tmp_path / "run")
+    np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray())
+    assert library.layout == f"10x folder, v3 ({RUN_FOLDERS[inside]}: {inside})"
+    assert library.path == tmp_path / "run"
+    assert len(places.watched(str(tmp_path / "run"))) == 3
+
+
+def test_gene_comes_before_genefull_and_filtered_before_raw(tmp_path, counts):
+    for folder in ("Gene", "GeneFull"):
+        for called in ("raw", "filtered"):
+            write_trio(tmp_path / "Solo.out" / folder / called, counts, zipped=False)
+    for path in (tmp_path, tmp_path / "Solo.out"):
+        assert "Gene/filtered)" in readers.open_library(path).layout
+    assert "GeneFull/filtered" not in readers.open_library(tmp_path).layout
+
+
+def test_a_run_with_unfiltered_droplets_only_is_refused(tmp_path, counts):
+    write_trio(tmp_path / "Solo.out/Gene/raw", counts, zipped=False)
+    with pytest.raises(UserError, match=r"only unfiltered droplets .*Gene/raw.*raw_path"):
+        readers.open_library(tmp_path)
+
+
+def test_one_of_several_libraries_is_named_by_the_start_of_its_files(tmp_path, counts):
+    write_trio(tmp_path / "x", counts, prefix="GSM1_ip_")
+    write_trio(tmp_path / "x", counts[:5], prefix="GSM2_pk_")
+    for name in ("GSM2_pk_", "GSM2", "GSM2_pk_matrix.mtx.gz"):
+        assert readers.open_library(tmp_path / "x" / name).matrix().shape == (5, len(GENES))
+        assert places.there(str(tmp_path / "x" / name))
+        assert len(places.watched(str(tmp_path / "x" / name))) == 3
+    with pytest.raises(UserError, match=r"several libraries \(GSM1_ip_, GSM2_pk_\).*x/GSM1_ip_"):
+        readers.open_library(tmp_path / "x" / "GSM")
+    assert not places.there(str(tmp_path / "x" / "GSM3"))

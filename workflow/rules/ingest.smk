@@ -25,6 +25,7 @@ rule ingest:
         mem_mb=4000,
     params:
         path=lambda wildcards: study.sample(wildcards.sample).matrix,
+        select=lambda wildcards: study.sample(wildcards.sample).select,
         features=study.config["transgene"]["features"],
         code=code("ingest"),
     script:
@@ -48,6 +49,7 @@ rule ambient:
         mem_mb=2000,
     params:
         path=lambda wildcards: study.sample(wildcards.sample).matrix,
+        select=lambda wildcards: study.sample(wildcards.sample).select,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
         features=study.config["transgene"]["features"],
         code=code("ambient"),

@@ -63,6 +63,7 @@ rule count_transgene:
         pairs=lambda wildcards: study.sample(wildcards.sample).reads.pairs,
         bams=lambda wildcards: study.sample(wildcards.sample).reads.bams,
         path=lambda wildcards: study.sample(wildcards.sample).path or "",
+        select=lambda wildcards: study.sample(wildcards.sample).select,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
         chemistry=lambda wildcards: study.sample(wildcards.sample).chemistry,
         geometry=study.config["reads"]["geometry"],

@@ -8,8 +8,9 @@ with job(snakemake):
 
     profile = ambient.NOT_GIVEN
     if snakemake.params.raw_path:
-        cells = readers.open_library(snakemake.params.path).barcodes
-        droplets = readers.open_library(snakemake.params.raw_path)
+        select = snakemake.params.select
+        cells = readers.open_library(snakemake.params.path, select=select).barcodes
+        droplets = readers.chosen_if_any(readers.open_library(snakemake.params.raw_path), select)
         if snakemake.input.get("molecules"):
             droplets = added.with_transgene(droplets, snakemake.input.molecules, snakemake.input.counted)
         profile = ambient.empty_droplets(

@@ -11,11 +11,15 @@ with job(snakemake):
         units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
         construct=given.construct,
         against=given.against,
-        cells=readers.open_library(asked.path).barcodes.to_pylist() if asked.path else [],
+        cells=(
+            readers.open_library(asked.path, select=asked.select).barcodes.to_pylist() if asked.path else []
+        ),
         place=asked.path,
         geometry=geometry.parse(asked.geometry) if asked.geometry else None,
         strand=transgene.strand_of(asked.chemistry, asked.strand),
-        droplets=readers.open_library(asked.raw_path).barcodes if asked.raw_path else None,
+        droplets=readers.chosen_if_any(readers.open_library(asked.raw_path), asked.select).barcodes
+        if asked.raw_path
+        else None,
         whitelist=given.get("barcodes") or None,
     )
     counted.write(snakemake.output.molecules)

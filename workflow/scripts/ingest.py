@@ -6,7 +6,7 @@ with job(snakemake):
     from carpeak import ingest, io, readers
     from carpeak.readers import added
 
-    library = readers.open_library(snakemake.params.path)
+    library = readers.open_library(snakemake.params.path, select=snakemake.params.select)
     if snakemake.input.get("molecules"):
         library = added.with_transgene(library, snakemake.input.molecules, snakemake.input.counted)
     cells, summary = ingest.prepare(

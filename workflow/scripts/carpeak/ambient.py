@@ -5,7 +5,6 @@ The profile of a library's empty droplets says how often a transgene UMI ends up
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from .readers import Library
 
 EMPTY_BELOW = 100  # UMIs; the customary bound below which a droplet holds no cell
-SUFFIX = re.compile(r"-\d+$")
+SUFFIX = r"-\d+$"
+BASES = r"^(?:.*[^ACGT])?([ACGT]{8,}).*$"  # what is left of P4_ACGTACGTACGT-1_2
 NOT_GIVEN: dict[str, Any] = {"source": "none", "droplets": 0, "umis": 0, "transgene_umis": {}}
 
 
@@ -54,15 +54,13 @@ def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence
 
 
 def _among(library: Library, cells: Sequence[str]) -> NDArray[np.bool_]:
-    """Which droplets are `cells`; a suffix such as -1 that only one of the two files writes is ignored."""
+    """Which droplets are `cells`; marks such as -1 that only one of the two files writes are ignored."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     found = pc.is_in(library.barcodes, value_set=pa.array(cells, pa.string()))
     if not pc.any(found).as_py() and len(cells):
-        found = pc.is_in(
-            _bare(library.barcodes), value_set=pa.array([SUFFIX.sub("", c) for c in cells], pa.string())
-        )
+        found = pc.is_in(_bare(library.barcodes), value_set=_bare(pa.array(cells, pa.string())))
     if not pc.any(found).as_py() and len(cells):
         msg = (
             f"{library.path}: none of the library's {len(cells)} cells is among its {len(library.barcodes)} "
@@ -75,4 +73,4 @@ def _among(library: Library, cells: Sequence[str]) -> NDArray[np.bool_]:
 def _bare(barcodes: pa.Array) -> pa.Array:
     import pyarrow.compute as pc
 
-    return pc.replace_substring_regex(barcodes, SUFFIX.pattern, "")
+    return pc.replace_substring_regex(pc.replace_substring_regex(barcodes, BASES, r"\1"), SUFFIX, "")

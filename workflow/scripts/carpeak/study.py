@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import config as configuration
-from . import consistency, sheet, statements
+from . import consistency, places, sheet, statements
 from .download import table as downloading
 from .download.table import Download
 from .errors import UserError, listed
@@ -21,7 +20,6 @@ from .reads.units import read as read_units
 
 POPULATIONS = ("all", "t_cells", "car_t")
 BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
-_TRIO = re.compile(r"^(matrix\.mtx|(features|genes)\.tsv|barcodes\.tsv)(\.gz)?$")
 ALIGNED_TRIO = ("matrix.mtx", "features.tsv", "barcodes.tsv")
 _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
 
@@ -39,6 +37,7 @@ class Sample:
     donor: str
     path: str | None = None
     raw_path: str | None = None
+    select: str = ""
     batch: str = ""
     flow_car_percent: float | None = None
     chemistry: str | None = None
@@ -154,10 +153,7 @@ class Study:
             return [f"{path}/{name}" for name in ALIGNED_TRIO]
         if made := downloading.making(self.downloads, path):
             return [one.receipt for one in made]
-        folder = Path(path)
-        if not folder.is_dir():
-            return [path]
-        return [str(file) for file in sorted(folder.iterdir()) if _TRIO.match(file.name)] or [path]
+        return places.watched(path)
 
 
 def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) -> Study:
@@ -321,6 +317,7 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
         donor=values["donor"],
         path=resolve("path"),
         raw_path=resolve("raw_path"),
+        select=values.get("select", ""),
         batch=values.get("batch", values["sample"]),
         flow_car_percent=values.get("flow_car_percent"),
         chemistry=values.get("chemistry"),
@@ -350,13 +347,32 @@ def _missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] 
         for column in ("path", "raw_path"):
             path = getattr(sample, column)
             given = sample.aligned or downloading.making(downloads, path or "")
-            if path and not Path(path).exists() and not given:
+            if path and not places.there(path) and not given:
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
-    owners: dict[str, str] = {}
+    return found + _same_cells(samples)
+
+
+def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
+    """Rows that name the same cells: one file, and no selectors that tell them apart."""
+    found = []
+    rows: dict[str, list[Sample]] = {}
     for sample in samples:
         if not sample.matrix:
             continue
-        other = owners.setdefault(str(Path(sample.matrix).resolve()), sample.sample)
-        if other != sample.sample:
-            found.append(f"samples '{other}' and '{sample.sample}' name the same path: {sample.matrix}")
+        others = rows.setdefault(str(Path(sample.matrix).resolve()), [])
+        for other in others:
+            names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
+            if sample.select == other.select:
+                how = f" and select '{sample.select}'" if sample.select else ""
+                found.append(
+                    f"{names}{how}: {sample.matrix}. Of several libraries in one file, column select "
+                    "says which cells are whose"
+                )
+            elif not (sample.select and other.select):
+                whole = other if not other.select else sample
+                found.append(
+                    f"{names}, and '{whole.sample}' takes all of its cells: {sample.matrix}. "
+                    "Give each row its select"
+                )
+        others.append(sample)
     return found

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
+from ..places import matrix_file
 from . import anndata_h5, tenx_h5, tenx_mtx
+from .choose import choose, chosen_if_any
 from .library import Library
-from .places import matrix_file
 
-__all__ = ["LAYOUTS", "Library", "open_library"]
+__all__ = ["LAYOUTS", "Library", "chosen_if_any", "open_library"]
 
 LAYOUTS = (tenx_mtx, tenx_h5, anndata_h5)
 READABLE = (
@@ -23,10 +24,13 @@ READABLE = (
 )
 
 
-def open_library(path: str | Path) -> Library:
+def open_library(path: str | Path, *, select: str = "") -> Library:
     """Open the count matrix at `path`; no matrix values are read yet.
 
-    Raises UserError for a path that is missing, empty, damaged or in no readable layout.
+    `select` names the cells of one library where the file holds several (see `choose.parse`).
+
+    Raises UserError for a path that is missing, empty, damaged or in no readable layout, and for a `select`
+    that no cell matches.
     """
     given = Path(path)
     file, found = matrix_file(given)
@@ -39,7 +43,8 @@ def open_library(path: str | Path) -> Library:
         raise UserError(msg)
     library = layout.open_library(file)
     named = f"{library.layout} ({found})" if found else library.layout
-    return replace(library, path=given, layout=named)
+    library = replace(library, path=given, layout=named)
+    return choose(library, select) if select else library
 
 
 def _held(path: Path) -> str:

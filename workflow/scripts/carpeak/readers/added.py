@@ -43,6 +43,8 @@ def add_to(library: Library, names: Sequence[str], molecules: Counter[tuple[str,
         msg += "take the reads away."
         raise UserError(msg)
     cells, features, counts = _placed(library, names, molecules)
+    if library.cells is not None:  # blocks are in rows of the file, of which only some are chosen
+        cells = np.flatnonzero(library.cells >= 0)[cells]
     here = len(library.symbols)
     rows = here if library.kept is None else len(library.kept)
     block = ((rows + features).astype(np.int32), cells.astype(np.int32), counts.astype(np.int32))

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UserError
+from .hdf5 import check_lengths, opened, starts_like_one, stream
 from .library import BLOCK, Block, Library, not_counts, pick_expression
-from .tenx_h5 import check_lengths, opened, stream
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 PLACES = {"layers/counts": "var", "X": "var", "raw/X": "raw/var"}  # matrix: where its genes are named
-SYMBOLS = ("gene_symbols", "feature_name", "gene_symbol", "gene_name")
-IDS = ("gene_ids", "gene_id", "feature_id")
+SYMBOLS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_short_name", "symbol")
+IDS = ("gene_ids", "gene_id", "feature_id", "ensembl_id")
+SPARSE = ("csr_matrix", "csc_matrix")
 
 
 def recognise(path: Path) -> bool:
     """Whether `path` is an HDF5 file with AnnData's obs, var and a matrix in it."""
-    import h5py
-
-    if not path.is_file() or not h5py.is_hdf5(path):
+    if not starts_like_one(path):
         return False
     with opened(path) as file:
         return "obs" in file and "var" in file and any(place in file for place in PLACES)
@@ -38,30 +37,45 @@ def open_library(path: Path) -> Library:
 
     with opened(path) as file:
         place = _place_of_counts(file, path)
-        obs, var = read_elem(file["obs"]), read_elem(file[PLACES[place]])
+        var = _var(file, place)
+        columns = [str(name) for name in file["obs"].attrs.get("column-order", ())]
+        barcodes = np.asarray(read_elem(file["obs"][file["obs"].attrs.get("_index", "index")]))
         matrix = file[place]
         kind = matrix.attrs.get("encoding-type", "array")
-        shape = tuple(int(n) for n in (matrix.shape if kind == "array" else matrix.attrs["shape"]))
-        entries = int(matrix["data"].shape[0]) if kind != "array" else shape[0] * shape[1]
-    check_lengths(path, shape[::-1], (len(var), len(obs)))
-    symbols, ids = _gene_names(var)
-    kept, others = pick_expression(
-        var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None
-    )
+        shape = tuple(int(n) for n in (matrix.attrs["shape"] if kind in SPARSE else matrix.shape))
+        entries = int(matrix["data"].shape[0]) if kind in SPARSE else shape[0] * shape[1]
+        check_lengths(path, shape[::-1], (len(var), len(barcodes)))
+        symbols, ids = _gene_names(var)
+        kept, others = pick_expression(
+            var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None
+        )
     inside = slice(None) if kept is None else kept >= 0
     return Library(
         path=path,
         layout=f"h5ad, {place}",
         symbols=symbols[inside],
         gene_ids=ids[inside],
-        barcodes=pa.array(obs.index.astype(str), pa.string()),
+        barcodes=pa.array(barcodes.astype(str).astype(object), pa.string()),
         entries=entries,
         stream=lambda: (
-            _dense(path, place) if kind == "array" else stream(path, place, by_cell=kind == "csr_matrix")
+            stream(path, place, by_cell=kind == "csr_matrix") if kind in SPARSE else _dense(path, place)
         ),
         kept=kept,
         others=others,
+        columns={name: _column(path, f"obs/{name}") for name in columns},
     )
+
+
+def _column(path: Path, name: str) -> Callable[[], NDArray[np.object_]]:
+    """What reads one column of obs: atlases have dozens, of which one is wanted."""
+
+    def read() -> NDArray[np.object_]:
+        from anndata.io import read_elem
+
+        with opened(path) as file:
+            return np.asarray(read_elem(file[name])).astype(object)
+
+    return read
 
 
 def _place_of_counts(file: Any, path: Path) -> str:
@@ -77,6 +91,18 @@ def _place_of_counts(file: Any, path: Path) -> str:
             found.append(f"{place} holds {wrong}")
     msg = f"{path}: no raw counts: {'; '.join(found)}. Store the raw integer counts in layers['counts']."
     raise UserError(msg)
+
+
+def _var(file: Any, place: str) -> pd.DataFrame:
+    """The table of the genes; raw.var is completed by the columns that only var has."""
+    from anndata.io import read_elem
+
+    var: pd.DataFrame = read_elem(file[PLACES[place]])
+    if place == "raw/X" and not any(column in var for column in SYMBOLS):
+        named: pd.DataFrame = read_elem(file["var"])
+        if var.index.isin(named.index).all() and named.index.is_unique:
+            return var.join(named[[c for c in named if c not in var]])
+    return var
 
 
 def _gene_names(var: pd.DataFrame) -> tuple[NDArray[np.object_], NDArray[np.object_]]:

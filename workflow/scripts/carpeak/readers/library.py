@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,7 +30,8 @@ class Library:
     `symbols` and `gene_ids` name the features, `barcodes` (an arrow array: raw matrices have millions)
     the cells. `entries` is the number of stored values, `stream()` yields them as blocks; what it yields
     is checked, so consumers see non-negative int32 only. `kept` maps the rows of the file to features
-    (-1: another modality, left out and counted in `others`).
+    (-1: another modality, left out and counted in `others`), `cells` its cells to `barcodes` (-1: of another
+    library). `columns` are what the file tells of each cell, by name, read when called.
     """
 
     path: Path
@@ -42,28 +43,30 @@ class Library:
     stream: Callable[[], Iterator[Block]]
     kept: NDArray[np.int32] | None = None
     others: dict[str, int] = field(default_factory=dict)
+    cells: NDArray[np.int32] | None = None
+    columns: Mapping[str, Callable[[], NDArray[np.object_]]] = field(default_factory=dict)
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
         """Yield (features, cells, counts) of gene expression as int32, checked."""
         rows = len(self.symbols) if self.kept is None else len(self.kept)
-        for found, cells, values in self.stream():
+        columns = len(self.barcodes) if self.cells is None else len(self.cells)
+        for found, droplets, values in self.stream():
             if not len(values):
                 continue
             counts = as_counts(values, self.path)
-            if found.min() < 0 or found.max() >= rows or cells.min() < 0 or cells.max() >= len(self.barcodes):
+            if found.min() < 0 or found.max() >= rows or droplets.min() < 0 or droplets.max() >= columns:
                 msg = (
                     f"{self.path}: the matrix points to a gene or cell that is not listed "
-                    f"({rows} features, {len(self.barcodes)} barcodes). The files do not belong together, or "
+                    f"({rows} features, {columns} barcodes). The files do not belong together, or "
                     "one is cut short: copy all of them again."
                 )
                 raise UserError(msg)
             features = found if self.kept is None else self.kept[found]
-            inside = slice(None) if self.kept is None else features >= 0
-            yield (
-                features[inside].astype(np.int32, copy=False),
-                cells[inside].astype(np.int32, copy=False),
-                counts[inside],
-            )
+            cells = droplets if self.cells is None else self.cells[droplets]
+            if self.kept is not None or self.cells is not None:
+                inside = (features >= 0) & (cells >= 0)
+                features, cells, counts = features[inside], cells[inside], counts[inside]
+            yield features.astype(np.int32, copy=False), cells.astype(np.int32, copy=False), counts
 
     def matrix(self) -> sparse.csr_matrix:
         """Cells x genes, csr int32; the peak memory is twice the matrix and one block."""

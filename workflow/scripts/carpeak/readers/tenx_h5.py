@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UserError
-from .library import BLOCK, Block, Library, pick_expression
+from .genes import HUMAN, OTHER_SPECIES
+from .hdf5 import check_lengths, objects, opened, starts_like_one, stream, text
+from .library import Block, Library, pick_expression
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,116 +30,102 @@ def _groups(path: Path) -> list[str]:
     """Names of the groups of an HDF5 file that hold a Cell Ranger matrix."""
     import h5py
 
-    if not path.is_file():
-        return []
-    if not h5py.is_hdf5(path):
+    if not starts_like_one(path):
         return []
     with opened(path) as file:
         return [name for name, item in file.items() if isinstance(item, h5py.Group) and set(item) >= PARTS]
 
 
+@dataclass(frozen=True)
+class Group:
+    """The names in one group: features, their types (v3 only), cells."""
+
+    name: str
+    ids: NDArray[np.object_]
+    symbols: NDArray[np.object_]
+    types: NDArray[np.object_] | None
+    barcodes: pa.Array
+    entries: int
+
+
 def open_library(path: Path) -> Library:
     """Open the HDF5 file `path`."""
-    groups = _groups(path)
-    if len(groups) > 1:
-        msg = (
-            f"{path}: holds matrices of several genomes ({', '.join(groups)}). Give a file with one of them."
-        )
-        raise UserError(msg)
-    name = groups[0]
-    with opened(path) as file:
-        group = file[name]
-        barcodes = text(group["barcodes"])
-        entries = int(group["data"].shape[0])
-        if "features" in group:
-            features = group["features"]
-            ids, symbols = _objects(features["id"]), _objects(features["name"])
-            types = _objects(features["feature_type"]) if "feature_type" in features else None
-        else:
-            ids, symbols, types = _objects(group["genes"]), _objects(group["gene_names"]), None
-        check_lengths(path, group["shape"][:], (len(symbols), len(barcodes)))
-    kept, others = pick_expression(types)
+    names = _groups(path)
+    if len(names) > 1:
+        return _several_genomes(path, names)
+    group = _read_group(path, names[0])
+    kept, others = pick_expression(group.types)
     inside = slice(None) if kept is None else kept >= 0
     return Library(
         path=path,
-        layout="10x h5, " + ("v3" if types is not None else "v2"),
-        symbols=symbols[inside],
-        gene_ids=ids[inside],
-        barcodes=barcodes,
-        entries=entries,
-        stream=lambda: stream(path, name, by_cell=True),
+        layout="10x h5, " + ("v3" if group.types is not None else "v2"),
+        symbols=group.symbols[inside],
+        gene_ids=group.ids[inside],
+        barcodes=group.barcodes,
+        entries=group.entries,
+        stream=lambda: stream(path, group.name, by_cell=True),
         kept=kept,
         others=others,
     )
 
 
-def stream(path: Path, name: str, *, by_cell: bool) -> Iterator[Block]:
-    """Yield blocks of a compressed sparse group; `by_cell`: each run of indptr is one cell's genes."""
+def _read_group(path: Path, name: str) -> Group:
     with opened(path) as file:
-        group = file[name]
-        indptr = group["indptr"][:].astype(np.int64)
-        entries = int(group["data"].shape[0])
-        if (
-            len(group["indices"]) != entries
-            or indptr[0] != 0
-            or indptr[-1] != entries
-            or (np.diff(indptr) < 0).any()
-        ):
-            msg = f"{path}: the sparse matrix '{name}' is inconsistent: the file is damaged. Copy it again."
+        group: Any = file[name]
+        barcodes = text(group["barcodes"])
+        if "features" in group:
+            features = group["features"]
+            ids, symbols = objects(features["id"]), objects(features["name"])
+            types = objects(features["feature_type"]) if "feature_type" in features else None
+        else:
+            ids, symbols, types = objects(group["genes"]), objects(group["gene_names"]), None
+        check_lengths(path, group["shape"][:], (len(symbols), len(barcodes)))
+        if len(ids) != len(symbols) or (types is not None and len(types) != len(ids)):
+            msg = f"{path}: '{name}' has {len(symbols)} gene names and {len(ids)} identifiers. Copy it again."
             raise UserError(msg)
-        for start in range(0, entries, BLOCK):
-            stop = min(start + BLOCK, entries)
-            minor = group["indices"][start:stop]
-            major = np.searchsorted(indptr, np.arange(start, stop), side="right") - 1
-            values = group["data"][start:stop]
-            yield (minor, major, values) if by_cell else (major, minor, values)
+        return Group(name, ids, symbols, types, barcodes, int(group["data"].shape[0]))
 
 
-def check_lengths(path: Path, announced: Any, named: tuple[int, int]) -> None:
-    """Raise UserError unless the matrix's shape (genes, cells) is the number of the names."""
-    if tuple(int(n) for n in announced) != named:
+def _several_genomes(path: Path, names: list[str]) -> Library:
+    """The genomes of a v2 file side by side as genes of the human genome's cells.
+
+    A construct may have been a genome of its own; the genes of other species (a xenograft's mouse) are
+    left out and named. UserError where no genome, or more than one, is human.
+    """
+    human = [name for name in names if HUMAN.fullmatch(name)]
+    if len(human) != 1:
         msg = (
-            f"{path}: the matrix has {announced[0]} genes x {announced[1]} cells, but {named[0]} genes and "
-            f"{named[1]} barcodes are named: the file is damaged. Copy or download it again."
+            f"{path}: holds matrices of several genomes ({', '.join(names)}), of which not exactly one is "
+            "known to be human. Give a file with one of them."
         )
         raise UserError(msg)
+    groups = [_read_group(path, n) for n in names]
+    first = next(g for g in groups if g.name == human[0])
+    taken = [first, *(g for g in groups if g is not first and not OTHER_SPECIES.fullmatch(g.name))]
+    return Library(
+        path=path,
+        layout=f"10x h5, v2, genomes {' and '.join(g.name for g in taken)}",
+        symbols=np.concatenate([g.symbols for g in taken]),
+        gene_ids=np.concatenate([g.ids for g in taken]),
+        barcodes=first.barcodes,
+        entries=sum(g.entries for g in taken),
+        stream=lambda: _side_by_side(path, taken),
+        others={f"genome {g.name}": len(g.symbols) for g in groups if g not in taken},
+    )
 
 
-def text(dataset: Any) -> pa.Array:
-    """An HDF5 dataset of strings (fixed or variable length) as arrow strings."""
-    import pyarrow as pa
+def _side_by_side(path: Path, groups: list[Group]) -> Iterator[Block]:
+    """Blocks of several groups; cells by the first one's barcodes, those that it lacks left out."""
+    import pyarrow.compute as pc
 
-    values = dataset[:]
-    if values.dtype.kind == "S":
-        return pa.array(values, pa.binary()).cast(pa.string())
-    return pa.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], pa.string())
-
-
-def _objects(dataset: Any) -> NDArray[np.object_]:
-    return text(dataset).to_numpy(zero_copy_only=False)
-
-
-class opened:
-    """An HDF5 file open for reading; what a damaged one raises becomes a sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Any:
-        import h5py
-
-        try:
-            self.file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise self._refused(error) from error
-        return self.file
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        self.file.close()
-        if isinstance(error, OSError | KeyError | RuntimeError):
-            raise self._refused(error) from error
-
-    def _refused(self, error: BaseException) -> UserError:
-        return UserError(
-            f"{self.path}: the HDF5 file is cut short or damaged ({error}). Copy or download it again."
-        )
+    offset = 0
+    for group in groups:
+        place = pc.index_in(group.barcodes, value_set=groups[0].barcodes).fill_null(-1)
+        cell = place.to_numpy(zero_copy_only=False)
+        for genes, cells, values in stream(path, group.name, by_cell=True):
+            if genes.min() < 0 or genes.max() >= len(group.symbols) or cells.max() >= len(cell):
+                msg = f"{path}: the matrix '{group.name}' points to a gene or cell that is not listed."
+                raise UserError(msg)
+            known = cell[cells] >= 0
+            yield genes[known] + offset, cell[cells[known]], values[known]
+        offset += len(group.symbols)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import places
 from ..errors import UserError
-from . import places
 from .library import Block, Library, pick_expression
 from .text import AGAIN, Source, head, on_disk, pieces, translated, whole
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import UserError
+from .errors import UserError
 
 NAME = re.compile(
     r"(?P<prefix>.*?)(?P<kind>matrix\.mtx|barcodes\.(?:tsv|txt)|(?:features|genes)\.(?:tsv|txt))(\.gz)?$"
@@ -119,6 +119,14 @@ def _in_run(folder: Path) -> tuple[Path, str]:
         )
         raise UserError(msg)
     return folder, ""
+
+
+def there(path: str) -> bool:
+    """Whether a path of the sheet exists, if only as the start of file names."""
+    place = Path(path)
+    return place.exists() or (
+        place.parent.is_dir() and any(k.startswith(place.name) for k in trios_in(place.parent))
+    )
 
 
 def watched(path: str) -> list[str]:
