@@ -245,11 +245,10 @@ def _populations(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -
             for kind in ("pc", "harmony")
             for i in range(1, 31)
         }
-        embedding |= {
-            "umap_1": table["x"].astype("f4").to_numpy(),
-            "umap_2": table["y"].astype("f4").to_numpy(),
-        }
+        umap = {"cell": embedding["cell"]}
+        umap |= {f"umap_{i}": table[axis].astype("f4").to_numpy() for i, axis in enumerate("xy", start=1)}
         io.write_table(pd.DataFrame(embedding), folder / "embedding.parquet")
+        io.write_table(pd.DataFrame(umap), folder / "umap.parquet")
         label = "cell_type" if name == "all" else "t_state"
         order = table[label].value_counts().index
         cluster = (

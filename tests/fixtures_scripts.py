@@ -88,7 +88,7 @@ def draw(folder):
         inputs = {
             key: f"results/populations/{name}/{file}"
             for key, file in (
-                ("embedding", "embedding.parquet"),
+                ("places", "umap.parquet"),
                 ("labels", "labels.parquet"),
                 ("integration", "integration.json"),
             )
@@ -107,7 +107,7 @@ def draw(folder):
         inputs={
             "calls": "results/car/calls.parquet",
             "car": "results/tables/car.tsv",
-            "embedding": "results/populations/t_cells/embedding.parquet",
+            "places": "results/populations/t_cells/umap.parquet",
             "quality": quality,
         },
         outputs=_both(umap="car_umap", detection="car_detection", umis="car_umis"),
@@ -141,6 +141,7 @@ def make_atlas(folder):
             "counts": "results/counts.h5ad",
             "quality": [f"results/qc/{name}.cells.parquet" for name in SAMPLES],
             "embedding": "results/populations/all/embedding.parquet",
+            "umap": "results/populations/all/umap.parquet",
             "labels": "results/populations/all/labels.parquet",
             "t_labels": "results/populations/t_cells/labels.parquet",
             "calls": "results/car/calls.parquet",

@@ -50,6 +50,12 @@ def embedded(counts, genes, samples, transgene=None):
     return result, cells
 
 
+def space(result, name):
+    """Points and neighbours of an embedding, with or without Harmony."""
+    nearest = tuple(result.neighbors[f"{name}_{part}"] for part in ("indices", "distances"))
+    return result.points.filter(like=f"{name}_").to_numpy(float), nearest
+
+
 def test_lineages_of_pbmc3k(real_data):
     """Against Seurat's published clusters of the same cells."""
     folder = next((real_data / "pbmc3k").glob("counts_*"))
@@ -58,9 +64,7 @@ def test_lineages_of_pbmc3k(real_data):
     genes = pd.read_csv(folder / "features.tsv.gz", sep="\t", header=None)[1].astype(str).tolist()
     barcodes = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
     result, cells = embedded(counts, genes, ["pbmc"] * counts.shape[0])
-    found, _ = annotate.lineages(
-        cells, result.points.filter(like="pc_").to_numpy(float), MARKERS["lineages"], n_neighbors=15
-    )
+    found, _ = annotate.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
     seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
     seurat.index = seurat.index.str.replace("-1", "")
     truth = barcodes.map(seurat)
@@ -154,8 +158,7 @@ def t_cells(*, with_treg=True, seed=0, n=1600):
 def labelled(counts, genes, samples):
     transgene = np.array([g == "RQR8" for g in genes])
     result, cells = embedded(counts, genes, samples, transgene)
-    points = result.points.filter(like="harmony_").to_numpy(float)
-    return states.label_states(cells, points, MARKERS, n_neighbors=15)[0], cells
+    return states.label_states(cells, *space(result, "harmony"), MARKERS)[0], cells
 
 
 def test_planted_states_in_both_libraries():
@@ -194,16 +197,11 @@ def test_label_tables_empty_inherited_and_overridden():
         obs=pd.DataFrame({"sample": samples}, index=list(cells.cells)),
         var=pd.DataFrame({"transgene": transgene}, index=genes),
     )
-    options = {"n_neighbors": 15, "min_pct": 0.01, "seed": 0}
-    t_labels, scores, table = label.label(
-        data, result.points, result.clusters, population="t_cells", settings=SETTINGS, **options
-    )
+    found = result.points, result.clusters, result.neighbors
+    t_labels, scores = label.label(data, *found, population="t_cells", settings=SETTINGS)
     assert t_labels.columns.tolist() == label.STATE_COLUMNS
-    assert "RQR8" not in set(table["gene"])
-    half = result.points.iloc[::2], result.clusters.iloc[::2]
-    car_labels, _, _ = label.label(
-        data, *half, population="car_t", settings=SETTINGS, inherited=t_labels, **options
-    )
+    half = result.points.iloc[::2], result.clusters.iloc[::2], result.neighbors
+    car_labels, _ = label.label(data, *half, population="car_t", settings=SETTINGS, inherited=t_labels)
     pd.testing.assert_series_equal(
         car_labels["t_state"].reset_index(drop=True), t_labels["t_state"].iloc[::2].reset_index(drop=True)
     )
@@ -213,27 +211,15 @@ def test_label_tables_empty_inherited_and_overridden():
         "expect": scores["fingerprint"].iloc[0],
         "label": "CD8 Tem",
     }
-    changed, _, _ = label.label(
-        data,
-        result.points,
-        result.clusters,
-        population="t_cells",
-        settings=SETTINGS | {"overrides": [by_hand]},
-        **options,
-    )
+    settings = SETTINGS | {"overrides": [by_hand]}
+    changed, _ = label.label(data, *found, population="t_cells", settings=settings)
     inside = (changed["cluster"] == "0").to_numpy()
     assert (changed["t_state"][inside] == "CD8 Tem").all()
     assert (changed["t_lineage"][inside] == "CD8").all()
     assert (changed["t_state"][~inside] == t_labels["t_state"][~inside]).all()
     for population, columns in (("all", label.LINEAGE_COLUMNS), ("car_t", label.STATE_COLUMNS)):
-        empty = label.label(
-            data,
-            result.points.iloc[:0],
-            result.clusters.iloc[:0],
-            population=population,
-            settings=SETTINGS,
-            **options,
-        )
+        none = result.points.iloc[:0], result.clusters.iloc[:0], result.neighbors
+        empty = label.label(data, *none, population=population, settings=SETTINGS)
         assert empty[0].columns.tolist() == columns
         assert all(frame.empty for frame in empty)
 

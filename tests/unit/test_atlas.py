@@ -47,14 +47,15 @@ def test_obs_is_the_contract(made):
 
 def test_every_cell_keeps_its_own_values(folder, made):
     calls = io.read_table(folder / "results/car/calls.parquet").set_index("cell").loc[made.obs_names]
-    places = (
-        io.read_table(folder / "results/populations/all/embedding.parquet")
+    embedding, umap = (
+        io.read_table(folder / f"results/populations/all/{name}.parquet")
         .set_index("cell")
         .loc[made.obs_names]
+        for name in ("embedding", "umap")
     )
     assert (made.obs["car_umis"].to_numpy() == calls["car_umis"].to_numpy()).all()
-    assert (made.obsm["X_umap"] == places[["umap_1", "umap_2"]].to_numpy()).all()
-    assert (made.obsm["X_harmony"][:, 29] == places["harmony_30"].to_numpy()).all()
+    assert (made.obsm["X_umap"] == umap[["umap_1", "umap_2"]].to_numpy()).all()
+    assert (made.obsm["X_harmony"][:, 29] == embedding["harmony_30"].to_numpy()).all()
     assert made.obsm["X_pca"].shape == (made.n_obs, 30)
 
 

@@ -11,6 +11,7 @@ rule atlas:
         counts="results/counts.h5ad",
         quality=expand("results/qc/{sample}.cells.parquet", sample=study.names),
         embedding="results/populations/all/embedding.parquet",
+        umap="results/populations/all/umap.parquet",
         labels="results/populations/all/labels.parquet",
         t_labels="results/populations/t_cells/labels.parquet",
         calls="results/car/calls.parquet",

@@ -59,7 +59,7 @@ rule draw_population:
     """The UMAP of a population, and the genes that its labels express."""
     input:
         counts="results/counts.h5ad",
-        embedding="results/populations/{population}/embedding.parquet",
+        places="results/populations/{population}/umap.parquet",
         labels="results/populations/{population}/labels.parquet",
         integration="results/populations/{population}/integration.json",
         quality=expand("results/qc/{sample}.cells.parquet", sample=study.names),
@@ -98,7 +98,7 @@ rule draw_car:
     input:
         calls="results/car/calls.parquet",
         car="results/tables/car.tsv",
-        embedding="results/populations/t_cells/embedding.parquet",
+        places="results/populations/t_cells/umap.parquet",
         quality=expand("results/qc/{sample}.cells.parquet", sample=study.names),
     output:
         umap=report(

@@ -1,19 +1,20 @@
 """All cells, T cells and CAR+ T cells, through one chain of rules over the wildcard `population`.
 
 INPUTS: results/counts.h5ad, results/car/calls.parquet, the marker file (and reference) of the study
-OUTPUTS: results/populations/{population}/{embedding,clusters,labels}.parquet, integration.json and
-scores.tsv; results/tables/markers.{population}.tsv
+OUTPUTS: results/populations/{population}/{embedding,clusters,labels,umap}.parquet, neighbors.npz,
+integration.json and scores.tsv; results/tables/markers.{population}.tsv
 """
 
 
 rule embed:
-    """Principal components, Harmony, clusters and UMAP of one population."""
+    """Principal components, Harmony, neighbours and clusters of one population."""
     input:
         unpack(members_input),
         counts="results/counts.h5ad",
     output:
         embedding="results/populations/{population}/embedding.parquet",
         clusters="results/populations/{population}/clusters.parquet",
+        neighbors="results/populations/{population}/neighbors.npz",
         integration="results/populations/{population}/integration.json",
     log:
         "logs/embed/{population}.log",
@@ -33,18 +34,18 @@ rule embed:
 
 
 rule annotate:
-    """Names for the cells of one population, and the markers of its clusters."""
+    """Names for the cells of one population."""
     input:
         unpack(inherited_input),
         counts="results/counts.h5ad",
         embedding="results/populations/{population}/embedding.parquet",
         clusters="results/populations/{population}/clusters.parquet",
+        neighbors="results/populations/{population}/neighbors.npz",
         markers=study.config["annotation"]["markers"],
         reference=study.config["annotation"]["reference"] or [],
     output:
         labels="results/populations/{population}/labels.parquet",
         scores="results/populations/{population}/scores.tsv",
-        markers="results/tables/markers.{population}.tsv",
     log:
         "logs/annotate/{population}.log",
     priority: 1  # on the longest chain of jobs
@@ -55,9 +56,31 @@ rule annotate:
         mem_mb=8000,
     params:
         annotation=study.config["annotation"],
-        min_pct=study.config["de"]["min_pct"],
-        n_neighbors=study.config["embedding"]["n_neighbors"],
-        seed=study.config["seed"],
         code=code("annotate"),
     script:
         "../scripts/annotate.py"
+
+
+rule describe:
+    """What figures show and no result rests on: the UMAP, and the markers of the clusters."""
+    input:
+        counts="results/counts.h5ad",
+        embedding="results/populations/{population}/embedding.parquet",
+        clusters="results/populations/{population}/clusters.parquet",
+        neighbors="results/populations/{population}/neighbors.npz",
+    output:
+        umap="results/populations/{population}/umap.parquet",
+        markers="results/tables/markers.{population}.tsv",
+    log:
+        "logs/describe/{population}.log",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        min_pct=study.config["de"]["min_pct"],
+        seed=study.config["seed"],
+        code=code("describe"),
+    script:
+        "../scripts/describe.py"

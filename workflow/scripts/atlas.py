@@ -5,12 +5,13 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import atlas, cells, io
 
-    embedding = io.read_table(snakemake.input.embedding)
+    places = io.read_table(snakemake.input.umap)
+    embedding = io.join_cells(io.read_table(snakemake.input.embedding), places)
     table = cells.joined(
         cells.kept(map(io.read_table, snakemake.input.quality)),
         labels=io.read_table(snakemake.input.labels),
         t_labels=io.read_table(snakemake.input.t_labels),
-        embedding=embedding,
+        umap=places,
         calls=io.read_table(snakemake.input.calls),
     )
     io.write_table(table, snakemake.output.table)

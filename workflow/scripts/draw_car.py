@@ -8,8 +8,8 @@ with job(snakemake):
 
     samples, footer = snakemake.params.samples, snakemake.params.footer
     passed = cells.kept(map(io.read_table, snakemake.input.quality))
-    embedding = io.read_table(snakemake.input.embedding, columns=["cell", "umap_1", "umap_2"])
-    table = cells.placed(embedding, io.read_table(snakemake.input.calls), passed)
+    places = io.read_table(snakemake.input.places)
+    table = cells.placed(places, io.read_table(snakemake.input.calls), passed)
     style.save(
         car.on_umap(table, samples=samples, footer=footer), snakemake.output.umap, snakemake.output.umap_png
     )

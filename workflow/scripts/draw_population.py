@@ -8,9 +8,9 @@ with job(snakemake):
 
     name, footer = snakemake.wildcards.population, snakemake.params.footer
     status = io.read_json(snakemake.input.integration)
-    embedding = io.read_table(snakemake.input.embedding, columns=["cell", "umap_1", "umap_2"])
+    places = io.read_table(snakemake.input.places)
     passed = cells.kept(map(io.read_table, snakemake.input.quality))
-    table = cells.placed(embedding, io.read_table(snakemake.input.labels), passed)
+    table = cells.placed(places, io.read_table(snakemake.input.labels), passed)
     colours = style.sample_colours(snakemake.params.samples)
     umap, markers = population.draw(
         table, name, counts=snakemake.input.counts, message=status["message"], colours=colours, footer=footer

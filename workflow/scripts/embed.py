@@ -1,4 +1,4 @@
-"""Principal components, Harmony, clusters and UMAP of one population."""
+"""Principal components, Harmony, neighbours and clusters of one population."""
 
 from carpeak.job import job
 
@@ -26,4 +26,5 @@ with job(snakemake):
     )
     io.write_table(result.points, snakemake.output.embedding)
     io.write_table(result.clusters, snakemake.output.clusters)
+    io.write_arrays(result.neighbors, snakemake.output.neighbors)
     io.write_json(result.report, snakemake.output.integration)

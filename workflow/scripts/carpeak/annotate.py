@@ -46,16 +46,16 @@ class Cells:
 
 
 def lineages(
-    cells: Cells, points: NDArray[np.float64], panels: Mapping[str, Any], *, n_neighbors: int, seed: int = 0
+    cells: Cells, points: NDArray[np.float64], neighbors: graph.Neighbors, panels: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Label every cell; returns a frame (label, score, margin) and the panel scores (cells x labels).
 
-    Expression is pooled over each cell's neighbours in `points` (cells x components) within its library
+    Expression is pooled over each cell's `neighbors` in `points` (cells x components) within its library
     and scored by `panels`. Clear cells are seeds of a discriminant on `points` and on each cell's own
     expression of the panels; it names all cells. `score` is the panel score of the label, `margin` the
     lead of its probability over the next.
     """
-    weights = graph.fuzzy_weights(*graph.nearest(points, n_neighbors, seed=seed))
+    weights = graph.fuzzy_weights(*neighbors)
     weights = evidence.within(weights, cells.samples)
     genes, counts = cells.select(evidence.panel_genes(panels))
     factors = cells.factors()

@@ -25,13 +25,13 @@ def kept(quality: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(passed, ignore_index=True)
 
 
-def placed(embedding: pd.DataFrame, other: pd.DataFrame, passed: pd.DataFrame) -> pd.DataFrame:
+def placed(umap: pd.DataFrame, other: pd.DataFrame, passed: pd.DataFrame) -> pd.DataFrame:
     """UMAP places of a population joined with `other` (labels or calls) and the sample of each cell.
 
-    `other` may hold more cells than the embedding, as calls do.
+    `other` may hold more cells than `umap`, as calls do.
     """
-    inside = set(embedding["cell"])
-    table = io.join_cells(embedding[["cell", "umap_1", "umap_2"]], other[other["cell"].isin(inside)])
+    inside = set(umap["cell"])
+    table = io.join_cells(umap, other[other["cell"].isin(inside)])
     return io.join_cells(table, passed[passed["cell"].isin(inside)], columns=["sample"])
 
 
@@ -40,18 +40,18 @@ def joined(
     *,
     labels: pd.DataFrame,
     t_labels: pd.DataFrame,
-    embedding: pd.DataFrame,
+    umap: pd.DataFrame,
     calls: pd.DataFrame,
 ) -> pd.DataFrame:
     """Columns cell, `OBS_COLUMNS`, umap_1, umap_2: one row per kept cell, in the order of `passed`.
 
-    `labels` and `embedding` are those of all cells, `t_labels` those of the T cells. Where a population
+    `labels` and `umap` are those of all cells, `t_labels` those of the T cells. Where a population
     was too small to be embedded, its cells are unassigned and have no place.
     """
     table = io.join_cells(passed, labels, columns=["cluster", "cell_type"], subset=True)
     table = io.join_cells(table, t_labels, columns=["t_state"], subset=True)
     table = io.join_cells(table, calls, columns=["car_umis", "car_probability", "car_call"])
-    table = io.join_cells(table, embedding, columns=["umap_1", "umap_2"], subset=True)
+    table = io.join_cells(table, umap, columns=["umap_1", "umap_2"], subset=True)
     for column, word in (("cluster", "none"), ("cell_type", UNASSIGNED), ("t_state", NOT_T)):
         table[column] = table[column].astype(object).fillna(word).astype(str)
     return table[["cell", *OBS_COLUMNS, "umap_1", "umap_2"]]

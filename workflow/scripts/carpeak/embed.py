@@ -1,4 +1,4 @@
-"""From counts to principal components, Harmony, clusters and a UMAP, for one population of cells."""
+"""From counts to principal components, Harmony, neighbours and clusters, for one population of cells."""
 
 from __future__ import annotations
 
@@ -32,10 +32,15 @@ SMALLEST_BATCH = 20  # a library with fewer cells does not vote for variable gen
 
 @dataclass(frozen=True)
 class Embedding:
-    """Tables of one population, all keyed by ``cell`` in the order given, and what integration did."""
+    """Tables of one population, all keyed by ``cell`` in the order given, and what integration did.
+
+    `neighbors` holds indices and distances (cells x neighbours) by the space they were found in:
+    ``harmony_indices``, ``harmony_distances``, ``pc_indices`` and ``pc_distances``.
+    """
 
     points: pd.DataFrame
     clusters: pd.DataFrame
+    neighbors: dict[str, NDArray[Any]]
     report: dict[str, Any]
 
 
@@ -63,8 +68,8 @@ def embed(
     candidates = ~transgene & ~in_groups(genes, settings["exclude_genes"])
     chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings["n_variable_genes"])
     pcs = principal_components(log[:, np.flatnonzero(chosen)], n_pcs, seed=seed)
-    plain = graph.fuzzy_weights(*graph.nearest(pcs, settings["n_neighbors"], seed=seed))
-    clusters_plain = leiden(plain, resolution=resolution, seed=seed)
+    plain = graph.nearest(pcs, settings["n_neighbors"], seed=seed)
+    clusters_plain = leiden(graph.fuzzy_weights(*plain), resolution=resolution, seed=seed)
     report: dict[str, Any] = {
         "status": "ok",
         "message": "",
@@ -78,25 +83,25 @@ def embed(
         "harmony": {},
         "converged": None,
     }
-    corrected, weights, clusters = pcs, plain, clusters_plain
+    corrected, nearest, clusters = pcs, plain, clusters_plain
     report["message"] = _reason_for_no_harmony(batch, settings["integration"])
     if not report["message"]:
         corrected, report["converged"] = integration.harmonise(
             pcs, batch, preset=settings["harmony"], seed=seed
         )
-        weights = graph.fuzzy_weights(*graph.nearest(corrected, settings["n_neighbors"], seed=seed))
-        clusters = leiden(weights, resolution=resolution, seed=seed)
+        nearest = graph.nearest(corrected, settings["n_neighbors"], seed=seed)
+        clusters = leiden(graph.fuzzy_weights(*nearest), resolution=resolution, seed=seed)
         report["harmony"] = {"preset": settings["harmony"], **integration.HARMONY[settings["harmony"]]}
         report["ari"] = integration.adjusted_rand(clusters, clusters_plain)
         report["lisi_before"] = integration.lisi(pcs, batch, seed=seed)
         report["lisi_after"] = integration.lisi(corrected, batch, seed=seed)
         report["lisi_max"] = integration.lisi_ceiling(batch)
-    umap = graph.layout(weights, corrected, seed=seed)
     return Embedding(
-        points=_points(cells, pcs, corrected, umap),
+        points=_points(cells, pcs, corrected),
         clusters=pd.DataFrame(
             {"cell": list(cells), "cluster": clusters, "cluster_unintegrated": clusters_plain}
         ),
+        neighbors=_named(harmony=nearest, pc=plain),
         report=report,
     )
 
@@ -115,8 +120,6 @@ def _too_few(cells: Sequence[str], needed: int, n_pcs: int) -> Embedding:
     names = [
         *(f"pc_{i + 1}" for i in range(n_pcs)),
         *(f"harmony_{i + 1}" for i in range(n_pcs)),
-        "umap_1",
-        "umap_2",
     ]
     columns: dict[str, pd.Series] = {"cell": pd.Series(dtype=str)}
     columns |= {name: pd.Series(dtype=np.float32) for name in names}
@@ -128,11 +131,26 @@ def _too_few(cells: Sequence[str], needed: int, n_pcs: int) -> Embedding:
     )
     message = f"{n_cells} cells, fewer than embedding.min_cells ({needed}): not embedded and not clustered"
     head = {"status": "too_few_cells", "message": message, "n_cells": n_cells, "harmony": {}}
-    return Embedding(points=pd.DataFrame(columns), clusters=alone, report=head | report)
+    nothing = graph.nearest(np.empty((0, n_pcs)), 1)
+    return Embedding(
+        points=pd.DataFrame(columns),
+        clusters=alone,
+        neighbors=_named(harmony=nothing, pc=nothing),
+        report=head | report,
+    )
 
 
-def _points(cells: Sequence[str], pcs: NDArray, corrected: NDArray, umap: NDArray) -> pd.DataFrame:
-    blocks = {"pc": pcs, "harmony": corrected, "umap": umap}
+def _named(**found: graph.Neighbors) -> dict[str, NDArray[Any]]:
+    """Arrays as they are stored: SPACE_indices and SPACE_distances."""
+    return {
+        f"{space}_{part}": array
+        for space, arrays in found.items()
+        for part, array in zip(("indices", "distances"), arrays, strict=True)
+    }
+
+
+def _points(cells: Sequence[str], pcs: NDArray, corrected: NDArray) -> pd.DataFrame:
+    blocks = {"pc": pcs, "harmony": corrected}
     columns = {
         f"{k}_{i + 1}": block[:, i].astype(np.float32)
         for k, block in blocks.items()

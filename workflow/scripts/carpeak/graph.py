@@ -7,7 +7,7 @@ umap-learn's (tests). All else in the embedding is scanpy's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -15,16 +15,17 @@ from scipy import sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Indices and Euclidean distances (cells x neighbours) of each cell's nearest others, nearest first
+Neighbors: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float64]]"
+
 EXACT_LIMIT = 50_000  # cells up to which all distances are computed; beyond, neighbours are approximate
 LAYOUT_EPOCHS = 200
 LAYOUT_REPULSIONS = 5
 CURVE = (0.583, 1.334)  # umap's a and b for min_dist 0.5, spread 1 (scanpy's defaults)
 
 
-def nearest(
-    points: NDArray, n_neighbors: int, *, seed: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Indices and Euclidean distances (cells x `n_neighbors`) of each cell's nearest others, nearest first.
+def nearest(points: NDArray, n_neighbors: int, *, seed: int = 0) -> Neighbors:
+    """The `n_neighbors` nearest others of each cell of `points` (cells x dimensions).
 
     Fewer columns come back when there are not enough cells.
     """

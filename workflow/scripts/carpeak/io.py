@@ -18,6 +18,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 FLOAT_FORMAT = "%.8g"
 
@@ -80,6 +81,22 @@ def read_table(path: str | Path, **options: Any) -> pd.DataFrame:
     if str(path).endswith(".parquet"):
         return pd.read_parquet(path, **options)
     return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], **options)
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]], path: str | Path) -> None:
+    """Write named arrays as .npz."""
+    import numpy as np
+
+    with atomic(path) as temporary:
+        np.savez(temporary, **arrays)  # type: ignore[arg-type]
+
+
+def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Read what `write_arrays` wrote."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as held:
+        return dict(held)
 
 
 def write_h5ad(cells: AnnData, path: str | Path, *, compression: str | None = "lzf") -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from . import annotate, graph, io, markers, matrix, overrides, ranksum, singler_ref, states
+from . import annotate, graph, io, markers, matrix, overrides, singler_ref, states
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from numpy.typing import NDArray
+
+# Where cells lie (cells x components), and who is near whom there
+Space: TypeAlias = "tuple[NDArray[np.float64], graph.Neighbors]"
 
 LINEAGE_COLUMNS = ["cell", "cluster", "cell_type", "score", "margin", "cell_type_unintegrated"]
 STATE_COLUMNS = [
@@ -33,18 +37,17 @@ def label(
     counts: AnnData,
     embedding: pd.DataFrame,
     clusters: pd.DataFrame,
+    neighbors: Mapping[str, NDArray[Any]],
     *,
     population: str,
     settings: Mapping[str, Any],
-    n_neighbors: int,
-    min_pct: float,
-    seed: int,
     inherited: pd.DataFrame | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Labels, cluster scores and cluster markers of one population.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Labels and cluster scores of one population.
 
-    `counts` holds all kept cells; `embedding` and `clusters` those of the population; `settings` is the
-    configuration's ``annotation`` block; `inherited` the labels of the T cells, for ``car_t``.
+    `counts` holds all kept cells; `embedding`, `clusters` and `neighbors` (see `embed.Embedding`) those of
+    the population; `settings` is the configuration's ``annotation`` block; `inherited` the labels of the
+    T cells, for ``car_t``.
     """
     marker_file = markers.load(settings["markers"])
     if embedding.empty:
@@ -59,35 +62,29 @@ def label(
         transgene=chosen.var["transgene"].to_numpy(dtype=bool),
         clusters=clusters["cluster"].to_numpy(dtype=str),
     )
-    points = {key: embedding.filter(regex=f"^{key}_").to_numpy(dtype=np.float64) for key in ("harmony", "pc")}
+    spaces = {
+        name: (
+            embedding.filter(regex=f"^{name}_").to_numpy(dtype=np.float64),
+            (neighbors[f"{name}_indices"], neighbors[f"{name}_distances"]),
+        )
+        for name in ("harmony", "pc")
+    }
     if population == "car_t" and inherited is not None:
         labels, scores = _inherit(clusters, inherited)
     elif population == "all":
-        labels, scores = _lineages(cells, points, marker_file, settings, n_neighbors=n_neighbors, seed=seed)
+        labels, scores = _lineages(cells, spaces, marker_file, settings)
     else:
-        labels, scores = _states(
-            cells, points, marker_file, settings["scheme"], n_neighbors=n_neighbors, seed=seed
-        )
+        labels, scores = _states(cells, spaces, marker_file, settings["scheme"])
     column = "cell_type" if population == "all" else "t_state"
     labels = _override(labels, marker_file, settings, population, column)
-    found = ranksum.one_vs_rest(
-        matrix.normalise(cells.counts, exclude=cells.transgene),
-        cells.clusters,
-        cells.genes,
-        min_pct=min_pct,
-        exclude=cells.transgene,
-    )
-    return labels, annotate.cluster_scores(labels, column, scores), found
+    return labels, annotate.cluster_scores(labels, column, scores)
 
 
 def _lineages(
     cells: annotate.Cells,
-    points: Mapping[str, Any],
+    spaces: Mapping[str, Space],
     marker_file: Mapping[str, Any],
     settings: Mapping[str, Any],
-    *,
-    n_neighbors: int,
-    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     panels = marker_file["lineages"]
     if settings["method"] == "singler":
@@ -95,14 +92,11 @@ def _lineages(
         log = matrix.normalise(cells.counts, exclude=cells.transgene)
         found = singler_ref.scores(log, cells.genes, reference)
         both = {}
-        for key, place in points.items():
-            weights = graph.fuzzy_weights(*graph.nearest(place, n_neighbors, seed=seed))
-            both[key] = singler_ref.classify(found, weights, lineages=list(panels))
+        for name, (_, neighbors) in spaces.items():
+            weights = graph.fuzzy_weights(*neighbors)
+            both[name] = singler_ref.classify(found, weights, lineages=list(panels))
     else:
-        both = {
-            k: annotate.lineages(cells, p, panels, n_neighbors=n_neighbors, seed=seed)
-            for k, p in points.items()
-        }
+        both = {name: annotate.lineages(cells, *space, panels) for name, space in spaces.items()}
     frame, scores = both["harmony"]
     labels = pd.DataFrame(
         {
@@ -119,17 +113,12 @@ def _lineages(
 
 def _states(
     cells: annotate.Cells,
-    points: Mapping[str, Any],
+    spaces: Mapping[str, Space],
     marker_file: Mapping[str, Any],
     scheme: str,
-    *,
-    n_neighbors: int,
-    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    frame, scores = states.label_states(
-        cells, points["harmony"], marker_file, n_neighbors=n_neighbors, seed=seed
-    )
-    plain, _ = states.label_states(cells, points["pc"], marker_file, n_neighbors=n_neighbors, seed=seed)
+    frame, scores = states.label_states(cells, *spaces["harmony"], marker_file)
+    plain, _ = states.label_states(cells, *spaces["pc"], marker_file)
     labels = pd.DataFrame(
         {
             "cell": cells.cells,
@@ -187,8 +176,8 @@ def _unplaced(
     marker_file: Mapping[str, Any],
     scheme: str,
     inherited: pd.DataFrame | None,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Cells of a population too small to embed: unassigned (or as inherited), no scores, no markers."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells of a population too small to embed: unassigned (or as inherited), no scores."""
     columns: Sequence[str] = LINEAGE_COLUMNS if population == "all" else STATE_COLUMNS
     if population == "car_t" and inherited is not None:
         labels, _ = _inherit(clusters, inherited)
@@ -203,4 +192,4 @@ def _unplaced(
                 )
     names = markers.labels(marker_file, population, scheme)[:-1]
     scores = pd.DataFrame(columns=["cluster", "fingerprint", "cells", "label", "label_share", *names])
-    return labels, scores, pd.DataFrame(columns=ranksum.MARKER_COLUMNS)
+    return labels, scores

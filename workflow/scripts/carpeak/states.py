@@ -34,17 +34,16 @@ CYCLING_SCORE = 0.3
 def label_states(
     cells: annotate.Cells,
     points: NDArray[np.float64],
+    neighbors: graph.Neighbors,
     markers: Mapping[str, Any],
-    *,
-    n_neighbors: int,
-    seed: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Name the state of every T cell in all schemes of `markers`.
 
     Returns a frame with t_lineage and, per scheme, t_state_SCHEME, score_SCHEME and margin_SCHEME, and
-    the panel scores (cells x states) per scheme. `points` are principal components (cells x components).
+    the panel scores (cells x states) per scheme. `points` are principal components (cells x components),
+    `neighbors` those of each cell among them.
     """
-    weights = graph.fuzzy_weights(*graph.nearest(points, n_neighbors, seed=seed))
+    weights = graph.fuzzy_weights(*neighbors)
     weights = evidence.within(weights, cells.samples)
     chance_cd8 = probability_cd8(cells, points, markers["t_lineage"])
     lineage = np.where(chance_cd8 > 0.5, "CD8", "CD4").astype(object)

@@ -1,0 +1,57 @@
+"""What figures show of a population: places and cluster markers."""
+
+import anndata
+import numpy as np
+import pandas as pd
+from carpeak import describe, graph, ranksum
+from scipy import sparse
+
+
+def population(n=60):
+    """Two groups of cells, each with a gene of its own, and a transgene that only the first carries."""
+    generator = np.random.default_rng(0)
+    group = np.arange(n) % 2
+    counts = generator.poisson(1.0, size=(n, 4))
+    counts[:, 0] += 5 * (group == 0)
+    counts[:, 1] += 5 * (group == 1)
+    counts[:, 3] = 9 * (group == 0)
+    names = [f"cell{i}" for i in range(n)]
+    points = generator.normal(size=(n, 5)) + 20 * group[:, None]
+    embedding = pd.DataFrame(points, columns=[f"harmony_{i + 1}" for i in range(5)])
+    embedding.insert(0, "cell", names)
+    indices, distances = graph.nearest(points, 10)
+    cells = anndata.AnnData(
+        sparse.csr_matrix(counts.astype(np.int32)),
+        obs=pd.DataFrame(index=names),
+        var=pd.DataFrame({"transgene": [False] * 3 + [True]}, index=["G0", "G1", "G2", "CAR"]),
+    )
+    clusters = pd.DataFrame({"cell": names, "cluster": group.astype(str)})
+    return cells, embedding, clusters, {"harmony_indices": indices, "harmony_distances": distances}
+
+
+def test_umap_keeps_the_cells_and_their_groups():
+    _, embedding, clusters, neighbors = population()
+    found = describe.umap(embedding, neighbors, seed=0)
+    assert found["cell"].tolist() == embedding["cell"].tolist()
+    assert found["umap_1"].dtype == np.float32
+    places, group = found[["umap_1", "umap_2"]].to_numpy(), clusters["cluster"].to_numpy()
+    centres = [places[group == name].mean(axis=0) for name in ("0", "1")]
+    spread = max(places[group == name].std() for name in ("0", "1"))
+    assert np.linalg.norm(centres[0] - centres[1]) > 2 * spread
+    pd.testing.assert_frame_equal(found, describe.umap(embedding, neighbors, seed=0))
+
+
+def test_cluster_markers_are_those_of_the_embedded_cells():
+    cells, embedding, clusters, _ = population()
+    found = describe.cluster_markers(cells, embedding.iloc[:40], clusters.iloc[:40], min_pct=0.01)
+    best = found.sort_values("auc").groupby("cluster")["gene"].last()
+    assert best.to_dict() == {"0": "G0", "1": "G1"}
+    assert "CAR" not in set(found["gene"])
+
+
+def test_a_population_too_small_to_embed():
+    cells, embedding, clusters, neighbors = population()
+    nobody = embedding.iloc[:0]
+    assert describe.umap(nobody, neighbors, seed=0).columns.tolist() == ["cell", "umap_1", "umap_2"]
+    found = describe.cluster_markers(cells, nobody, clusters.iloc[:0], min_pct=0.01)
+    assert found.empty and found.columns.tolist() == ranksum.MARKER_COLUMNS
