@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import chi2, nbinom
 
 from . import mixture
 
@@ -42,6 +41,8 @@ def check(found: Fit, umis: Counts, depth: Floats, *, level: float = FLAG_P) -> 
     Classes with fewer than five expected cells are joined to their lower neighbour. `distance` is the share
     of cells that would have to move (total variation). Flagged: p below `level`.
     """
+    from scipy import stats  # late: it takes a second, and jobs that fit nothing import this module
+
     if not len(umis):
         return FitCheck(float("nan"), flagged=False, distance=0.0, table=[])
     counts = mixture.tally(umis, depth, centre=found.centre)
@@ -59,7 +60,7 @@ def check(found: Fit, umis: Counts, depth: Floats, *, level: float = FLAG_P) -> 
         freedom += max(len(rows) - 1, 0)
         statistic += sum((o - e) ** 2 / e for _, o, e in rows if e > 0)
         table += [(g, low, o, e) for low, o, e in rows]
-    p = float(chi2.sf(statistic, max(freedom, 1)))
+    p = float(stats.chi2.sf(statistic, max(freedom, 1)))
     distance = float(np.abs(observed - expected).sum() / 2 / cells.sum())
     return FitCheck(p, p < level, distance, table)
 
@@ -95,8 +96,10 @@ def ambient_only_p(found: Fit, umis: Counts, depth: Floats) -> float:
 
     The ambient rate has its Gamma prior, so that the sum is negative binomial: exact.
     """
+    from scipy import stats
+
     prior, exposure = found.ambient, float(np.sum(depth))
-    return float(nbinom.sf(int(np.sum(umis)) - 1, prior.shape, prior.rate / (prior.rate + exposure)))
+    return float(stats.nbinom.sf(int(np.sum(umis)) - 1, prior.shape, prior.rate / (prior.rate + exposure)))
 
 
 def features_agree(first: Counts, second: Counts, *, strong: int = 3) -> tuple[float, float, float]:
@@ -106,11 +109,11 @@ def features_agree(first: Counts, second: Counts, *, strong: int = 3) -> tuple[f
     feature with background of its own (a shared stretch) is over-represented in cells with one. Returns both
     shares and Fisher's exact p.
     """
-    from scipy.stats import fisher_exact
+    from scipy import stats
 
     total = first + second
     table = [[int(f[total == 1].sum()), int(f[total >= strong].sum())] for f in (first, second)]
     sums = np.array(table, dtype=float)
     with np.errstate(invalid="ignore"):
         shares = sums[0] / sums.sum(axis=0)
-    return float(shares[0]), float(shares[1]), float(fisher_exact(table).pvalue)
+    return float(shares[0]), float(shares[1]), float(stats.fisher_exact(table).pvalue)
