@@ -1,0 +1,67 @@
+"""The ready studies: valid, complete, and plain about what nobody has checked."""
+
+import re
+
+import pytest
+import yaml
+from carpeak import study
+from runs import ROOT
+
+STUDIES = ROOT / "config/studies"
+PUBLIC = sorted(path.parent.name for path in STUDIES.glob("*/downloads.tsv"))
+
+
+def load(name):
+    source = STUDIES / name / "config.yaml"
+    return study.load(yaml.safe_load(source.read_text()), source=source, workflow=ROOT / "workflow")
+
+
+def test_the_first_three_and_more_are_there():
+    assert {"GSE151310", "GSE235760", "GSE197268", "GSE125881", "carpall_P02"} == set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_study_is_valid_before_anything_is_fetched(name):
+    loaded = load(name)
+    assert {"product"} <= {sample.condition for sample in loaded.samples}
+    for sample in loaded.samples:
+        assert loaded.files(sample.path)[0].startswith("results/downloads/"), "every library is fetched"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_rows_behind_a_hash_hold_as_well(name, tmp_path):
+    """Who takes a library in deletes its '#': the whole sheet must be valid."""
+    folder = tmp_path / name
+    folder.mkdir()
+    for file in ("config.yaml", "downloads.tsv"):
+        (folder / file).write_text((STUDIES / name / file).read_text())
+    sheet = (STUDIES / name / "samples.tsv").read_text()
+    (folder / "samples.tsv").write_text(sheet.replace("\n#", "\n"))
+    source = folder / "config.yaml"
+    loaded = study.load(yaml.safe_load(source.read_text()), source=source, workflow=ROOT / "workflow")
+    fetched = {one.path for sample in loaded.samples for one in loaded.downloads if one.path == sample.path}
+    archives = {one.archive for one in loaded.downloads if one.archive}
+    assert fetched | archives == {one.path for one in loaded.downloads}, "no download without a library"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_readme_says_how_to_run_it_and_what_is_not_checked(name):
+    text = (STUDIES / name / "README.md").read_text()
+    assert f"--configfile config/studies/{name}/config.yaml" in text
+    assert re.search(r"no network was at hand|No network was at hand", text)
+    assert f"| `{name}` |" in (STUDIES / "README.md").read_text()
+    if name != "carpall_P02":
+        assert "has been run on the real file" in text
+        assert "**not " in text
+
+
+def test_patients_of_gse197268_are_not_mixed_up():
+    """Each library's name, its record and its file tell the same patient and time."""
+    loaded = load("GSE197268")
+    rows = [line.split("\t") for line in (STUDIES / "GSE197268/downloads.tsv").read_text().splitlines()[2:]]
+    assert len({row[3] for row in rows}) == len(rows) == 42
+    for sample in loaded.samples:
+        number, time = sample.sample.removeprefix("P").split("_")
+        assert sample.path.endswith(f"Patient{number}-{time}.tar.gz")
+        assert sample.donor == f"P{number}"
+        assert (sample.condition == "product") == (time == "Infusion")
