@@ -270,7 +270,9 @@ def joined(tmp_path, marks=("-1", "-2")):
     return tmp_path / "both.h5ad", dense
 
 
-@pytest.mark.parametrize("select", ["library=P4_PK", "lane=2", "-2", "library = P4_PK"])
+@pytest.mark.parametrize(
+    "select", ["library=P4_PK", "lane=2", "-2", "library = P4_PK", "library=P4_PK & lane=2 & -2"]
+)
 def test_select_takes_one_library_out_of_a_file(tmp_path, select):
     path, dense = joined(tmp_path)
     library = readers.open_library(path, select=select)
@@ -298,6 +300,8 @@ def test_select_by_prefix_and_in_a_folder(tmp_path, counts):
         ("-3", "no barcode ends with '-3'.*-1 .4., -2 .5."),
         ("P4_", r"no barcode starts with 'P4_'"),
         ("P4", "give column=value"),
+        ("library=P4_PK & lane=3", "no cell has lane '3'"),
+        ("library=P4_PK & lane=1", r"no cell meets all of select: library=P4_PK \(5\), lane=1 \(4\)"),
         ("=", "give column=value"),
     ],
 )

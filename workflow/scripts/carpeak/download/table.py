@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import config as configuration
-from .. import sheet
+from .. import places, sheet
 from ..errors import UserError
 
 RECEIPTS = "results/downloads"
 SCHEMES = ("https", "http", "file")
-_TRIO_END = re.compile(r"^[_.-]?(matrix\.mtx|(features|genes)\.tsv|barcodes\.tsv)(\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,9 @@ def making(downloads: Sequence[Download], path: str) -> list[Download]:
 
 
 def _belongs(file: str, path: str) -> bool:
-    if not file.startswith(path):
-        return False
-    rest = file[len(path) :]
-    return not rest or path.endswith("/") or rest.startswith("/") or bool(_TRIO_END.match(rest))
+    """Whether `file` is what `path` means: itself, in that folder, or of the trio whose names begin so."""
+    if file == path or file.startswith(f"{path.rstrip('/')}/"):
+        return True
+    known, named = Path(file), Path(path)
+    is_part = known.parent == named.parent and known.name.startswith(named.name)
+    return is_part and places.NAME.fullmatch(known.name) is not None

@@ -15,6 +15,7 @@ from .library import Library
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+AND = " & "
 JOINTS = "-_.:#"  # what stands between a barcode and the mark of its library
 SHOWN = 12
 
@@ -33,8 +34,15 @@ class Selector:
         return not self.column and self.value[0] in JOINTS
 
 
-def parse(text: str) -> Selector:
-    """Read ``column=value``, a suffix of barcodes such as ``-2``, or a prefix such as ``P4_``."""
+def parse(text: str) -> list[Selector]:
+    """Read ``column=value``, a suffix of barcodes such as ``-2``, or a prefix such as ``P4_``.
+
+    Several, joined by ``" & "``, must all hold.
+    """
+    return [_parse_one(part.strip()) for part in text.split(AND)]
+
+
+def _parse_one(text: str) -> Selector:
     column, equals, value = (part.strip() for part in text.partition("="))
     if equals and column and value:
         return Selector(text, column, value)
@@ -49,10 +57,16 @@ def parse(text: str) -> Selector:
 
 def choose(library: Library, text: str) -> Library:
     """Only the cells of `library` that `text` selects; UserError, with what there is, where it is none."""
-    selector = parse(text)
-    inside = _inside(library, selector)
+    selectors = parse(text)
+    each = [_inside(library, selector) for selector in selectors]
+    for selector, matched in zip(selectors, each, strict=True):
+        if not matched.any():
+            raise UserError(f"{library.path}: {_why_none(library, selector)}")
+    inside = np.logical_and.reduce(each)
     if not inside.any():
-        raise UserError(f"{library.path}: {_why_none(library, selector)}")
+        counts = ", ".join(f"{s.text} ({m.sum()})" for s, m in zip(selectors, each, strict=True))
+        msg = f"{library.path}: no cell meets all of select: {counts}. Correct the column select."
+        raise UserError(msg)
     cells = np.where(inside, np.cumsum(inside) - 1, -1).astype(np.int32)
     if library.cells is not None:  # not the first choice: go on from the rows of the file
         cells = np.where(library.cells >= 0, cells[library.cells], -1).astype(np.int32)
@@ -67,7 +81,9 @@ def choose(library: Library, text: str) -> Library:
 
 def chosen_if_any(library: Library, text: str) -> Library:
     """The cells that `text` selects, or all where nothing matches: the droplets of one library alone."""
-    return choose(library, text) if text and _inside(library, parse(text)).any() else library
+    if not text or not np.logical_and.reduce([_inside(library, one) for one in parse(text)]).any():
+        return library
+    return choose(library, text)
 
 
 def _inside(library: Library, selector: Selector) -> NDArray[np.bool_]:
