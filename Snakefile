@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"  # configuration, sample sheet, helpers
+include: "workflow/rules/preflight.smk"  # every library looked at before anything heavy starts
 include: "workflow/rules/ingest.smk"  # any input layout -> raw counts
 include: "workflow/rules/qc.smk"  # which barcodes are cells; one matrix of all samples
 include: "workflow/rules/populations.smk"  # embedding, clusters, labels of all, T and CAR+ T cells
@@ -41,6 +42,7 @@ rule all:
     """The whole analysis."""
     default_target: True
     input:
+        "results/preflight.tsv",
         "results/report.html",
         "results/atlas.h5ad",
         "results/provenance.json",
@@ -49,6 +51,7 @@ rule all:
 rule qc:
     """Stop after quality control and look."""
     input:
+        "results/preflight.tsv",
         "results/tables/samples.tsv",
         QC_FIGURES,
 
@@ -56,6 +59,7 @@ rule qc:
 rule car:
     """Stop after CAR detection and look."""
     input:
+        "results/preflight.tsv",
         "results/tables/car.tsv",
         CAR_FIGURES,
 
@@ -63,6 +67,7 @@ rule car:
 rule comparison:
     """Stop after the comparison and look: composition, changed genes, enrichment, claims."""
     input:
+        "results/preflight.tsv",
         "results/tables/claims.tsv",
         "results/tables/composition.tsv",
         COMPARISON_FIGURES,

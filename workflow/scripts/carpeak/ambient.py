@@ -32,7 +32,7 @@ def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence
 
     Raises UserError when no cell is among the droplets: the two matrices are of different libraries.
     """
-    is_cell = _among(library, cells)
+    is_cell = among(library, cells)
     n = len(library.barcodes)
     totals = np.zeros(n, np.int64)
     rows = {f: (library.symbols == f) | (library.gene_ids == f) for f in features}
@@ -53,8 +53,11 @@ def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence
     }
 
 
-def _among(library: Library, cells: Sequence[str]) -> NDArray[np.bool_]:
-    """Which droplets are `cells`; marks such as -1 that only one of the two files writes are ignored."""
+def among(library: Library, cells: Sequence[str]) -> NDArray[np.bool_]:
+    """Which droplets are `cells`; marks such as -1 that only one of the two files writes are ignored.
+
+    Raises UserError when none is: the two matrices are of different libraries.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -32,7 +32,7 @@ def prepare(library: Library, *, sample: str, features: Sequence[str]) -> tuple[
     import pandas as pd
 
     barcodes = library.barcodes.to_numpy(zero_copy_only=False)
-    _check_names(library, barcodes)
+    check_names(library)
     ids = np.where(library.gene_ids == "", library.symbols, library.gene_ids)
     symbols = np.where(library.symbols == "", ids, library.symbols)
     for feature in set(features) - set(symbols):  # a construct that is configured by its identifier
@@ -53,15 +53,17 @@ def prepare(library: Library, *, sample: str, features: Sequence[str]) -> tuple[
     )
 
 
-def _check_names(library: Library, barcodes: NDArray[np.object_]) -> None:
+def check_names(library: Library) -> None:
+    """Raise UserError for no cells, no genes or a repeated barcode."""
+    barcodes = library.barcodes
     if not len(barcodes):
         msg = f"{library.path}: the matrix has no cells. Give the matrix of called cells of a finished run."
         raise UserError(msg)
     if not len(library.symbols):
         msg = f"{library.path}: the matrix has no genes. Give a matrix of gene expression."
         raise UserError(msg)
-    if len(set(barcodes)) < len(barcodes):
-        barcode, times = Counter(barcodes).most_common(1)[0]
+    if len(barcodes.unique()) < len(barcodes):
+        barcode, times = Counter(barcodes.to_pylist()).most_common(1)[0]
         msg = (
             f"{library.path}: the barcode '{barcode}' occurs {times} times. Several libraries were joined "
             "without renaming their cells: give each library by itself."

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import transgene
 from .errors import UserError
 from .qc import REASONS
 
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-LIKE_TRANSGENE = re.compile(
-    r"scfv|fmc63|rqr8|wpre|t-?egfr|egfr-?t|(^|[-_ ])car($|[-_ ])|car-?(t$|cd?\d)|"
-    r"(ide|axi|tisa|liso|cilta)-?cel$|kymriah|yescarta|abecma|carvykti|breyanzi|tecartus",
-    re.IGNORECASE,
-)
 THRESHOLDS = (
     "preset",
     "min_genes",
@@ -83,16 +77,7 @@ def check_transgene(var: pd.DataFrame, features: Sequence[str]) -> None:
     """
     if var["transgene"].any() or not features:
         return
-    lower = {name.lower(): name for name in var.index}
-    close = [lower[n] for f in features for n in difflib.get_close_matches(f.lower(), lower, n=3, cutoff=0.6)]
-    like = [name for name in var.index if LIKE_TRANSGENE.search(name)][:10]
-    msg = (
-        f"transgene.features: no library has {' or '.join(features)}. "
-        f"Closest feature names: {', '.join(dict.fromkeys(close)) or 'none'}. "
-        f"Features that look like a transgene: {', '.join(like) or 'none'}. "
-        "Correct transgene.features, or add the construct to the reference and map the reads again."
-    )
-    raise UserError(msg)
+    raise UserError(transgene.absent(features, var.index))
 
 
 def sample_table(

@@ -94,6 +94,13 @@ class Study:
         return [f"resources/enrichr/{e}.gmt" if consistency.LIBRARY_NAME.match(e) else e for e in entries]
 
     @property
+    def own_gene_sets(self) -> list[str]:
+        """The GMT files that the study brings itself: neither bundled nor fetched."""
+        bundled = tuple(BUNDLED_GENE_SETS.values())
+        entries = self.config["enrichment"]["gene_sets"]
+        return [e for e in entries if not consistency.LIBRARY_NAME.match(e) and not e.endswith(bundled)]
+
+    @property
     def enrichment_limits(self) -> dict[str, float]:
         """Which genes count as changed, and how large a gene set may be."""
         return {key: value for key, value in self.config["enrichment"].items() if key != "gene_sets"}

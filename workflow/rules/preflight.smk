@@ -1,0 +1,48 @@
+"""Every library looked at before anything heavy starts.
+
+INPUTS:  the matrices that the sample sheet names, the marker file, gene-set files of the study's own
+OUTPUTS: results/preflight.tsv    layout, cells, genes, depth and transgene UMIs of each library
+         results/preflight.txt    the same for a reader, with the time and memory that the run will take
+
+No rule reads the table. Reading it through ancient() would put this rule first in the graph, but then
+Snakemake (9.27) no longer sees that a changed library must be read again. So the order comes from the
+scheduler: the highest priority and all cores, so that nothing starts beside it.
+"""
+
+
+rule preflight:
+    """Refuse the run, with everything that is wrong, or say what it holds and will take."""
+    input:
+        libraries=[
+            file
+            for sample in study.samples
+            for path in (sample.path, sample.raw_path)
+            if path
+            for file in study.files(path)
+        ],
+        markers=study.config["annotation"]["markers"],
+        gene_sets=study.own_gene_sets,
+    output:
+        table="results/preflight.tsv",
+        told="results/preflight.txt",
+    log:
+        "logs/preflight.log",
+    priority: 1000
+    conda:
+        "../../envs/core.yaml"
+    threads: 64  # all there are
+    resources:
+        mem_mb=2000,
+    params:
+        samples=[
+            {
+                name: getattr(sample, name)
+                for name in ("sample", "condition", "donor", "path", "raw_path")
+            }
+            for sample in study.samples
+        ],
+        features=study.config["transgene"]["features"],
+        min_cells=study.config["qc"]["min_cells"],
+        code=code("preflight"),
+    script:
+        "../scripts/preflight.py"

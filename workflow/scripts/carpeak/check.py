@@ -1,0 +1,83 @@
+"""``python -m carpeak check``: everything that can be said of a study before it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from . import config as configuration
+from . import preflight
+from .errors import UserError, listed
+from .study import Sample, Study, gather
+
+WORKFLOW = Path(__file__).parents[2]
+NO_CONFIGURATION = "no configuration"
+THREADS = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("sheet", help="sample sheet (.tsv) or configuration (.yaml) of the study")
+    parser.add_argument(
+        "--config",
+        help="configuration of the study (default: config.yaml beside the sheet, where there is one)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print what the libraries hold and what the run will take.
+
+    Raises UserError with everything that is wrong in configuration, sheet, claims, gene sets and matrices.
+    """
+    study, problems = _study(Path(args.sheet), args.config)
+    samples = [sample for sample in study.samples if _is_there(study, sample)]
+    print(f"{args.sheet}: {_counted(len(study.samples))}; configuration: {study.source}\n")
+    if samples:
+        found = _examined(study, samples)
+        print(preflight.told(found))
+        problems += found.problems
+    later = [sample.sample for sample in study.samples if sample.matrix and sample not in samples]
+    if later and (study.simulates or study.downloads):
+        print(f"Note: made or fetched by the run, and looked at then: {', '.join(later)}\n")
+    if problems:
+        raise UserError(listed(f"{len(problems)} to mend before the study can run", problems))
+    print("Nothing is wrong.")
+
+
+def _counted(n: int) -> str:
+    return f"{n} {'library' if n == 1 else 'libraries'}"
+
+
+def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
+    """The study of a sheet or a configuration, and what is wrong in its files."""
+    is_sheet = given.suffix.lower() not in {".yaml", ".yml"}
+    source = Path(config) if config else (given.parent / "config.yaml" if is_sheet else given)
+    if config or not is_sheet or source.is_file():
+        value = configuration.load_yaml(source)
+        if is_sheet and isinstance(value, dict):
+            value = {**value, "samples": str(given.absolute())}
+        return gather(value, source=source, workflow=WORKFLOW)
+    value = {"samples": str(given.absolute()), "transgene": {"features": ["-"]}}
+    study, problems = gather(value, source=NO_CONFIGURATION, workflow=WORKFLOW)
+    study.config["transgene"]["features"] = []
+    return study, [text for text in problems if not text.startswith(NO_CONFIGURATION)]
+
+
+def _is_there(study: Study, sample: Sample) -> bool:
+    """Whether the library can be looked at: what is missing is told already, or made by the run."""
+    return all(Path(path).exists() for path in (sample.path, sample.raw_path) if path) and bool(sample.matrix)
+
+
+def _examined(study: Study, samples: list[Sample]) -> preflight.Preflight:
+    columns = ("sample", "condition", "donor", "path", "raw_path")
+    rows: list[dict[str, Any]] = [{name: getattr(s, name) for name in columns} for s in samples]
+    markers = study.config["annotation"]["markers"]
+    return preflight.examine(
+        rows,
+        features=study.config.get("transgene", {}).get("features", []),
+        marker_file=markers if Path(markers).is_file() else None,
+        gene_set_files=[path for path in study.own_gene_sets if Path(path).is_file()],
+        min_cells=study.config["qc"]["min_cells"],
+        threads=THREADS,
+    )

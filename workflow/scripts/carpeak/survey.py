@@ -1,0 +1,194 @@
+"""One library before the run: what it holds, and whether its files are whole and hold counts.
+
+Names are read whole. Values are read whole in small libraries and from the first cells of large ones, whose
+compressed files are then unpacked to their end, since a copy that broke off is found only there.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import ambient, ingest, readers
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .readers import Library
+
+READ_WHOLE = 4_000_000  # stored values up to which a library is read to its end: 0.4 s
+HEAD = 1_000_000  # values read of a larger one, some hundred cells
+PIECE = 1 << 22
+MOUSE_ID, ANY_ID = re.compile(r"(mm\w+_+)?ENSMUSG"), re.compile(r"(\w+_+)?ENS[A-Z]*G\d")
+MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9]+$")  # Cd3e, Actb; human symbols are in capitals
+FEWEST_CELLS = 2
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was seen of one library.
+
+    `looked_at` counts the cells whose values were read; where it is below `cells`, `median_umis` is theirs
+    and `transgene_umis` are scaled up from them. `cells` is missing where they are called from `droplets`.
+    """
+
+    sample: str
+    layout: str = ""
+    cells: int | None = None
+    droplets: int | None = None
+    genes: int = 0
+    entries: int = 0
+    looked_at: int = 0
+    median_umis: float | None = None
+    transgene_umis: dict[str, int] = field(default_factory=dict)
+    symbols: frozenset[str] = frozenset()
+    custom: tuple[str, ...] = ()  # genes that bear another kind of identifier than the rest
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sampled(self) -> bool:
+        """Whether numbers come from some of the cells."""
+        return self.looked_at < (self.cells or self.droplets or 0)
+
+
+def look(sample: str, path: str | None, raw_path: str | None, *, features: Sequence[str]) -> Survey:
+    """Open the matrices of one library; what is wrong stands in `problems`, never in an exception.
+
+    `path` holds its cells; without one they will be called from the droplets at `raw_path`. `features`
+    are the transgene's.
+    """
+    try:
+        library = readers.open_library(path or raw_path or "")
+        found = _surveyed(sample, library, features, has_cells=bool(path))
+    except UserError as error:
+        return Survey(sample, problems=(str(error),))
+    problems = list(found.problems)
+    for file in (path if found.sampled else None, raw_path):  # the others were read to their end
+        problems += _broken_files(file) if file else []
+    if path and raw_path:
+        try:
+            droplets = readers.open_library(raw_path)
+            ambient.among(droplets, library.barcodes.to_pylist())
+        except UserError as error:
+            problems.append(str(error))
+    return Survey(**{**vars(found), "problems": tuple(dict.fromkeys(problems))})
+
+
+def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cells: bool) -> Survey:
+    ingest.check_names(library)
+    rows = {f: (library.symbols == f) | (library.gene_ids == f) for f in features}
+    rows = {f: where for f, where in rows.items() if where.any()}
+    totals, looked_at, of_transgene = _count(library, rows)
+    n = len(library.barcodes)
+    problems = _problems(library, n, empty=not library.entries)
+    share = n / max(looked_at, 1)
+    return Survey(
+        sample=sample,
+        layout=library.layout,
+        cells=n if has_cells else None,
+        droplets=None if has_cells else n,
+        genes=len(library.symbols),
+        entries=library.entries,
+        looked_at=looked_at,
+        median_umis=float(np.median(totals[:looked_at])) if has_cells else None,
+        transgene_umis={f: round(umis * share) for f, umis in of_transgene.items()},
+        symbols=frozenset(library.symbols),
+        custom=_custom(library),
+        problems=tuple(problems),
+        notes=tuple(_notes(library)),
+    )
+
+
+def _count(
+    library: Library, rows: dict[str, NDArray[np.bool_]]
+) -> tuple[NDArray[np.int64], int, dict[str, int]]:
+    """UMIs per cell, the number of cells that they are complete for, and the UMIs of each feature in `rows`.
+
+    The reader checks the values on the way. A large library is left after `HEAD` values, unless it is not
+    sorted by cell: no cell would be complete then.
+    """
+    n = len(library.barcodes)
+    totals = np.zeros(n, np.int64)
+    of_transgene = dict.fromkeys(rows, 0)
+    read = last = 0
+    in_order = True
+    for genes, cells, counts in library.blocks():
+        totals += np.bincount(cells, weights=counts, minlength=n).astype(np.int64)
+        for feature, where in rows.items():
+            of_transgene[feature] += int(counts[where[genes]].sum())
+        in_order &= cells[0] >= last and not (np.diff(cells) < 0).any() if len(cells) else True
+        read, last = read + len(counts), int(cells[-1]) if len(cells) else last
+        if library.entries > READ_WHOLE and read >= HEAD and in_order and last > 0:
+            return totals, last, of_transgene
+    return totals, n, of_transgene
+
+
+def _problems(library: Library, n: int, *, empty: bool) -> list[str]:
+    found = []
+    if empty:
+        found.append(f"{library.path}: the matrix holds no counts. Give the matrix of a finished run.")
+    elif n < FEWEST_CELLS:
+        found.append(
+            f"{library.path}: the matrix holds one cell. Give the matrix of the single cells of a library."
+        )
+    if _is_mouse(library):
+        examples = ", ".join(str(s) for s in library.symbols[:3])
+        found.append(
+            f"{library.path}: these are mouse genes ({examples}, ...). Markers, gene sets and claims are "
+            "human: give a matrix of human genes."
+        )
+    return found
+
+
+def _is_mouse(library: Library) -> bool:
+    ids = sum(bool(MOUSE_ID.match(name)) for name in library.gene_ids)
+    symbols = sum(bool(MOUSE_SYMBOL.match(name)) for name in library.symbols)
+    return max(ids, symbols) > len(library.symbols) / 2
+
+
+def _custom(library: Library) -> tuple[str, ...]:
+    """Genes without an Ensembl identifier where nearly all others have one: what was added to a reference."""
+    pairs = list(zip(library.gene_ids, library.symbols))
+    others = [str(symbol) for gene, symbol in pairs if not ANY_ID.match(gene)]
+    return tuple(others) if len(others) <= max(len(pairs) // 100, 1) else ()
+
+
+def _notes(library: Library) -> list[str]:
+    found = []
+    if library.others:
+        held = ", ".join(f"{n} of {kind}" for kind, n in library.others.items())
+        found.append(f"besides gene expression the matrix holds {held}: left out")
+    if not any(name.upper().startswith(ingest.MITO_PREFIX) for name in library.symbols):
+        found.append(
+            f"no mitochondrial genes ({ingest.MITO_PREFIX}) in the data: the limit on their share is off"
+        )
+    return found
+
+
+def _broken_files(path: str) -> list[str]:
+    """Sentences on the gzip files at `path` (a file, or a folder's files) that do not unpack to their end."""
+    place = Path(path)
+    files = sorted(place.glob("*.gz")) if place.is_dir() else [place]
+    found = []
+    for file in files:
+        with file.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+        try:
+            if packed:
+                with gzip.open(file, "rb") as stream:
+                    while stream.read(PIECE):
+                        pass
+        except (EOFError, OSError, zlib.error) as error:
+            found.append(
+                f"{file}: the gzip file is cut short or damaged ({error}). Copy or download it again."
+            )
+    return found

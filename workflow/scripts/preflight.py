@@ -1,0 +1,18 @@
+"""Look at every library before anything heavy starts, and refuse the run with everything that is wrong."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import io, preflight
+
+    found = preflight.examine(
+        snakemake.params.samples,
+        features=snakemake.params.features,
+        marker_file=snakemake.input.markers,
+        gene_set_files=snakemake.input.gene_sets,
+        min_cells=snakemake.params.min_cells,
+        threads=snakemake.threads,
+    )
+    found.check()
+    io.write_text(preflight.told(found), snakemake.output.told)
+    io.write_text(preflight.table(found), snakemake.output.table)
