@@ -26,6 +26,8 @@ def load_study():
     given = [str(path) for path in workflow.overwrite_configfiles or []]
     try:
         if given:
+            for path in given:  # Snakemake has merged them; a key that stands twice is only seen here
+                configuration.load_yaml(path)
             return studies.load(config, source=given[-1], workflow=WORKFLOW)
         own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"
         source = own if own.is_file() else demo

@@ -16,17 +16,30 @@ from .errors import UserError, listed, nearest
 def load_yaml(path: str | Path) -> Any:
     """Read a YAML file.
 
-    Raises UserError, with the line, where the file is missing or is not YAML.
+    Raises UserError, with the line, where the file is missing, is not YAML or holds a key twice (of which
+    YAML would silently take the last).
     """
     try:
         with Path(path).open(encoding="utf-8-sig") as file:
-            return yaml.safe_load(file)
+            return yaml.load(file, Loader=_OnceLoader)
     except FileNotFoundError:
         msg = f"{path}: no such file."
         raise UserError(msg) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         msg = f"{path}: not valid YAML: {error}"
         raise UserError(msg) from None
+
+
+class _OnceLoader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, *args: Any, **options: Any) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                problem = f"the key '{name}' stands there twice; keep one of them"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen |= {name} - {None}
+        return super().construct_mapping(node, *args, **options)
 
 
 def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
