@@ -15,8 +15,8 @@ rule preflight:
     input:
         libraries=[
             file
-            for sample in study.samples
-            for path in (sample.path, sample.raw_path)
+            for library in study.libraries
+            for path in (library["path"], library["raw_path"])
             if path
             for file in study.files(path)
         ],
@@ -34,13 +34,7 @@ rule preflight:
     resources:
         mem_mb=2000,
     params:
-        samples=[
-            {
-                name: getattr(sample, name)
-                for name in ("sample", "condition", "donor", "path", "raw_path")
-            }
-            for sample in study.samples
-        ],
+        libraries=study.libraries,
         features=study.config["transgene"]["features"],
         min_cells=study.config["qc"]["min_cells"],
         code=code("preflight"),

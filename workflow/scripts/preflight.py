@@ -6,7 +6,7 @@ with job(snakemake):
     from carpeak import io, preflight
 
     found = preflight.examine(
-        snakemake.params.samples,
+        snakemake.params.libraries,
         features=snakemake.params.features,
         marker_file=snakemake.input.markers,
         gene_set_files=snakemake.input.gene_sets,

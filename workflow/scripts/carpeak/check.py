@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from . import config as configuration
-from . import preflight
+from . import places, preflight
 from .errors import UserError, listed
-from .study import Sample, Study, gather
+from .study import Study, gather
 
 WORKFLOW = Path(__file__).parents[2]
 NO_CONFIGURATION = "no configuration"
@@ -31,14 +31,19 @@ def run(args: argparse.Namespace) -> None:
     Raises UserError with everything that is wrong in configuration, sheet, claims, gene sets and matrices.
     """
     study, problems = _study(Path(args.sheet), args.config)
-    samples = [sample for sample in study.samples if _is_there(study, sample)]
+    libraries = [
+        library
+        for library in study.libraries  # what is missing is told already, or made by the run
+        if all(places.there(path) for path in (library["path"], library["raw_path"]) if path)
+    ]
     print(f"{args.sheet}: {_counted(len(study.samples))}; configuration: {study.source}\n")
-    if samples:
-        found = _examined(study, samples)
+    if libraries:
+        found = _examined(study, libraries)
         print(preflight.told(found))
         problems += found.problems
-    later = [sample.sample for sample in study.samples if sample.matrix and sample not in samples]
-    if later and (study.simulates or study.downloads):
+    seen = {library["sample"] for library in libraries}
+    later = [sample.sample for sample in study.samples if sample.sample not in seen]
+    if later and (study.simulates or study.downloads or any(sample.aligned for sample in study.samples)):
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(later)}\n")
     if problems:
         raise UserError(listed(f"{len(problems)} to mend before the study can run", problems))
@@ -64,17 +69,10 @@ def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
     return study, [text for text in problems if not text.startswith(NO_CONFIGURATION)]
 
 
-def _is_there(study: Study, sample: Sample) -> bool:
-    """Whether the library can be looked at: what is missing is told already, or made by the run."""
-    return all(Path(path).exists() for path in (sample.path, sample.raw_path) if path) and bool(sample.matrix)
-
-
-def _examined(study: Study, samples: list[Sample]) -> preflight.Preflight:
-    columns = ("sample", "condition", "donor", "path", "raw_path")
-    rows: list[dict[str, Any]] = [{name: getattr(s, name) for name in columns} for s in samples]
+def _examined(study: Study, libraries: list[dict[str, Any]]) -> preflight.Preflight:
     markers = study.config["annotation"]["markers"]
     return preflight.examine(
-        rows,
+        libraries,
         features=study.config.get("transgene", {}).get("features", []),
         marker_file=markers if Path(markers).is_file() else None,
         gene_set_files=[path for path in study.own_gene_sets if Path(path).is_file()],

@@ -24,9 +24,9 @@ LEAST_SHARED = 0.1  # of the genes of the smaller library
 
 @dataclass(frozen=True)
 class Preflight:
-    """What was seen of a study: one survey per row of `samples`, what is wrong, and what to mind."""
+    """What was seen of a study: one survey for each of `libraries`, what is wrong, and what to mind."""
 
-    samples: Sequence[Mapping[str, Any]]
+    libraries: Sequence[Mapping[str, Any]]
     surveys: Sequence[Survey]
     features: Sequence[str]
     problems: list[str]
@@ -39,7 +39,7 @@ class Preflight:
 
 
 def examine(
-    samples: Sequence[Mapping[str, Any]],
+    libraries: Sequence[Mapping[str, Any]],
     *,
     features: Sequence[str],
     marker_file: str | None = None,
@@ -47,7 +47,7 @@ def examine(
     min_cells: int = 0,
     threads: int = 1,
 ) -> Preflight:
-    """Look at the libraries of `samples` (sample, condition, donor, path, raw_path).
+    """Look at `libraries` (sample, condition, donor, path, raw_path, select, adds_transgene).
 
     `features` are the transgene's (none: not looked for), `marker_file` and `gene_set_files` what the run
     will read later, `min_cells` the number of cells below which a library fails. The result is the same
@@ -55,22 +55,34 @@ def examine(
     """
     with ThreadPoolExecutor(threads) as pool:
         surveys = list(
-            pool.map(lambda s: look(s["sample"], s["path"], s["raw_path"], features=features), samples)
+            pool.map(
+                lambda row: look(
+                    row["sample"],
+                    row["path"],
+                    row["raw_path"],
+                    select=row["select"],
+                    features=() if row["adds_transgene"] else features,
+                ),
+                libraries,
+            )
         )
+    own = [row["sample"] for row in libraries if not row["adds_transgene"]]
     whole = [found for found in surveys if found.layout]
     problems = [f"sample '{found.sample}': {line}" for found in surveys for line in found.problems]
     if whole:
-        problems += _of_transgene(whole, features, all_known=len(whole) == len(surveys))
+        mapped = [found for found in surveys if found.sample in own]  # the others count it from reads
+        problems += _of_transgene(mapped, features)
         problems += _of_names(whole, marker_file, gene_set_files)
     notes = [f"{found.sample}: {line}" for found in surveys for line in found.notes]
-    notes += _notes(whole, features, min_cells)
-    return Preflight(samples, surveys, features, problems, notes)
+    notes += _notes(whole, min_cells)
+    notes += _partly_absent([found for found in whole if found.sample in own], features)
+    return Preflight(libraries, surveys, features, problems, notes)
 
 
-def _of_transgene(surveys: Sequence[Survey], features: Sequence[str], *, all_known: bool) -> list[str]:
+def _of_transgene(surveys: Sequence[Survey], features: Sequence[str]) -> list[str]:
     """Features that no library has; a library that can't be read might have them."""
     missing = [f for f in features if not any(f in found.transgene_umis for found in surveys)]
-    if not missing or not all_known:
+    if not missing or not all(found.layout for found in surveys) or not surveys:
         return []
     names = dict.fromkeys(name for found in surveys for name in sorted(found.symbols))
     custom = dict.fromkeys(name for found in surveys for name in found.custom)
@@ -111,7 +123,7 @@ def _unknown_markers(path: str, surveys: Sequence[Survey]) -> list[str]:
     ]
 
 
-def _notes(surveys: Sequence[Survey], features: Sequence[str], min_cells: int) -> list[str]:
+def _partly_absent(surveys: Sequence[Survey], features: Sequence[str]) -> list[str]:
     found = []
     for feature in features:
         without = [survey.sample for survey in surveys if feature not in survey.transgene_umis]
@@ -120,6 +132,11 @@ def _notes(surveys: Sequence[Survey], features: Sequence[str], min_cells: int) -
                 f"{', '.join(without)}: without the feature {feature}, which other libraries have. Its UMIs "
                 "can't be seen there: CAR+ cells of these libraries are missed, not absent."
             )
+    return found
+
+
+def _notes(surveys: Sequence[Survey], min_cells: int) -> list[str]:
+    found = []
     for survey in surveys:
         if survey.transgene_umis and not any(survey.transgene_umis.values()):
             found.append(f"{survey.sample}: no UMI of the transgene in {survey.looked_at:,} cells.")
@@ -140,7 +157,7 @@ def _notes(surveys: Sequence[Survey], features: Sequence[str], min_cells: int) -
 def told(found: Preflight) -> str:
     """The same for a reader: an aligned table, what the run will take, and what to mind."""
     rows = [("sample", "condition", "layout", "cells", "genes", "median UMIs", "transgene UMIs")]
-    for sample, survey in zip(found.samples, found.surveys, strict=True):
+    for sample, survey in zip(found.libraries, found.surveys, strict=True):
         seen = _seen(survey, found.features) if survey.layout else ["can't be read", "", "", "", ""]
         rows.append((sample["sample"], sample["condition"], *seen))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -181,7 +198,7 @@ def needs(surveys: Sequence[Survey]) -> str:
 def table(found: Preflight) -> str:
     """results/preflight.tsv: one row per library, numbers as they were seen (`looked_at` cells)."""
     lines = ["\t".join(COLUMNS)]
-    for sample, survey in zip(found.samples, found.surveys, strict=True):
+    for sample, survey in zip(found.libraries, found.surveys, strict=True):
         row = {
             **{name: sample[name] for name in COLUMNS[:3]},
             "layout": survey.layout,

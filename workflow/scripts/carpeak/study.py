@@ -77,6 +77,13 @@ class Study:
         return [sample.sample for sample in self.samples]
 
     @property
+    def libraries(self) -> list[dict[str, Any]]:
+        """What to look at before the run: the libraries whose matrix is given, not counted from reads."""
+        columns = ("sample", "condition", "donor", "path", "raw_path", "select", "adds_transgene")
+        given = [sample for sample in self.samples if sample.matrix and not sample.aligned]
+        return [{name: getattr(sample, name) for name in columns} for sample in given]
+
+    @property
     def contrasts(self) -> dict[str, dict[str, str]]:
         """The contrasts by name, each with its conditions `test` and `reference`."""
         contrasts: dict[str, dict[str, str]] = self.config["contrasts"]

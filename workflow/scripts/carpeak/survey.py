@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import ambient, ingest, readers
+from . import ambient, ingest, places, readers
 from .errors import UserError
 
 if TYPE_CHECKING:
@@ -60,14 +60,16 @@ class Survey:
         return self.looked_at < (self.cells or self.droplets or 0)
 
 
-def look(sample: str, path: str | None, raw_path: str | None, *, features: Sequence[str]) -> Survey:
+def look(
+    sample: str, path: str | None, raw_path: str | None, *, select: str = "", features: Sequence[str]
+) -> Survey:
     """Open the matrices of one library; what is wrong stands in `problems`, never in an exception.
 
-    `path` holds its cells; without one they will be called from the droplets at `raw_path`. `features`
-    are the transgene's.
+    `path` holds its cells; without one they will be called from the droplets at `raw_path`. `select` says
+    which of the file's cells are this library's, `features` are the transgene's.
     """
     try:
-        library = readers.open_library(path or raw_path or "")
+        library = readers.open_library(path or raw_path or "", select=select)
         found = _surveyed(sample, library, features, has_cells=bool(path))
     except UserError as error:
         return Survey(sample, problems=(str(error),))
@@ -76,7 +78,7 @@ def look(sample: str, path: str | None, raw_path: str | None, *, features: Seque
         problems += _broken_files(file) if file else []
     if path and raw_path:
         try:
-            droplets = readers.open_library(raw_path)
+            droplets = readers.chosen_if_any(readers.open_library(raw_path), select)
             ambient.among(droplets, library.barcodes.to_pylist())
         except UserError as error:
             problems.append(str(error))
@@ -176,10 +178,8 @@ def _notes(library: Library) -> list[str]:
 
 def _broken_files(path: str) -> list[str]:
     """Sentences on the gzip files at `path` (a file, or a folder's files) that do not unpack to their end."""
-    place = Path(path)
-    files = sorted(place.glob("*.gz")) if place.is_dir() else [place]
     found = []
-    for file in files:
+    for file in map(Path, places.watched(path)):
         with file.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
         try:
