@@ -26,7 +26,9 @@ def load_study():
     given = [str(path) for path in workflow.overwrite_configfiles or []]
     try:
         if given:
-            for path in given:  # Snakemake has merged them; a key that stands twice is only seen here
+            for (
+                path
+            ) in given:  # Snakemake has merged them; a key that stands twice is only seen here
                 configuration.load_yaml(path)
             return studies.load(config, source=given[-1], workflow=WORKFLOW)
         own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"
