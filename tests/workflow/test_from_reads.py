@@ -1,7 +1,9 @@
 """The CAR brought in from reads, through Snakemake as a user runs it."""
 
 import gzip
+import html
 import json
+import re
 import shutil
 from collections import Counter
 
@@ -110,6 +112,20 @@ def test_droplets_without_cells_get_theirs(small, counted):
         before = json.loads((small / f"results/ambient/{name}.json").read_text())
         assert ambient["transgene_umis"] == {"CAR": len(droplets[name])}
         assert ambient["umis"] - before["umis"] == len(droplets[name])
+
+
+@pytest.mark.workflow
+def test_the_report_says_so(counted):
+    folder, _, truth, _ = counted
+    page = html.unescape((folder / "results/report.html").read_text())
+    assert "Of CAR (1,500 bases), these stretches are endogenous genes’ too: CD28 1001–1200." in page
+    for name in ("product", "peak"):
+        told = re.search(
+            rf"The matrix of {name} lacks CAR; .* no other count was changed: ([\d,]+) UMIs", page
+        )
+        assert abs(int(told[1].replace(",", "")) - len(truth[name])) <= 0.02 * len(truth[name])
+    assert "Where a matrix lacked the transgene" in page
+    assert re.search(r"careful</span> <b>CAR</b>: .*poly\(A\) signal", page), "no 3' end, and 3' chemistry"
 
 
 @pytest.mark.workflow

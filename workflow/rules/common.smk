@@ -56,6 +56,19 @@ def transgene_input(wildcards):
     }
 
 
+def origins_input(wildcards):
+    """What says where the CAR's counts come from: the construct's check-up and what was counted in reads."""
+    if "construct" not in study.config:
+        return {}
+    added = [s.sample for s in study.samples if s.adds_transgene]
+    aligned = [s.sample for s in study.samples if s.aligned]
+    return {
+        "construct": "results/construct/construct.json",
+        "transgene": expand("results/transgene/{sample}.json", sample=added),
+        "aligned": expand("results/align/{sample}/summary.json", sample=aligned),
+    }
+
+
 def members_input(wildcards):
     """What says which cells belong to the population."""
     needed = {}

@@ -142,10 +142,29 @@ def _car(config: Mapping[str, Any]) -> str:
             " cells below it are undetermined, never negative."
         )
     return (
-        f"UMIs of {features} were summed per cell. {rule} The share of B cells, monocytes, red cells,"
-        " platelets and plasma cells with at least one UMI is given as false-positive rate, with exact"
+        f"{_reads(config)}UMIs of {features} were summed per cell. {rule} The share of B cells, monocytes,"
+        " red cells, platelets and plasma cells with at least one UMI is given as false-positive rate, with exact"
         " intervals."
     )
+
+
+def _reads(config: Mapping[str, Any]) -> str:
+    if not config.get("units"):
+        return ""
+    text = (
+        "Where a matrix lacked the transgene, reads that share 16 bases with it were aligned without gaps to"
+        " it and to the parts of transcripts that resemble it (match 1, mismatch -3, best stretch), and counted"
+        " where it scored at least 30 and at least 8 more than any of these; barcodes one base off one cell's"
+        " were corrected, UMIs of a cell that are one base apart joined. "
+    )
+    if config.get("reference"):
+        shared = "masked" if config["construct"]["shared"] == "mask" else "kept"
+        text += (
+            "Libraries without a matrix were counted by STARsolo (one mismatch in barcodes, UMIs joined and"
+            " cells called as Cell Ranger does) on the genome with the construct added, its stretches shared"
+            f" with endogenous transcripts {shared}. "
+        )
+    return text
 
 
 def _comparison(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:

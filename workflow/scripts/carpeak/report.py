@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import changes, foreign, io, methods, provenance, quantities, summary
+from . import changes, foreign, io, methods, origins, provenance, quantities, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +110,7 @@ def _context(
             thresholds=thresholds, integration=integration, composition=composition, chemistry=chemistry
         ),
         "car": records(car),
+        "origins": origins.told(inputs),
         "car_fit": changes.told(io.read_json(inputs["car_fit"])),
         "crosstabs": {name: crosstab(table) for name, table in labels.items()},
         "rests_on": rests_on(samples),

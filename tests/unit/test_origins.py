@@ -1,0 +1,64 @@
+"""Sentences on where the CAR's counts come from, from the files that rules leave."""
+
+from carpeak import io, origins
+
+COUNTED = {
+    "features": ["RQR8", "scFv"],
+    "pairs": 1_234_567,
+    "molecules": 1500,
+    "cells_with_umis": 700,
+    "cells": 5000,
+    "shared": 321,
+    "warnings": ["few barcodes"],
+}
+
+
+def stretch(gene, start, end):
+    return {"gene": gene, "start": start, "end": end}
+
+
+def finding(level, message):
+    return {"construct": "CAR", "level": level, "message": message}
+
+
+def construct(shared, findings=()):
+    return {"name": "CAR", "length": 1500, "shared": shared, "findings": list(findings)}
+
+
+def test_a_study_without_reads_says_nothing():
+    assert origins.told({}) == {"sentences": [], "warnings": []}
+
+
+def test_shared_stretches_are_gathered_by_gene():
+    [said] = origins.shared(
+        construct([stretch("CD8A", 1, 63), stretch("CD28", 70, 99), stretch("CD8A", 790, 892)])
+    )
+    assert "Of CAR (1,500 bases)" in said and "CD8A 1–63 and 790–892; CD28 70–99." in said
+    [said] = origins.shared(construct([]))
+    assert "shares no stretch" in said
+    [said] = origins.shared(construct([stretch(f"G{i}", i, i + 40) for i in range(20)]))
+    assert "G7" in said and "G8 " not in said and "12 more genes" in said
+
+
+def test_what_was_counted_and_what_is_doubtful(tmp_path):
+    found = [
+        finding("warning", "no poly(A) signal"),
+        finding("ok", "all is well"),
+        finding("problem", "blind"),
+    ]
+    io.write_json({"constructs": [construct([], found)]}, tmp_path / "construct.json")
+    io.write_json(COUNTED, tmp_path / "peak.json")
+    star = {"Number of Reads": "2000000", "Reads With Valid Barcodes": "0.957", "warnings": []}
+    io.write_json(star, tmp_path / "align/ip/summary.json")
+    told = origins.told(
+        {
+            "construct": tmp_path / "construct.json",
+            "transgene": [tmp_path / "peak.json"],
+            "aligned": [tmp_path / "align/ip/summary.json"],
+        }
+    )
+    text = " ".join(told["sentences"])
+    assert "The matrix of peak lacks RQR8 and scFv; its UMIs were counted in 1,234,567 reads" in text
+    assert "1,500 UMIs in 700 of 5,000 cells. 321 reads" in text
+    assert "All genes of ip were counted by STARsolo (2,000,000 reads, 96% with a barcode of the kit)" in text
+    assert told["warnings"] == [("CAR", "no poly(A) signal"), ("CAR", "blind"), ("peak", "few barcodes")]

@@ -1,0 +1,76 @@
+"""In sentences, where the CAR's counts come from: the construct's check-up, and what reads gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import io
+
+MOST = 8  # genes named
+SHOWN = ("problem", "warning")  # levels of findings; notes and what is well stay in construct.tsv
+
+
+def told(inputs: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Sentences and (what, warning) pairs for the report.
+
+    Of the rule report's inputs, `construct` is the construct's json, `transgene` and `aligned` list the
+    summaries of libraries; each is there where the study has it.
+    """
+    construct = io.read_json(inputs["construct"]) if "construct" in inputs else {"constructs": []}
+    counted = {Path(path).stem: io.read_json(path) for path in inputs.get("transgene", ())}
+    aligned = {Path(path).parent.name: io.read_json(path) for path in inputs.get("aligned", ())}
+    sentences = [sentence for one in construct["constructs"] for sentence in shared(one)]
+    sentences += [added(sample, summary) for sample, summary in counted.items()]
+    sentences += [made(sample, summary) for sample, summary in aligned.items()]
+    warnings = [
+        (finding["construct"], finding["message"])
+        for one in construct["constructs"]
+        for finding in one["findings"]
+        if finding["level"] in SHOWN
+    ]
+    for sample, summary in {**counted, **aligned}.items():
+        warnings += [(sample, text) for text in summary["warnings"]]
+    return {"sentences": sentences, "warnings": warnings}
+
+
+def shared(construct: Mapping[str, Any]) -> list[str]:
+    """What a construct has in common with endogenous transcripts."""
+    name = f"{construct['name']} ({construct['length']:,} bases)"
+    places: dict[str, list[str]] = {}
+    for stretch in construct["shared"]:
+        places.setdefault(stretch["gene"], []).append(f"{stretch['start']}–{stretch['end']}")
+    if not places:
+        return [f"{name} shares no stretch of 30 bases with endogenous genes."]
+    genes = [f"{gene} {_joined(spans)}" for gene, spans in places.items()]
+    if len(genes) > MOST:
+        genes[MOST:] = [f"and those of {len(genes) - MOST} more genes (results/construct/intervals.tsv)"]
+    return [
+        f"Of {name}, these stretches are endogenous genes’ too: {'; '.join(genes)}. "
+        "Reads from there can’t tell the CAR from the cell’s own RNA."
+    ]
+
+
+def added(sample: str, summary: Mapping[str, Any]) -> str:
+    """How the transgene's UMIs of a library were counted and added."""
+    cells = f"{summary['cells_with_umis']:,} of {summary['cells']:,} cells"
+    return (
+        f"The matrix of {sample} lacks {_joined(summary['features'])}; its UMIs were counted in "
+        f"{summary['pairs']:,} reads and added, and no other count was changed: "
+        f"{summary['molecules']:,} UMIs in {cells}. {summary['shared']:,} reads that fit an endogenous "
+        "transcript (nearly) as well were left out."
+    )
+
+
+def made(sample: str, summary: Mapping[str, Any]) -> str:
+    """How a library was counted as a whole."""
+    reads, valid = summary.get("Number of Reads"), summary.get("Reads With Valid Barcodes", "nan")
+    numbers = (
+        f" ({int(reads):,} reads, {float(valid):.0%} with a barcode of the kit)" if reads and valid else ""
+    )
+    return f"All genes of {sample} were counted by STARsolo{numbers}, with the construct in the reference."
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
