@@ -143,8 +143,8 @@ def _car(config: Mapping[str, Any]) -> str:
         )
     return (
         f"{_reads(config)}UMIs of {features} were summed per cell. {rule} The share of B cells, monocytes,"
-        " red cells, platelets and plasma cells with at least one UMI is given as false-positive rate, with exact"
-        " intervals."
+        " red cells, platelets and plasma cells with at least one UMI is given as false-positive rate, with"
+        " exact intervals."
     )
 
 
@@ -153,9 +153,9 @@ def _reads(config: Mapping[str, Any]) -> str:
         return ""
     text = (
         "Where a matrix lacked the transgene, reads that share 16 bases with it were aligned without gaps to"
-        " it and to the parts of transcripts that resemble it (match 1, mismatch -3, best stretch), and counted"
-        " where it scored at least 30 and at least 8 more than any of these; barcodes one base off one cell's"
-        " were corrected, UMIs of a cell that are one base apart joined. "
+        " it and to the parts of transcripts that resemble it (match 1, mismatch -3, best stretch), and"
+        " counted where it scored at least 30 and at least 8 more than any of these; barcodes one base off"
+        " one cell's were corrected, UMIs of a cell that are one base apart joined. "
     )
     if config.get("reference"):
         shared = "masked" if config["construct"]["shared"] == "mask" else "kept"
