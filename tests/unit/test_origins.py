@@ -17,8 +17,8 @@ def stretch(gene, start, end):
     return {"gene": gene, "start": start, "end": end}
 
 
-def finding(level, message):
-    return {"construct": "CAR", "level": level, "message": message}
+def finding(level, message, check="length"):
+    return {"construct": "CAR", "check": check, "level": level, "message": message}
 
 
 def construct(shared, findings=()):

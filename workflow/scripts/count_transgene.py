@@ -7,6 +7,7 @@ with job(snakemake):
     from carpeak.reads import geometry, transgene, units
 
     asked, given = snakemake.params, snakemake.input
+    library = readers.open_library(asked.path, select=asked.select) if asked.path else None
     counted = transgene.count_library(
         units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
         construct=given.construct,

@@ -28,7 +28,7 @@ def told(inputs: Mapping[str, Any]) -> dict[str, list[Any]]:
         (finding["construct"], finding["message"])
         for one in construct["constructs"]
         for finding in one["findings"]
-        if finding["level"] in SHOWN
+        if finding["level"] in SHOWN and finding["check"] != "shared"  # told in a sentence
     ]
     for sample, summary in {**counted, **aligned}.items():
         warnings += [(sample, text) for text in summary["warnings"]]
