@@ -75,3 +75,11 @@ def test_join_of_a_subset_leaves_missing_values():
     left = pd.DataFrame({"cell": ["a", "b"]})
     joined = io.join_cells(left, pd.DataFrame({"cell": ["b"], "y": ["B"]}), subset=True)
     assert joined["y"].isna().tolist() == [True, False]
+
+
+def test_floats_are_written_as_pandas_formats_them(tmp_path):
+    values = [0.1, 1 / 3, 1e-300, -0.0, 12345678.9, np.nan, np.inf]
+    frame = pd.DataFrame({"a": values, "b": np.array(values, dtype=np.float32), "n": range(7)})
+    io.write_table(frame, tmp_path / "t.tsv")
+    expected = frame.to_csv(sep="\t", index=False, float_format=io.FLOAT_FORMAT, lineterminator="\n")
+    assert (tmp_path / "t.tsv").read_text() == expected

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,12 +67,23 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         if name.endswith(".parquet"):
             frame.to_parquet(temporary, index=False, compression="zstd")
         elif name.endswith((".tsv", ".tsv.gz")):
-            text = frame.to_csv(sep="\t", index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+            text = _formatted(frame).to_csv(sep="\t", index=False, lineterminator="\n")
             data = text.encode()
             temporary.write_bytes(gzip.compress(data, 6, mtime=0) if name.endswith(".gz") else data)
         else:
             msg = f"unknown table format: {name}"
             raise ValueError(msg)
+
+
+def _formatted(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its floats as text; the float_format of pandas gives the same, but takes twice as long."""
+    shown = frame.copy(deep=False)
+    for place, dtype in enumerate(frame.dtypes):
+        if dtype.kind == "f":
+            values = frame.iloc[:, place].astype(float).tolist()
+            texts = ["" if math.isnan(value) else FLOAT_FORMAT % value for value in values]
+            shown.isetitem(place, texts)
+    return shown
 
 
 def read_table(path: str | Path, **options: Any) -> pd.DataFrame:
