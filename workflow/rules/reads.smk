@@ -65,7 +65,6 @@ rule count_transgene:
         path=lambda wildcards: study.sample(wildcards.sample).path or "",
         select=lambda wildcards: study.sample(wildcards.sample).select,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
-        select=lambda wildcards: study.sample(wildcards.sample).select,
         chemistry=lambda wildcards: study.sample(wildcards.sample).chemistry,
         geometry=study.config["reads"]["geometry"],
         strand=study.config["reads"]["strand"],

@@ -8,19 +8,16 @@ with job(snakemake):
 
     asked, given = snakemake.params, snakemake.input
     library = readers.open_library(asked.path, select=asked.select) if asked.path else None
+    raw = readers.open_library(asked.raw_path) if asked.raw_path else None
     counted = transgene.count_library(
         units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
         construct=given.construct,
         against=given.against,
-        cells=(
-            readers.open_library(asked.path, select=asked.select).barcodes.to_pylist() if asked.path else []
-        ),
+        cells=library.barcodes.to_pylist() if library else [],
         place=asked.path,
         geometry=geometry.parse(asked.geometry) if asked.geometry else None,
         strand=transgene.strand_of(asked.chemistry, asked.strand),
-        droplets=readers.chosen_if_any(readers.open_library(asked.raw_path), asked.select).barcodes
-        if asked.raw_path
-        else None,
+        droplets=readers.chosen_if_any(raw, asked.select).barcodes if raw else None,
         whitelist=given.get("barcodes") or None,
     )
     counted.write(snakemake.output.molecules)
