@@ -44,6 +44,7 @@ def test_names_flags_and_summary():
         "transgene_umis": {"RQR8": 2},
         "missing_features": ["CLL1_scFv"],
         "other_modalities": {},
+        "notes": ["1 symbols stand for several genes (such as CD3D): -1, -2, ... tell them apart"],
     }
 
 

@@ -2,7 +2,6 @@
 
 import gzip
 import tracemalloc
-from pathlib import Path
 
 import anndata
 import h5py
@@ -12,10 +11,8 @@ import pytest
 import scipy.io
 from carpeak import places, readers
 from carpeak.errors import UserError
+from libraries import GENES, IDS, barcodes, write_h5, write_h5ad, write_trio
 from scipy import sparse
-
-GENES = ["CD3D", "MT-CO1", "RQR8", "CD8A", "LYZ", "CD19"]
-IDS = [f"ENSG{i:011d}" for i in range(len(GENES))]
 
 
 @pytest.fixture
@@ -24,69 +21,6 @@ def counts():
     dense = generator.poisson(0.8, (9, len(GENES)))
     dense[4] = 0  # a barcode without any count
     return sparse.csr_matrix(dense.astype(np.int32))
-
-
-def barcodes(n):
-    return [f"AAAC{i:04d}-1" for i in range(n)]
-
-
-def write_trio(
-    folder, counts, *, zipped=True, version=3, prefix="", types=None, values="integer", unsorted=False
-):
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def opener(path):
-        return gzip.open(f"{path}.gz", "wt") if zipped else Path(path).open("w")
-
-    matrix = counts.T.tocoo()
-    order = np.lexsort((matrix.row, matrix.col))
-    if unsorted:
-        order = np.random.default_rng(0).permutation(len(order))
-    with opener(folder / f"{prefix}matrix.mtx") as file:
-        file.write(f"%%MatrixMarket matrix coordinate {values} general\n%made by a test\n")
-        file.write(f"{matrix.shape[0]} {matrix.shape[1]} {matrix.nnz}\n")
-        file.writelines(f"{matrix.row[i] + 1} {matrix.col[i] + 1} {matrix.data[i]}\n" for i in order)
-    types = types or ["Gene Expression"] * len(GENES)
-    with opener(folder / f"{prefix}{'genes' if version == 2 else 'features'}.tsv") as file:
-        rows = zip(IDS, GENES, types) if version == 3 else zip(IDS, GENES)
-        file.writelines("\t".join(row) + "\n" for row in rows)
-    with opener(folder / f"{prefix}barcodes.tsv") as file:
-        file.writelines(b + "\n" for b in barcodes(counts.shape[0]))
-    return folder
-
-
-def write_h5(path, counts, *, version=3):
-    with h5py.File(path, "w") as file:
-        group = file.create_group("matrix" if version == 3 else "GRCh38")
-        group["barcodes"] = np.array(barcodes(counts.shape[0]), dtype="S")
-        for name in ("data", "indices", "indptr"):
-            group[name] = getattr(counts, name)
-        group["shape"] = np.array(counts.shape[::-1])
-        if version == 3:
-            features = group.create_group("features")
-            features["id"], features["name"] = np.array(IDS, dtype="S"), np.array(GENES, dtype="S")
-            features["feature_type"] = np.array(["Gene Expression"] * len(GENES), dtype="S")
-        else:
-            group["genes"], group["gene_names"] = np.array(IDS, dtype="S"), np.array(GENES, dtype="S")
-    return path
-
-
-def write_h5ad(path, counts, *, place):
-    var = pd.DataFrame({"gene_ids": IDS}, index=GENES)
-    logs = counts.astype(np.float32).log1p()
-    cells = anndata.AnnData(counts, obs=pd.DataFrame(index=barcodes(counts.shape[0])), var=var)
-    if place == "raw/X":
-        cells.raw = cells.copy()
-    elif place == "layers/counts":
-        cells.layers["counts"] = counts
-    elif place == "csc":
-        cells.X = counts.tocsc()
-    elif place == "dense":
-        cells.X = counts.toarray()
-    if place in ("raw/X", "layers/counts", "logs"):
-        cells.X = logs
-    cells.write_h5ad(path)
-    return path
 
 
 LAYOUTS = {

@@ -13,6 +13,7 @@ rule ingest:
     input:
         unpack(transgene_input),
         matrix=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
+        genes=WORKFLOW / "resources/genes.tsv.gz",
     output:
         counts="results/ingest/{sample}.h5ad",
         summary="results/ingest/{sample}.json",
@@ -38,6 +39,7 @@ rule ambient:
         unpack(transgene_input),
         cells=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
         droplets=lambda wildcards: study.droplet_files(wildcards.sample),
+        genes=WORKFLOW / "resources/genes.tsv.gz",
     output:
         profile="results/ambient/{sample}.json",
     log:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import UserError
+from .readers.genes import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence
     is_cell = among(library, cells)
     n = len(library.barcodes)
     totals = np.zeros(n, np.int64)
-    rows = {f: (library.symbols == f) | (library.gene_ids == f) for f in features}
+    rows = {f: np.isin(library.symbols, [f, plain(f)]) | (library.gene_ids == f) for f in features}
     per_feature = {f: np.zeros(n, np.int64) for f, where in rows.items() if where.any()}
     for genes, droplets, counts in library.blocks():
         totals += np.bincount(droplets, weights=counts, minlength=n).astype(np.int64)

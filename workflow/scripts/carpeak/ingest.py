@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import UserError
+from .readers.genes import plain
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,7 +37,7 @@ def prepare(library: Library, *, sample: str, features: Sequence[str]) -> tuple[
     ids = np.where(library.gene_ids == "", library.symbols, library.gene_ids)
     symbols = np.where(library.symbols == "", ids, library.symbols)
     for feature in set(features) - set(symbols):  # a construct that is configured by its identifier
-        symbols[np.flatnonzero(ids == feature)] = feature
+        symbols[(ids == feature) | (symbols == plain(feature))] = feature
     names = unique_names(symbols)
     var = pd.DataFrame(
         {
@@ -85,6 +86,17 @@ def unique_names(names: NDArray[np.object_]) -> NDArray[np.object_]:
     return unique
 
 
+def repeated_names(library: Library) -> list[str]:
+    """A sentence on symbols that stand for several genes, if there are any."""
+    repeated = [name for name, n in Counter(library.symbols).items() if n > 1 and name]
+    if not repeated:
+        return []
+    return [
+        f"{len(repeated):,} symbols stand for several genes (such as {repeated[0]}): "
+        "-1, -2, ... tell them apart"
+    ]
+
+
 def summarise(
     library: Library, counts: Any, *, names: NDArray[np.object_], features: Sequence[str]
 ) -> dict[str, Any]:
@@ -100,4 +112,5 @@ def summarise(
         "transgene_umis": {f: int(per_gene[f]) for f in features if f in per_gene},
         "missing_features": [f for f in features if f not in per_gene],
         "other_modalities": library.others,
+        "notes": [*library.notes, *repeated_names(library)],
     }

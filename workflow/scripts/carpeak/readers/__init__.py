@@ -11,16 +11,18 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..places import matrix_file
-from . import anndata_h5, tenx_h5, tenx_mtx
+from . import anndata_h5, archive, dense, loom, r_objects, tenx_h5, tenx_mtx
 from .choose import choose, chosen_if_any
+from .genes import tidy
 from .library import Library
 
 __all__ = ["LAYOUTS", "Library", "chosen_if_any", "open_library"]
 
-LAYOUTS = (tenx_mtx, tenx_h5, anndata_h5)
+LAYOUTS = (tenx_mtx, r_objects, tenx_h5, anndata_h5, loom, archive, dense)
 READABLE = (
     "a folder with matrix.mtx, barcodes.tsv and features.tsv or genes.tsv (plain or .gz), "
-    "a Cell Ranger .h5 file, or an .h5ad file with raw counts"
+    "or a .zip or .tar.gz of it; a Cell Ranger .h5, an .h5ad or a loom file; or a table of genes x cells "
+    "(.csv, .tsv)"
 )
 
 
@@ -43,7 +45,7 @@ def open_library(path: str | Path, *, select: str = "") -> Library:
         raise UserError(msg)
     library = layout.open_library(file)
     named = f"{library.layout} ({found})" if found else library.layout
-    library = replace(library, path=given, layout=named)
+    library = tidy(replace(library, path=given, layout=named))
     return choose(library, select) if select else library
 
 

@@ -1,4 +1,7 @@
-"""AnnData's h5ad files: raw integer counts in ``layers['counts']``, ``X`` or ``raw.X``, in that order."""
+"""AnnData's h5ad files: raw integer counts in ``layers['counts']``, ``X`` or ``raw.X``, in that order.
+
+Of a MuData file (.h5mu, as BD Rhapsody writes it) the modality ``rna`` is taken.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 
 from ..errors import UserError
 from .hdf5 import check_lengths, opened, starts_like_one, stream
-from .library import BLOCK, Block, Library, not_counts, pick_expression
+from .library import BLOCK, Block, Library, first_with_counts, pick_expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 PLACES = {"layers/counts": "var", "X": "var", "raw/X": "raw/var"}  # matrix: where its genes are named
 SYMBOLS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_short_name", "symbol")
 IDS = ("gene_ids", "gene_id", "feature_id", "ensembl_id")
+RNA = "mod/rna"
 SPARSE = ("csr_matrix", "csc_matrix")
 
 
@@ -27,7 +31,13 @@ def recognise(path: Path) -> bool:
     if not starts_like_one(path):
         return False
     with opened(path) as file:
-        return "obs" in file and "var" in file and any(place in file for place in PLACES)
+        root = file[_root(file)]
+        return "obs" in root and "var" in root and any(place in root for place in PLACES)
+
+
+def _root(file: Any) -> str:
+    """Where the AnnData of gene expression stands in the file."""
+    return RNA if RNA in file else "/"
 
 
 def open_library(path: Path) -> Library:
@@ -35,8 +45,19 @@ def open_library(path: Path) -> Library:
     import pyarrow as pa
     from anndata.io import read_elem
 
-    with opened(path) as file:
-        place = _place_of_counts(file, path)
+    with opened(path) as whole:
+        root = _root(whole)
+        file = whole[root]
+        others = (
+            {name: len(read_elem(item["var"])) for name, item in whole["mod"].items()} if root == RNA else {}
+        )
+        others.pop("rna", None)
+        if not hasattr(file["obs"], "keys"):
+            msg = f"{path}: written by an AnnData before 0.7. Read it with anndata and write it again."
+            raise UserError(msg)
+        place = first_with_counts(
+            path, {p: _first_values(file[p]) for p in PLACES if p in file}, "layers['counts']"
+        )
         var = _var(file, place)
         columns = [str(name) for name in file["obs"].attrs.get("column-order", ())]
         barcodes = np.asarray(read_elem(file["obs"][file["obs"].attrs.get("_index", "index")]))
@@ -46,23 +67,25 @@ def open_library(path: Path) -> Library:
         entries = int(matrix["data"].shape[0]) if kind in SPARSE else shape[0] * shape[1]
         check_lengths(path, shape[::-1], (len(var), len(barcodes)))
         symbols, ids = _gene_names(var)
-        kept, others = pick_expression(
+        kept, types = pick_expression(
             var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None
         )
     inside = slice(None) if kept is None else kept >= 0
     return Library(
         path=path,
-        layout=f"h5ad, {place}",
+        layout=f"{'h5mu, rna' if root == RNA else 'h5ad'}, {place}",
         symbols=symbols[inside],
         gene_ids=ids[inside],
         barcodes=pa.array(barcodes.astype(str).astype(object), pa.string()),
         entries=entries,
         stream=lambda: (
-            stream(path, place, by_cell=kind == "csr_matrix") if kind in SPARSE else _dense(path, place)
+            stream(path, f"{root}/{place}", by_cell=kind == "csr_matrix")
+            if kind in SPARSE
+            else _dense(path, f"{root}/{place}")
         ),
         kept=kept,
-        others=others,
-        columns={name: _column(path, f"obs/{name}") for name in columns},
+        others={**others, **types},
+        columns={name: _column(path, f"{root}/obs/{name}") for name in columns},
     )
 
 
@@ -78,19 +101,9 @@ def _column(path: Path, name: str) -> Callable[[], NDArray[np.object_]]:
     return read
 
 
-def _place_of_counts(file: Any, path: Path) -> str:
-    """The first of `PLACES` whose first entries are counts."""
-    found = []
-    for place in PLACES:
-        if place in file:
-            held = file[place]
-            values = held[:200].ravel() if hasattr(held, "dtype") else held["data"][:BLOCK]
-            wrong = not_counts(values)
-            if not wrong:
-                return place
-            found.append(f"{place} holds {wrong}")
-    msg = f"{path}: no raw counts: {'; '.join(found)}. Store the raw integer counts in layers['counts']."
-    raise UserError(msg)
+def _first_values(held: Any) -> NDArray[np.generic]:
+    values: NDArray[np.generic] = held[:200].ravel() if hasattr(held, "dtype") else held["data"][:BLOCK]
+    return values
 
 
 def _var(file: Any, place: str) -> pd.DataFrame:

@@ -31,7 +31,8 @@ class Library:
     the cells. `entries` is the number of stored values, `stream()` yields them as blocks; what it yields
     is checked, so consumers see non-negative int32 only. `kept` maps the rows of the file to features
     (-1: another modality, left out and counted in `others`), `cells` its cells to `barcodes` (-1: of another
-    library). `columns` are what the file tells of each cell, by name, read when called.
+    library). `columns` are what the file tells of each cell, by name, read when called. `notes` say what was
+    changed in reading.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Library:
     others: dict[str, int] = field(default_factory=dict)
     cells: NDArray[np.int32] | None = None
     columns: Mapping[str, Callable[[], NDArray[np.object_]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
         """Yield (features, cells, counts) of gene expression as int32, checked."""
@@ -98,6 +100,21 @@ def not_counts(values: NDArray[np.generic]) -> str:
         kind = "log-normalised data?" if high < 15 else "normalised or corrected data?"
         return f"fractional values (the highest is {high:g}: {kind})"
     return f"a value of {high:g}, too large for a count" if high > LARGEST else ""
+
+
+def first_with_counts(path: Path, samples: Mapping[str, NDArray[np.generic]], place: str) -> str:
+    """The first of several matrices, given by some of their values, that holds counts.
+
+    Raises UserError where none does, which asks to store them in `place`.
+    """
+    found = []
+    for name, values in samples.items():
+        wrong = not_counts(values)
+        if not wrong:
+            return name
+        found.append(f"{name} holds {wrong}")
+    msg = f"{path}: no raw counts: {'; '.join(found)}. Store the raw integer counts in {place}."
+    raise UserError(msg)
 
 
 def pick_expression(types: NDArray[np.object_] | None) -> tuple[NDArray[np.int32] | None, dict[str, int]]:
