@@ -82,7 +82,7 @@ def test_known_mixture_of_sorted_and_unsorted_cells(libraries):
         other = rng.choice(np.flatnonzero(libraries["unsorted"][2]), 396, replace=False)
         umis = np.r_[sorted_umis[positive], libraries["unsorted"][0][other]]
         depth = np.r_[sorted_depth[positive], rng.choice(sorted_depth[is_t], 396)]
-        ambient = caller.ambient_prior(cell_depth=4000.0, non_t=(np.array([1]), np.array([3.3e6])))
+        ambient = caller.ambient_prior(cell_depth=4000.0, non_t=(825, 1))
         found = caller.fit(umis, depth, ambient)
         thin = caller.fit(rng.binomial(umis, 0.15), depth, ambient)
         rows.append([(umis >= 1).mean(), found.share, found.low <= 0.34 <= found.high, thin.identifiable])

@@ -84,9 +84,14 @@ def test_false_positives_are_measured_on_cells_that_cannot_be_car():
 @pytest.mark.parametrize("transgene_umis", [20, {"RQR8": 15, "scFv": 5}])
 def test_ambient_rate_prefers_empty_droplets(transgene_umis):
     droplets = {
-        "s1": {"source": "empty_droplets", "droplets": 9, "umis": 1_000_000, "transgene_umis": transgene_umis}
+        "s1": {
+            "source": "empty_droplets",
+            "effective_droplets": 9.0,
+            "umis": 1_000_000,
+            "transgene_umis": transgene_umis,
+        }
     }
-    droplets["s2"] = {"source": "none", "droplets": 0, "umis": 0, "transgene_umis": {}}
+    droplets["s2"] = {"source": "none", "effective_droplets": 0.0, "umis": 0, "transgene_umis": {}}
     table = car.call_samples(*library(), SHEET, droplets, options=OPTIONS)[2]
     assert table.loc[1, "ambient_source"] == "none"
     assert table.loc[0, "ambient_source"] == "empty_droplets"
@@ -142,7 +147,7 @@ def simulated(*, controls=400):
         parts.append(pd.DataFrame({"sample": name, "lineage": lineage, "umis": umis, "depth": depth}))
         truth.append(np.r_[drawn.positive, np.zeros(controls + 50, bool)])
         n, seen = drawn.droplets
-        droplets[name] = {"source": "empty_droplets", "droplets": n, "umis": 50 * n}
+        droplets[name] = {"source": "empty_droplets", "effective_droplets": float(n), "umis": 50 * n}
         droplets[name]["transgene_umis"] = {"CAR": seen}
     table = pd.concat(parts, ignore_index=True)
     cells = anndata.AnnData(

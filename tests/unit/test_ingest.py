@@ -118,9 +118,20 @@ def test_empty_droplets_are_summed(cells):
     assert ambient.empty_droplets(raw, cells=cells, features=["scFv", "RQR8", "absent"]) == {
         "source": "empty_droplets",
         "droplets": 2,
+        "effective_droplets": pytest.approx(86**2 / (63**2 + 23**2), abs=1e-3),
         "umis": 86,
         "transgene_umis": {"scFv": 4, "RQR8": 2},
     }
+
+
+def test_misread_barcodes_hardly_count_as_droplets():
+    rng = np.random.default_rng(0)
+    real, misread = rng.poisson(50, 200), np.ones(2000, int)
+    umis = np.r_[500, real, misread]
+    raw = library(np.column_stack([umis, rng.binomial(umis, 0.02)]), ["CD3D", "RQR8"])
+    found = ambient.empty_droplets(raw, cells=["C0-1"], features=["RQR8"])
+    assert found["droplets"] == 2200
+    assert found["effective_droplets"] == pytest.approx(200, rel=0.5)
 
 
 def test_raw_matrix_of_another_library_is_refused():

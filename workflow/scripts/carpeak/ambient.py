@@ -22,13 +22,22 @@ if TYPE_CHECKING:
 EMPTY_BELOW = 100  # UMIs; the customary bound below which a droplet holds no cell
 SUFFIX = r"-\d+$"
 BASES = r"^(?:.*[^ACGT])?([ACGT]{8,}).*$"  # what is left of P4_ACGTACGTACGT-1_2
-NOT_GIVEN: dict[str, Any] = {"source": "none", "droplets": 0, "umis": 0, "transgene_umis": {}}
+NOT_GIVEN: dict[str, Any] = {
+    "source": "none",
+    "droplets": 0,
+    "effective_droplets": 0.0,
+    "umis": 0,
+    "transgene_umis": {},
+}
 
 
 def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
     """Sum the droplets of the raw matrix `library` that are not among `cells` (barcodes) and hold few UMIs.
 
-    Returns droplets (with at least one UMI), umis and the UMIs of each transgene feature, as JSON values.
+    Returns droplets (with at least one UMI), effective_droplets, umis and the UMIs of each transgene feature,
+    as JSON values. Many barcodes with a UMI or two are misread ones and no droplets. The effective number,
+    (sum u)^2 / sum u^2 over the UMIs u of each (Kish), hardly counts them: umis / effective_droplets is
+    the size of the droplet that an ambient UMI floats in.
     Reads block by block: memory grows with the number of droplets, not with the entries.
 
     Raises UserError when no cell is among the droplets: the two matrices are of different libraries.
@@ -49,9 +58,14 @@ def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence
     return {
         "source": "empty_droplets" if empty.any() else "none",
         "droplets": int(empty.sum()),
+        "effective_droplets": round(_effective(totals[empty]), 3),
         "umis": int(totals[empty].sum()),
         "transgene_umis": {feature: int(sums[empty].sum()) for feature, sums in per_feature.items()},
     }
+
+
+def _effective(umis: NDArray[np.int64]) -> float:
+    return float(umis.sum() ** 2 / (umis**2).sum()) if len(umis) else 0.0
 
 
 def among(library: Library, cells: Sequence[str]) -> NDArray[np.bool_]:

@@ -48,7 +48,7 @@ def call_library(
     *,
     is_t: NDArray[np.bool_],
     control: NDArray[np.bool_],
-    droplets: tuple[int, int] | None = None,
+    droplets: tuple[float, int] | None = None,
     negative: tuple[Counts, Floats] | None = None,
     prior: mixture.Prior | None = None,
     fdr: float = 0.05,
@@ -63,7 +63,7 @@ def call_library(
     ambient = caller.ambient_prior(
         cell_depth=float(size[is_t].mean()) if is_t.any() else 1.0,
         droplets=droplets,
-        non_t=(umis[control], size[control]) if control.any() else None,
+        non_t=(int(control.sum()), int((umis[control] >= 1).sum())),
         negative=negative,
     )
     found = caller.fit(x, size[is_t], ambient, prior=prior)

@@ -5,7 +5,6 @@ Arrays in, values out; `mixture` holds the model and `docs/caller.md` explains i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ TRANSFER_UNMEASURED = 1.0
 POINTS = 512  # posterior points over which a cell's probability is averaged
 DISCREPANCY = 0.08  # sd of the logarithm of the silent share that no count can show
 DISCREPANCY_STEPS = 8
-CALLS = ("positive", "undetermined", "negative")
 
 
 @dataclass(frozen=True)
@@ -64,31 +62,43 @@ class Fit:
 def ambient_prior(
     *,
     cell_depth: float,
-    droplets: tuple[int, int] | None = None,
-    non_t: tuple[Counts, Floats] | None = None,
+    droplets: tuple[float, int] | None = None,
+    non_t: tuple[int, int] | None = None,
     negative: tuple[Counts, Floats] | None = None,
 ) -> Ambient:
     """What is known of a library's ambient rate (transgene UMIs per UMI of a T cell).
 
-    The first that is given counts: `droplets`, (number of empty droplets, their transgene UMIs); `non_t`,
-    (transgene UMIs, depth) of lineage-positive cells that aren't T cells; `negative`, the same of the T cells
-    of a sample without CAR. Droplets hold as much of the soup as a cell does, so that their mean is the
-    ambient count of a T cell; `cell_depth` (mean UMIs of T cells) turns it into a rate. The soup's own
-    transgene share would be too high by the ratio of a cell's UMIs to a droplet's.
+    `droplets`: effective number of empty droplets (`ambient.empty_droplets`), their transgene UMIs; `non_t`:
+    number of lineage-positive cells that aren't T cells, how many of them hold a transgene UMI; `negative`:
+    transgene UMIs and depth of the T cells of a sample without CAR. A droplet, empty or not, holds as much of
+    the soup as that of a T cell, so that the mean of droplets is the ambient count of a T cell;
+    `cell_depth` (mean UMIs of T cells) turns it into a rate. The soup's own transgene share would be too high
+    by the ratio of a cell's UMIs to a droplet's.
+
+    Droplets and non-T cells are two measurements of one rate, each with an error of its own, and are taken
+    together; `negative` counts where neither is given. The source is the first that there is. Non-T cells
+    with a UMI are counted, not their UMIs: doublets with a CAR+ cell hold many.
     """
-    shape, rate = BACKGROUND
+    evidence = []
     if droplets is not None and droplets[0] > 0:
-        return _gamma(shape + droplets[1], rate + droplets[0] * cell_depth, "empty_droplets", TRANSFER)
-    for name, cells in (("non_t_cells", non_t), ("negative_sample", negative)):
-        if cells is not None and len(cells[0]):
-            found = float(np.sum(cells[0])), float(np.sum(cells[1]))
-            return _gamma(shape + found[0], rate + found[1], name, TRANSFER)
-    return _gamma(shape, rate, "prior", TRANSFER_UNMEASURED)
+        evidence.append(("empty_droplets", float(droplets[1]), droplets[0] * cell_depth))
+    if non_t is not None and non_t[0] > 0:
+        evidence.append(("non_t_cells", float(non_t[1]), non_t[0] * cell_depth))
+    if not evidence and negative is not None and len(negative[0]):
+        evidence.append(("negative_sample", float(np.sum(negative[0])), float(np.sum(negative[1]))))
+    if not evidence:
+        return Ambient(*_widened(*BACKGROUND, TRANSFER_UNMEASURED), "prior")
+    shape, rate = _widened(BACKGROUND[0] + evidence[0][1], BACKGROUND[1] + evidence[0][2], TRANSFER)
+    for _, umis, exposure in evidence[1:]:
+        weight = 1 / (1 + TRANSFER * umis)  # a likelihood of `umis` events with the same error on top
+        shape, rate = shape + weight * umis, rate + weight * exposure
+    return Ambient(shape, rate, evidence[0][0])
 
 
-def _gamma(shape: float, rate: float, source: str, transfer: float) -> Ambient:
+def _widened(shape: float, rate: float, transfer: float) -> tuple[float, float]:
+    """A Gamma distribution of the same mean with `transfer` added to its squared relative error."""
     wide = 1 / (1 / shape + transfer)
-    return Ambient(wide, rate * wide / shape, source)
+    return wide, rate * wide / shape
 
 
 def fit(
@@ -221,30 +231,6 @@ def _within(error: Floats, eligible: NDArray[np.bool_], level: float) -> NDArray
     result = np.zeros(len(error), dtype=bool)
     result[eligible] = (mean <= level)[place]  # mean rises with the error, so this is one stretch
     return result
-
-
-def shared_prior(fits: Sequence[Fit], *, base: Prior | None = None, expression: bool = False) -> Prior:
-    """A prior for one library from the `fits` of others with the same construct and chemistry.
-
-    The size k (and with `expression` the mean m) gets the average of the identifiable ones, with their
-    spread between libraries of at least 0.3; leave the library itself out, so that no data count twice.
-    """
-    prior = base or Prior()
-    usable = [f for f in fits if f.identifiable]
-    for column, name in ((2, "log_size"), (1, "log_mean")):
-        if not usable or (name == "log_mean" and not expression):
-            continue
-        old_mean, old_sd = getattr(prior, name)
-        means = np.array([f.posterior.weights @ f.posterior.points[:, column] for f in usable])
-        errors = (
-            np.array([f.posterior.weights @ (f.posterior.points[:, column] ** 2) for f in usable]) - means**2
-        )
-        between = max(0.3**2, float(np.var(means, ddof=1) - errors.mean()) if len(means) > 1 else 0.0)
-        weight = np.append(1 / (errors + between), 1 / old_sd**2)
-        centre = float(weight @ np.append(means, old_mean) / weight.sum())
-        sd = min(old_sd, float(np.sqrt(between + 1 / weight.sum())))
-        prior = replace(prior, **{name: (centre, sd)})
-    return prior
 
 
 def describe(found: Fit) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from . import calibrated, caller, changes, intervals
+from . import calibrated, caller, changes, fitcheck, intervals
 from .populations import T_CELL
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ class Ambient:
 class Library:
     """What a caller sees of one library; arrays have one entry per kept cell."""
 
-    sample: str
+    features: Sequence[str]
     umis: NDArray[np.int64]  # cells x features of the construct
     n_umis: NDArray[np.int64]  # all UMIs without the transgene: the depth of the cell
     is_t: NDArray[np.bool_]
     cannot_be_car: NDArray[np.bool_]
     ambient: Ambient
-    droplets: tuple[int, int] | None = None  # number of empty droplets, transgene UMIs in them
+    droplets: tuple[float, int] | None = None  # effective number of empty droplets, transgene UMIs in them
     negative: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None  # of a sample without CAR
     sorted: str | None = None  # CAR+ or CAR-: what the library was sorted for
 
@@ -125,7 +125,7 @@ def by_mixture(library: Library, options: Mapping[str, Any]) -> Called:
         "ambient_only_p": found.ambient_only_p,
         "controls": controls,
         "controls_called_positive": wrong,
-        "warnings": found.warnings,
+        "warnings": [*found.warnings, *fitcheck.disagreeing(library.features, library.umis[library.is_t])],
     }
     return Called(
         np.where(library.is_t, found.probability, np.nan),
@@ -190,9 +190,7 @@ def call_samples(
         cells = np.flatnonzero(of_sample == row["sample"])
         libraries[row["sample"]] = (
             cells,
-            _library(
-                row["sample"], umis[cells], total[cells], lineage[cells], ambient.get(row["sample"], {})
-            ),
+            _library(names, umis[cells], total[cells], lineage[cells], ambient.get(row["sample"], {})),
         )
     for row in samples:
         cells, library = libraries[row["sample"]]
@@ -218,7 +216,7 @@ def call_samples(
 
 
 def _library(
-    sample: str,
+    features: Sequence[str],
     umis: NDArray[np.int64],
     total: NDArray[np.int64],
     lineage: NDArray[Any],
@@ -228,13 +226,13 @@ def _library(
     cannot = np.isin(lineage, CANNOT_BE_CAR)
     ambient, empty = Ambient("none"), None
     if not umis.shape[1]:  # no feature of the construct, so nothing to measure
-        return Library(sample, umis, n_umis, lineage == T_CELL, cannot, ambient)
+        return Library(features, umis, n_umis, lineage == T_CELL, cannot, ambient)
     if droplets.get("umis"):
         ambient = Ambient("empty_droplets", int(droplets["umis"]), _as_total(droplets["transgene_umis"]))
-        empty = int(droplets["droplets"]), ambient.transgene_umis
+        empty = float(droplets["effective_droplets"]), ambient.transgene_umis
     elif cannot.any():
         ambient = Ambient("non_t_cells", int(total[cannot].sum()), int(umis[cannot].sum()))
-    return Library(sample, umis, n_umis, lineage == T_CELL, cannot, ambient, empty)
+    return Library(features, umis, n_umis, lineage == T_CELL, cannot, ambient, empty)
 
 
 def _t_cells(library: Library) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

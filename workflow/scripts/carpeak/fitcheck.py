@@ -11,6 +11,8 @@ from scipy.special import expit
 from . import mixture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .caller import Fit
@@ -23,6 +25,7 @@ EDGES = np.array([0, 1, 2, 3, 4, 6, 9, 14, 21, 41])  # lower ends of the classes
 FREE = 5  # fitted parameters
 MIN_EXPECTED = 5.0
 FLAG_P = 0.01
+UNEVEN = 0.1  # difference of a feature's share between weak and strong cells that is worth a warning
 
 
 @dataclass(frozen=True)
@@ -117,3 +120,21 @@ def features_agree(first: Counts, second: Counts, *, strong: int = 3) -> tuple[f
     with np.errstate(invalid="ignore"):
         shares = sums[0] / sums.sum(axis=0)
     return float(shares[0]), float(shares[1]), float(stats.fisher_exact(table).pvalue)
+
+
+def disagreeing(names: Sequence[str], umis: Counts) -> list[str]:
+    """Sentences on the features of a construct (`umis`: cells x features, `names`) that should not be summed.
+
+    A feature is told of where it makes up more of the UMIs of cells with one UMI than of strong cells, by
+    `UNEVEN` at least and with p below `FLAG_P` over the number of features.
+    """
+    found = []
+    for index, name in enumerate(names if len(names) > 1 else []):
+        weak, strong, p = features_agree(umis[:, index], umis.sum(axis=1) - umis[:, index])
+        if p < FLAG_P / len(names) and weak - strong > UNEVEN:
+            found.append(
+                f"{name} makes up {weak:.0%} of the transgene UMIs of T cells with one, but {strong:.0%} in "
+                f"cells with three or more: it may have background of its own, as a stretch shared with an "
+                f"endogenous gene has. Check the construct, or leave {name} out of transgene.features."
+            )
+    return found
