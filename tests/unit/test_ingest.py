@@ -45,6 +45,7 @@ def test_names_flags_and_summary():
         "missing_features": ["CLL1_scFv"],
         "other_modalities": {},
         "notes": ["1 symbols stand for several genes (such as CD3D): -1, -2, ... tell them apart"],
+        "cells_called": None,
     }
 
 
@@ -106,7 +107,7 @@ def droplets():
     dense[0] = [300, 0, 40]  # a cell
     dense[1] = [60, 2, 1]
     dense[2] = [20, 0, 3]
-    dense[3] = [90, 9, 1]  # 100 UMIs: not empty any more
+    dense[3] = [91, 9, 1]  # 101 UMIs: not empty any more
     dense[4] = [0, 0, 0]
     dense[5] = [5, 0, 0]  # called a cell although small
     return dense
@@ -115,13 +116,15 @@ def droplets():
 @pytest.mark.parametrize("cells", [["C0-1", "C5-1"], ["C0", "C5"]])
 def test_empty_droplets_are_summed(cells):
     raw = library(droplets(), ["CD3D", "RQR8", "scFv"])
-    assert ambient.empty_droplets(raw, cells=cells, features=["scFv", "RQR8", "absent"]) == {
+    profile, genes = ambient.empty_droplets(raw, cells=cells, features=["scFv", "RQR8", "absent"])
+    assert profile == {
         "source": "empty_droplets",
         "droplets": 2,
         "effective_droplets": pytest.approx(86**2 / (63**2 + 23**2), abs=1e-3),
         "umis": 86,
         "transgene_umis": {"scFv": 4, "RQR8": 2},
     }
+    assert dict(zip(genes["gene"], genes["umis"], strict=True)) == {"CD3D": 80, "RQR8": 2, "scFv": 4}
 
 
 def test_misread_barcodes_hardly_count_as_droplets():
@@ -129,7 +132,7 @@ def test_misread_barcodes_hardly_count_as_droplets():
     real, misread = rng.poisson(50, 200), np.ones(2000, int)
     umis = np.r_[500, real, misread]
     raw = library(np.column_stack([umis, rng.binomial(umis, 0.02)]), ["CD3D", "RQR8"])
-    found = ambient.empty_droplets(raw, cells=["C0-1"], features=["RQR8"])
+    found, _ = ambient.empty_droplets(raw, cells=["C0-1"], features=["RQR8"])
     assert found["droplets"] == 2200
     assert found["effective_droplets"] == pytest.approx(200, rel=0.5)
 
@@ -141,4 +144,6 @@ def test_raw_matrix_of_another_library_is_refused():
 
 def test_raw_matrix_without_empty_droplets():
     raw = library([[500, 1], [400, 0]], ["CD3D", "RQR8"])
-    assert ambient.empty_droplets(raw, cells=["C0-1", "C1-1"], features=["RQR8"])["source"] == "none"
+    profile, genes = ambient.empty_droplets(raw, cells=["C0-1", "C1-1"], features=["RQR8"])
+    assert profile["source"] == "none"
+    assert genes.empty

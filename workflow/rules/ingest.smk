@@ -5,11 +5,12 @@ INPUTS:  the matrices that the sample sheet names, or results/align/{sample}/
 OUTPUTS: results/ingest/{sample}.h5ad     raw counts, cells x genes, transgene and mitochondrial genes flagged
          results/ingest/{sample}.json     layout, size, transgene UMIs, missing features
          results/ambient/{sample}.json    empty droplets, where raw_path is given
+         results/ambient/{sample}.genes.parquet   their RNA by gene
 """
 
 
 rule ingest:
-    """Read one library and name its cells and genes."""
+    """Read one library, call its cells where only droplets are given, and name cells and genes."""
     input:
         unpack(transgene_input),
         matrix=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
@@ -28,6 +29,9 @@ rule ingest:
         path=lambda wildcards: study.sample(wildcards.sample).matrix,
         select=lambda wildcards: study.sample(wildcards.sample).select,
         features=study.config["transgene"]["features"],
+        call_seed=lambda wildcards: (
+            study.config["seed"] if study.sample(wildcards.sample).called_from_droplets else None
+        ),
         code=code("ingest"),
     script:
         "../scripts/ingest.py"
@@ -37,22 +41,22 @@ rule ambient:
     """Sum the droplets of one library that hold no cell."""
     input:
         unpack(transgene_input),
-        cells=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
+        cells="results/ingest/{sample}.h5ad",
         droplets=lambda wildcards: study.droplet_files(wildcards.sample),
         genes=WORKFLOW / "resources/genes.tsv.gz",
     output:
         profile="results/ambient/{sample}.json",
+        genes="results/ambient/{sample}.genes.parquet",
     log:
         "logs/ambient/{sample}.log",
     conda:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
     params:
-        path=lambda wildcards: study.sample(wildcards.sample).matrix,
         select=lambda wildcards: study.sample(wildcards.sample).select,
-        raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
+        raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path,
         features=study.config["transgene"]["features"],
         code=code("ambient"),
     script:

@@ -10,7 +10,10 @@ with job(snakemake):
     if snakemake.input.get("molecules"):
         library = added.with_transgene(library, snakemake.input.molecules, snakemake.input.counted)
     cells, summary = ingest.prepare(
-        library, sample=snakemake.wildcards.sample, features=snakemake.params.features
+        library,
+        sample=snakemake.wildcards.sample,
+        features=snakemake.params.features,
+        call_seed=snakemake.params.call_seed,
     )
     io.write_h5ad(cells, snakemake.output.counts)
     io.write_json(summary, snakemake.output.summary)

@@ -10,58 +10,51 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import ingest
+from .cellcalling import EMPTY_UP_TO
 from .errors import UserError
 from .readers.genes import plain
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from .readers import Library
 
-EMPTY_BELOW = 100  # UMIs; the customary bound below which a droplet holds no cell
 SUFFIX = r"-\d+$"
 BASES = r"^(?:.*[^ACGT])?([ACGT]{8,}).*$"  # what is left of P4_ACGTACGTACGT-1_2
-NOT_GIVEN: dict[str, Any] = {
-    "source": "none",
-    "droplets": 0,
-    "effective_droplets": 0.0,
-    "umis": 0,
-    "transgene_umis": {},
-}
 
 
-def empty_droplets(library: Library, *, cells: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
+def empty_droplets(
+    library: Library, *, cells: Sequence[str], features: Sequence[str]
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Sum the droplets of the raw matrix `library` that are not among `cells` (barcodes) and hold few UMIs.
 
     Returns droplets (with at least one UMI), effective_droplets, umis and the UMIs of each transgene feature,
-    as JSON values. Many barcodes with a UMI or two are misread ones and no droplets. The effective number,
-    (sum u)^2 / sum u^2 over the UMIs u of each (Kish), hardly counts them: umis / effective_droplets is
-    the size of the droplet that an ambient UMI floats in.
-    Reads block by block: memory grows with the number of droplets, not with the entries.
+    as JSON values, and a table of the genes found there (gene as `ingest` names it, umis). Many barcodes with
+    a UMI or two are misread ones and no droplets. The effective number, (sum u)^2 / sum u^2 over the UMIs u
+    of each (Kish), hardly counts them: umis / effective_droplets is the size of the droplet that an ambient
+    UMI floats in. Memory: the sparse matrix.
 
     Raises UserError when no cell is among the droplets: the two matrices are of different libraries.
     """
+    import pandas as pd
+
     is_cell = among(library, cells)
-    n = len(library.barcodes)
-    totals = np.zeros(n, np.int64)
+    counts = library.matrix()
+    totals = np.asarray(counts.sum(axis=1, dtype=np.int64)).ravel()
+    empty = ~is_cell & (totals > 0) & (totals <= EMPTY_UP_TO)
+    per_gene = np.asarray(counts.T @ empty.astype(np.int64)).ravel()
     rows = {f: np.isin(library.symbols, [f, plain(f)]) | (library.gene_ids == f) for f in features}
-    per_feature = {f: np.zeros(n, np.int64) for f, where in rows.items() if where.any()}
-    for genes, droplets, counts in library.blocks():
-        totals += np.bincount(droplets, weights=counts, minlength=n).astype(np.int64)
-        for feature in per_feature:
-            hit = rows[feature][genes]
-            per_feature[feature] += np.bincount(droplets[hit], weights=counts[hit], minlength=n).astype(
-                np.int64
-            )
-    empty = ~is_cell & (totals > 0) & (totals < EMPTY_BELOW)
+    table = pd.DataFrame({"gene": ingest.name_genes(library, features).index, "umis": per_gene})
     return {
         "source": "empty_droplets" if empty.any() else "none",
         "droplets": int(empty.sum()),
         "effective_droplets": round(_effective(totals[empty]), 3),
         "umis": int(totals[empty].sum()),
-        "transgene_umis": {feature: int(sums[empty].sum()) for feature, sums in per_feature.items()},
-    }
+        "transgene_umis": {f: int(per_gene[where].sum()) for f, where in rows.items() if where.any()},
+    }, table[table["umis"] > 0].reset_index(drop=True)
 
 
 def _effective(umis: NDArray[np.int64]) -> float:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import goodturing
-from .ambient import EMPTY_BELOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
 METHOD = "Cell Ranger's order of magnitude, then EmptyDrops"
+EMPTY_UP_TO = 100  # UMIs; the customary bound up to which a droplet holds no cell
 FDR = 0.001  # as Lun et al. use it
 DRAWS = 10_000  # of every total
 BLOCK = 4_000_000  # numbers held at a time while drawing
@@ -46,7 +46,7 @@ def call_cells(
     """Say which droplets hold a cell, and how that was found (JSON values).
 
     `counts` is droplets x genes (UMIs), `exclude` masks genes that must not decide, namely the transgene: a
-    droplet is no cell because it holds a CAR. Droplets with at most `EMPTY_BELOW` UMIs are never cells; they
+    droplet is no cell because it holds a CAR. Droplets with at most `EMPTY_UP_TO` UMIs are never cells; they
     give the ambient profile. P values come from `DRAWS` droplets drawn from it, and are adjusted after
     Benjamini and Hochberg over all larger droplets. The same seed gives the same cells.
     """
@@ -54,8 +54,8 @@ def call_cells(
 
     genes = np.flatnonzero(~exclude & (np.asarray(counts.sum(axis=0)).ravel() > 0))
     totals = np.asarray(counts.sum(axis=1, dtype=np.int64)).ravel()
-    large = np.flatnonzero(totals > EMPTY_BELOW)
-    ambient = ambient_profile(counts[np.flatnonzero((totals > 0) & (totals <= EMPTY_BELOW))][:, genes])
+    large = np.flatnonzero(totals > EMPTY_UP_TO)
+    ambient = ambient_profile(counts[np.flatnonzero((totals > 0) & (totals <= EMPTY_UP_TO))][:, genes])
     limit = outright(totals)
     p_values = np.zeros(len(large))
     tested = np.flatnonzero(totals[large] < limit)
@@ -66,7 +66,7 @@ def call_cells(
     return is_cell, {
         "method": METHOD,
         "fdr": FDR,
-        "empty_up_to": EMPTY_BELOW,
+        "empty_up_to": EMPTY_UP_TO,
         "droplets": int((totals > 0).sum()),
         "ambient_droplets": ambient.droplets,
         "ambient_umis": ambient.umis,
@@ -172,7 +172,7 @@ def _draw(draws: int, size: int, ambient: Ambient, generator: np.random.Generato
     small = np.uint16 if n_genes <= np.iinfo(np.uint16).max else np.int32  # sorted by radix
     # independent draws: how often each gene occurs among all, then in random order
     often = generator.multinomial(draws * size, ambient.shares / ambient.shares.sum())
-    fresh = np.repeat(np.arange(n_genes, dtype=small), often)
+    fresh: NDArray[Any] = np.repeat(np.arange(n_genes, dtype=small), often)
     generator.shuffle(fresh)
     drawn = fresh.reshape(draws, size)
     place = np.arange(size)

@@ -12,20 +12,25 @@ from .errors import UserError
 from .readers.genes import plain
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from .readers import Library
 
 MITO_PREFIX = "MT-"
 
 
-def prepare(library: Library, *, sample: str, features: Sequence[str]) -> tuple[AnnData, dict[str, Any]]:
+def prepare(
+    library: Library, *, sample: str, features: Sequence[str], call_seed: int | None = None
+) -> tuple[AnnData, dict[str, Any]]:
     """Read `library` and name everything.
 
-    `features` are the transgene's feature names or identifiers. Returns cells x genes with csr int32
-    counts (obs index ``{sample}_{barcode}``; var index the unique symbol, with gene_id, transgene and
-    mito) and a summary for the library's json.
+    `features` are the transgene's feature names or identifiers. With `call_seed`, `library` holds all
+    droplets, and those that hold a cell are kept (`cellcalling`, by that seed). Returns cells x genes with
+    csr int32 counts (obs index ``{sample}_{barcode}``; var index the unique symbol, with gene_id, transgene
+    and mito) and a summary for the library's json.
 
     Raises UserError for no cells, no genes, a repeated barcode, or values that are not counts.
     """
@@ -34,23 +39,55 @@ def prepare(library: Library, *, sample: str, features: Sequence[str]) -> tuple[
 
     barcodes = library.barcodes.to_numpy(zero_copy_only=False)
     check_names(library)
+    var = name_genes(library, features)
+    counts = library.matrix()
+    called = None
+    if call_seed is not None:
+        is_cell, called = _call(library, counts, exclude=var["transgene"].to_numpy(), seed=call_seed)
+        counts, barcodes = counts[is_cell], barcodes[is_cell]
+    obs = pd.DataFrame(index=pd.Index([f"{sample}_{b}" for b in barcodes], name="cell", dtype=object))
+    summary = summarise(library, counts, names=var.index.to_numpy(), features=features)
+    return anndata.AnnData(counts, obs=obs, var=var), summary | {"cells_called": called}
+
+
+def _call(
+    library: Library, counts: sparse.csr_matrix, *, exclude: NDArray[np.bool_], seed: int
+) -> tuple[NDArray[np.intp], dict[str, Any]]:
+    """Rows of `counts` that hold a cell, and how they were found."""
+    from . import cellcalling
+
+    is_cell, called = cellcalling.call_cells(counts, exclude=exclude, seed=seed)
+    if not called["ambient_droplets"]:
+        msg = (
+            f"{library.path}: no droplet holds {called['empty_up_to']} UMIs or fewer, so this is not the "
+            "unfiltered matrix: cells cannot be called from it. Give the matrix of cells as path."
+        )
+        raise UserError(msg)
+    if not called["cells"]:
+        msg = (
+            f"{library.path}: none of its {called['droplets']} droplets holds a cell. Give the unfiltered "
+            "matrix of a library that worked, or the matrix of its cells as path."
+        )
+        raise UserError(msg)
+    return np.flatnonzero(is_cell), called
+
+
+def name_genes(library: Library, features: Sequence[str]) -> pd.DataFrame:
+    """The genes of `library`: index the unique symbol; gene_id, transgene (one of `features`) and mito."""
+    import pandas as pd
+
     ids = np.where(library.gene_ids == "", library.symbols, library.gene_ids)
     symbols = np.where(library.symbols == "", ids, library.symbols)
     for feature in set(features) - set(symbols):  # a construct that is configured by its identifier
         symbols[(ids == feature) | (symbols == plain(feature))] = feature
     names = unique_names(symbols)
-    var = pd.DataFrame(
+    return pd.DataFrame(
         {
             "gene_id": ids,
             "transgene": np.isin(symbols, list(features)),
             "mito": np.array([s.upper().startswith(MITO_PREFIX) for s in symbols], dtype=bool),
         },
         index=pd.Index(names, name="gene", dtype=object),
-    )
-    obs = pd.DataFrame(index=pd.Index([f"{sample}_{b}" for b in barcodes], name="cell", dtype=object))
-    counts = library.matrix()
-    return anndata.AnnData(counts, obs=obs, var=var), summarise(
-        library, counts, names=names, features=features
     )
 
 

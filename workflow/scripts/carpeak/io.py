@@ -124,6 +124,15 @@ def read_h5ad(path: str | Path) -> AnnData:
     return anndata.read_h5ad(path)
 
 
+def read_cells(path: str | Path) -> list[str]:
+    """The names of the cells in an h5ad file, and nothing else of it."""
+    import h5py
+
+    with h5py.File(path) as file:
+        obs = file["obs"]
+        return [str(name) for name in obs[obs.attrs["_index"]].asstr()[:]]
+
+
 def join_cells(
     left: pd.DataFrame, right: pd.DataFrame, *, columns: Sequence[str] | None = None, subset: bool = False
 ) -> pd.DataFrame:
