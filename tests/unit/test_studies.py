@@ -65,3 +65,41 @@ def test_patients_of_gse197268_are_not_mixed_up():
         assert sample.path.endswith(f"Patient{number}-{time}.tar.gz")
         assert sample.donor == f"P{number}"
         assert (sample.condition == "product") == (time == "Infusion")
+
+
+def own(tmp_path, download, table="path\turl\nip.h5\thttps://example.org/a\npk.h5\thttps://example.org/b\n"):
+    """A study of one's own whose two libraries are fetched; the message of what is wrong with it."""
+    (tmp_path / "downloads.tsv").write_text(table)
+    rows = "sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip.h5\npk\tpeak\tP1\tpk.h5\n"
+    (tmp_path / "samples.tsv").write_text(rows)
+    value = {"samples": "samples.tsv", "transgene": {"features": ["CAR"]}, "download": download}
+    return study.gather(value, source=tmp_path / "config.yaml", workflow=ROOT / "workflow")[1]
+
+
+@pytest.mark.parametrize(
+    ("download", "words"),
+    [
+        ({"files": "nowhere.tsv"}, "nowhere.tsv: no such file"),
+        ({"files": "downloads.tsv", "mirror": "no/such/folder"}, "download.mirror: no such folder"),
+        ({"files": "downloads.tsv", "miror": "x"}, "download.miror: unknown key.*did you mean 'mirror'"),
+        ({}, "download: the key 'files' is missing"),
+        ({"files": 3}, "download.files: 3 should be of type string"),
+        ("downloads.tsv", "download: 'downloads.tsv' should be of type object"),
+    ],
+)
+def test_mistakes_of_the_key_download(tmp_path, download, words):
+    found = own(tmp_path, download)
+    assert len(found) == 1, found
+    assert re.search(words, found[0])
+
+
+def test_mistakes_of_the_table_are_told_once_and_alone(tmp_path):
+    """A table that can't be understood must not make every library look missing."""
+    found = own(tmp_path, {"files": "downloads.tsv"}, table="path\turl\nip.h5\tftp://example.org/a\n")
+    assert len(found) == 1
+    assert "row 2: url 'ftp://example.org/a' can't be fetched; write https://" in found[0]
+    found = own(tmp_path, {"files": "downloads.tsv"}, table="path\turl\nip.h5\thttps://example.org/a\n")
+    assert len(found) == 1
+    assert "sample 'pk': path does not exist" in found[0]
+    assert "'ip'" not in found[0]
+    assert own(tmp_path, {"files": "downloads.tsv"}) == []

@@ -176,22 +176,3 @@ def test_without_the_key_nothing_is_fetched(study, server):
     assert done.returncode != 0
     assert "path does not exist" in done.stdout + done.stderr
     assert not any(served.asked for served in server.files.values())
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"files": "nowhere.tsv"}, ["nowhere.tsv: no such file"]),
-        ({"mirror": "no/such/folder"}, ["download.mirror: no such folder"]),
-        ({"miror": "x"}, ["download.miror: unknown key", "did you mean 'mirror'"]),
-    ],
-)
-def test_mistakes_of_the_key_are_told_before_anything_runs(study, server, changes, words):
-    run, _, downloads, folder = study
-    options = write_study(folder, ROWS, downloads, **changes)
-    done = snakemake(run, "-n", *options, check=False)
-    text = done.stdout + done.stderr
-    assert done.returncode != 0
-    for word in words:
-        assert word in text
-    assert "Traceback" not in text

@@ -26,10 +26,11 @@ rule download:
         receipt=f"{RECEIPTS}/{{file}}.json",
     log:
         "logs/download/{file}.log",
+    priority: 2000
     localrule: True  # compute nodes often have no network
     conda:
         "../../envs/core.yaml"
-    threads: 1
+    threads: 64  # all there are: one file at a time, and nothing is analysed before all are there
     resources:
         mem_mb=200,
         mirror=study.mirror,  # no param: where the bytes come from must not start the analysis anew

@@ -132,6 +132,7 @@ class Study:
             "markers": [annotation["markers"]],
             "annotation reference": [annotation["reference"]] if annotation["reference"] else [],
             "claims": [self.config["claims"]],
+            "table of downloads": [self.config["download"]["files"]] if self.downloads else [],
             "gene sets": self.gene_set_files,
         }
         files |= sources.given(self.config)
@@ -202,18 +203,20 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     with found.collecting():
         reads = read_units(config["units"]) if config["units"] else {}
     samples: tuple[Sample, ...] = ()
-    downloads: tuple[Download, ...] = ()
+    downloads: tuple[Download, ...] | None = None
     if "samples" in config:
         config["samples"] = str(base / config["samples"])
         schema = configuration.load_yaml(workflow / "schemas/samples.schema.yaml")
         root = _data_root(config, base)
-        with found.collecting():
-            downloads = downloading.read(config.get("download"), workflow / "schemas", base=base, root=root)
+        if not any(line.startswith("download") for line in wrong):
+            with found.collecting():
+                downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
             samples, in_sheet = read_sheet(config["samples"], schema, root=root)
             samples = tuple(_with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
             in_sheet += _without_cells(samples) if reads is not None else []
-            in_sheet += [] if "demo" in config else _missing_files(samples, downloads)
+            if "demo" not in config and downloads is not None:
+                in_sheet += _missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
     if samples and not any(line.startswith(sources.KEYS) for line in wrong):
         wrong += sources.problems(config, reads or {}, samples)
@@ -222,7 +225,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if Path(config["claims"]).is_file():
         with found.collecting():
             claims = statements.read(config["claims"], workflow / "schemas/claims.schema.yaml")
-    return Study(config, samples, str(source), downloads, claims), found.messages
+    return Study(config, samples, str(source), downloads or (), claims), found.messages
 
 
 class _Found:
@@ -262,8 +265,10 @@ def _resolve_optional(config: dict[str, Any], base: Path, workflow: Path) -> Non
     config["enrichment"]["gene_sets"] = [
         _gene_set(name, base, workflow) for name in config["enrichment"]["gene_sets"]
     ]
-    if config.get("download") and config["download"]["mirror"]:
-        config["download"]["mirror"] = _mirror(config["download"]["mirror"], base)
+    if (config.get("download") or {}).get("files"):
+        config["download"]["files"] = str(base / config["download"]["files"])
+        if config["download"].get("mirror"):
+            config["download"]["mirror"] = _mirror(config["download"]["mirror"], base)
     if "demo" in config and config["demo"]["variant"] is None:  # YAML reads a bare null as nothing
         config["demo"]["variant"] = "null"
 

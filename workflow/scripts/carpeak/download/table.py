@@ -42,16 +42,14 @@ class Download:
         return f"{RECEIPTS}/{self.name}.json"
 
 
-def read(
-    download: Mapping[str, Any] | None, schemas: Path, *, base: Path, root: Path
-) -> tuple[Download, ...]:
-    """The rows of the table that the configuration's block `download` names, relative to `base`.
+def read(download: Mapping[str, Any] | None, schemas: Path, *, root: Path) -> tuple[Download, ...]:
+    """The rows of the table that the configuration's block `download` names.
 
     The files are put below `root`. Raises UserError that names file, row and column.
     """
     if not download:
         return ()
-    path, schema = base / download["files"], configuration.load_yaml(schemas / "downloads.schema.yaml")
+    path, schema = Path(download["files"]), configuration.load_yaml(schemas / "downloads.schema.yaml")
     rows = [(number, {k: _typed(k, v) for k, v in row.items() if v}) for number, row in sheet.rows(path)]
     downloads, found = check(rows, schema, root=root)
     if found:
