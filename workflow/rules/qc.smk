@@ -56,6 +56,7 @@ rule merge:
             for sample in study.samples
         ],
         features=study.config["transgene"]["features"],
+        genes=study.config["genes"],
         code=code("merge"),
     script:
         "../scripts/merge.py"

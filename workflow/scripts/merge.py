@@ -9,8 +9,10 @@ with job(snakemake):
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
-    libraries = [io.read_h5ad(path) for path in snakemake.input.counts]
-    counts = merge.merge(libraries, cells, samples=samples)
+    libraries = merge.same_names([io.read_h5ad(path) for path in snakemake.input.counts])
+    genes = merge.gene_list(libraries, snakemake.params.genes)
+    counts = merge.merge(libraries, cells, samples=samples, genes=genes)
     merge.check_transgene(counts.var, snakemake.params.features)
     io.write_h5ad(counts, snakemake.output.counts)
-    io.write_table(merge.sample_table(samples, cells, thresholds), snakemake.output.samples)
+    table = merge.sample_table(samples, cells, thresholds, merge.gene_counts(libraries, genes))
+    io.write_table(table, snakemake.output.samples)
