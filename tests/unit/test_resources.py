@@ -77,7 +77,7 @@ def maker():
 
 def test_checksums_and_dates_stand_in_the_readme():
     text = (RESOURCES / "README.md").read_text()
-    for name in ("go_bp.gmt.gz", "genes.tsv.gz"):
+    for name in ("go_bp.gmt.gz", "genes.tsv.gz", "aliases.tsv.gz"):
         assert hashlib.sha256((RESOURCES / name).read_bytes()).hexdigest() in text
     assert re.search(r"Gene Ontology, release \d{4}-\d\d-\d\d", text)
     assert "CC BY 4.0" in text
@@ -141,6 +141,20 @@ def test_ids_agree_with_a_real_matrix(real_data, genes):
     assert sum(real[row["symbol"]] == row["gene_id"] for row in shared) > 0.995 * len(shared)
 
 
+@pytest.mark.parametrize(
+    ("alias", "symbol"),
+    [
+        *[("TCF1", "TCF7"), ("GPR56", "ADGRG1"), ("KIAA0101", "PCLAF"), ("MLF1IP", "CENPU")],
+        *[("FAM64A", "PIMREG"), ("HIST1H4C", "H4C3"), ("SDPR", "CAVIN2"), ("CD20", None), ("HBG1", None)],
+    ],
+)
+def test_aliases(alias, symbol):
+    """Known renamings; no name of two genes (CD20 is MS4A1, and was KRT20), no symbol in use."""
+    with gzip.open(RESOURCES / "aliases.tsv.gz", "rt") as file:
+        named = {row["alias"]: row["symbol"] for row in csv.DictReader(file, delimiter="\t")}
+    assert named.get(alias) == symbol
+
+
 def test_script_on_small_databases(tmp_path, maker, monkeypatch):
     """Two genes and their terms: propagation, names, mitochondrial symbols, alternate loci, small RNA."""
     org, go = sqlite3.connect(tmp_path / "org.sqlite"), sqlite3.connect(tmp_path / "go.sqlite")
@@ -149,6 +163,8 @@ def test_script_on_small_databases(tmp_path, maker, monkeypatch):
         CREATE TABLE chromosomes (_id, chromosome); CREATE TABLE ncbi2ensembl (_id, ensembl_id);
         CREATE TABLE ensembl (_id, ensembl_id); CREATE TABLE go_bp_all (_id, go_id, evidence);
         INSERT INTO gene_info VALUES (1, 'one', 'B'), (2, 'two', 'COX1'), (3, 'microRNA 1', 'MIR1'), (4, 'four', 'A');
+        CREATE TABLE alias (_id, alias_symbol);
+        INSERT INTO alias VALUES (1, 'B'), (1, 'OLD'), (1, 'A'), (1, 'BOTH'), (4, 'BOTH'), (4, 'A'), (3, 'OTHER');
         INSERT INTO genetype VALUES (1, 'protein-coding'), (2, 'protein-coding'), (3, 'ncRNA'), (4, 'protein-coding');
         INSERT INTO chromosomes VALUES (1, 'X'), (1, 'Y'), (2, 'MT'), (3, '1'), (4, '2');
         INSERT INTO ncbi2ensembl VALUES (1, 'E1'), (3, 'E3'), (4, 'E4');
@@ -167,6 +183,7 @@ def test_script_on_small_databases(tmp_path, maker, monkeypatch):
         "B\tE1\tX\tprotein_coding",
         "MT-CO1\tE2\tMT\tprotein_coding",
     ]
+    assert maker.aliases(org, {"A", "B", "TCF7"}) == "alias\tsymbol\nOLD\tB\nTCF1\tTCF7\n"
     first = maker.write("text\n", tmp_path / "x.gz")
     data = (tmp_path / "x.gz").read_bytes()
     assert maker.write("text\n", tmp_path / "x.gz") == first

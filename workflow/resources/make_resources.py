@@ -8,8 +8,8 @@ The packages are taken as Debian ships them; only the SQLite file inside each is
     python make_resources.py unpacked/usr/lib/R/site-library/org.Hs.eg.db/extdata/org.Hs.eg.sqlite \
                              unpacked/usr/lib/R/site-library/GO.db/extdata/GO.sqlite
 
-It writes `go_bp.gmt.gz`, `genes.tsv.gz` and `README.md` beside itself (or into ``--output``), always
-with the same bytes for the same input. It needs nothing but Python.
+It writes `go_bp.gmt.gz`, `genes.tsv.gz`, `aliases.tsv.gz` and `README.md` beside itself (or into
+``--output``), always with the same bytes for the same input. It needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -60,6 +60,12 @@ GENES = """
     ORDER BY i.symbol, 2
 """
 
+ALIASES = """
+    SELECT a.alias_symbol, i.symbol FROM alias a JOIN gene_info i USING (_id) ORDER BY 1, 2
+"""
+# Immunologists call the product of TCF7 TCF1; NCBI lists TCF1 for HNF1A alone, a gene of liver and gut.
+USAGE = {"TCF1": "TCF7"}
+
 ON_BOTH = """
     SELECT i.symbol FROM gene_info i
     WHERE 2 = (SELECT count(*) FROM chromosomes c WHERE c._id = i._id AND c.chromosome IN ('X', 'Y'))
@@ -82,7 +88,11 @@ chromosome, type): protein-coding genes, long non-coding RNA, and immunoglobulin
 A gene on X and Y both stands under X. Small RNA and pseudogenes are left out. The demo study takes its gene
 names from here.
 
-In both files the genes of the mitochondrial genome bear HGNC's names (`MT-CO1` where NCBI says `COX1`).
+`aliases.tsv.gz`: former and other names (column alias) of the genes of `genes.tsv.gz` (column symbol). Left
+out is what names several genes, or is the symbol of one. One line is usage in immunology and not NCBI's:
+`TCF1` is TCF7 here, not HNF1A.
+
+In all files the genes of the mitochondrial genome bear HGNC's names (`MT-CO1` where NCBI says `COX1`).
 
 ## Where it comes from
 
@@ -146,6 +156,17 @@ def genes(org: sqlite3.Connection) -> str:
     return text + "".join(f"{s}\t{i}\t{CHROMOSOMES[c]}\t{t}\n" for c, s, i, t in sorted(rows))
 
 
+def aliases(org: sqlite3.Connection, symbols: set[str]) -> str:
+    """The table of names that stand for one gene of `symbols` and are no gene's symbol."""
+    current, named = set(symbols), {}
+    for alias, symbol in org.execute(ALIASES):
+        current.add(symbol)
+        named.setdefault(alias, set()).add(symbol)
+    found = {alias: min(of) for alias, of in named.items() if len(of) == 1 and alias not in current} | USAGE
+    lines = [f"{alias}\t{symbol}\n" for alias, symbol in sorted(found.items()) if symbol in symbols]
+    return "alias\tsymbol\n" + "".join(lines)
+
+
 def sources(org: sqlite3.Connection) -> tuple[str, str]:
     """A list of what the mappings were made from and when, and the release date of the Gene Ontology."""
     table = dict(org.execute("SELECT name, value FROM metadata"))
@@ -178,9 +199,12 @@ def main() -> None:
     parser.add_argument("--package", default="3.16.0-1", help="version of the Debian packages")
     options = parser.parse_args()
     org, go = (sqlite3.connect(f"file:{path}?mode=ro", uri=True) for path in (options.org, options.go))
+    listed_genes = genes(org)
+    symbols = {line.split("\t")[0] for line in listed_genes.splitlines()[1:]}
     files = [
         write(gene_sets(org, go), options.output / "go_bp.gmt.gz"),
-        write(genes(org), options.output / "genes.tsv.gz"),
+        write(listed_genes, options.output / "genes.tsv.gz"),
+        write(aliases(org, symbols), options.output / "aliases.tsv.gz"),
     ]
     listed, release = sources(org)
     text = README.format(

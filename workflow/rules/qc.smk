@@ -4,6 +4,7 @@ INPUTS:  results/ingest/{sample}.h5ad
 OUTPUTS: results/qc/{sample}.cells.parquet       metrics, doublet score and the reason of removal of every barcode
          results/qc/{sample}.thresholds.json     limits, verdict on the library
          results/counts.h5ad                     raw counts of the kept cells of all samples
+         results/markers.json                    markers that the data name otherwise, or lack
          results/tables/samples.tsv              the libraries in numbers
 """
 
@@ -40,8 +41,12 @@ rule merge:
         counts=expand("results/ingest/{sample}.h5ad", sample=study.names),
         cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
+        markers=study.config["annotation"]["markers"],
+        aliases=WORKFLOW / "resources/aliases.tsv.gz",
+        genes=WORKFLOW / "resources/genes.tsv.gz",
     output:
         counts="results/counts.h5ad",
+        markers="results/markers.json",
         samples="results/tables/samples.tsv",
     log:
         "logs/merge/all.log",

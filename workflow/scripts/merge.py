@@ -4,15 +4,20 @@ from carpeak.job import job
 
 with job(snakemake):
     import pandas as pd
-    from carpeak import io, merge
+    from carpeak import aliases, io, markers, merge
 
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
-    libraries = merge.same_names([io.read_h5ad(path) for path in snakemake.input.counts])
+    libraries = [io.read_h5ad(path) for path in snakemake.input.counts]
+    wanted = markers.genes(markers.load(snakemake.input.markers))
+    others = aliases.known(wanted, aliases=snakemake.input.aliases, genes=snakemake.input.genes)
+    libraries, used = aliases.renamed(libraries, others)
+    libraries = merge.same_names(libraries)
     genes = merge.gene_list(libraries, snakemake.params.genes)
     counts = merge.merge(libraries, cells, samples=samples, genes=genes)
     merge.check_transgene(counts.var, snakemake.params.features)
     io.write_h5ad(counts, snakemake.output.counts)
+    io.write_json(aliases.report(used, wanted, genes.index), snakemake.output.markers)
     table = merge.sample_table(samples, cells, thresholds, merge.gene_counts(libraries, genes))
     io.write_table(table, snakemake.output.samples)

@@ -11,6 +11,7 @@ from .errors import UserError, nearest
 SCHEMES = ("canonical", "paper")
 UNASSIGNED = "unassigned"
 T_LINEAGES = ("CD4", "CD8")
+GENE_KEYS = ("genes", "without", "required", "anchors", "start", "support")
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -44,6 +45,15 @@ def load(path: str | Path) -> dict[str, Any]:
         for label, state in states.items():
             _check_state(path, f"t_states: {scheme}: {label}", state)
     return dict(value)
+
+
+def genes(markers: Mapping[str, Any]) -> list[str]:
+    """Every gene that a marker file names, sorted."""
+    panels = [panel for several in markers["lineages"].values() for panel in several]
+    panels += list(markers["t_lineage"].values())
+    panels += [state for scheme in SCHEMES for state in markers["t_states"][scheme].values()]
+    named = [panel.get(key) or [] for panel in panels for key in GENE_KEYS]
+    return sorted({gene for several in [*named, markers.get("cycling") or []] for gene in several})
 
 
 def _check_panels(path: str | Path, place: str, panels: Any, keys: set[str]) -> None:
