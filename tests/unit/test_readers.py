@@ -54,7 +54,7 @@ def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
 
 def test_several_blocks_and_unsorted_blocks(tmp_path, counts, monkeypatch):
     monkeypatch.setattr(readers.text, "PIECE", 128)
-    monkeypatch.setattr(readers.hdf5, "BLOCK", 5)
+    monkeypatch.setattr(readers.hdf5, "ENTRIES", 5)
     for make in ("v3 folder", "not sorted by cell", "v3 h5", "h5ad csc"):
         matrix = readers.open_library(LAYOUTS[make](tmp_path, counts)).matrix()
         np.testing.assert_array_equal(matrix.toarray(), counts.toarray())

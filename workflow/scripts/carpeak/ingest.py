@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .readers import Library
 
 MITO_PREFIX = "MT-"
+SUMMED = 1 << 19  # entries that are summed at a time
 
 
 def prepare(
@@ -123,6 +124,17 @@ def unique_names(names: NDArray[np.object_]) -> NDArray[np.object_]:
     return unique
 
 
+def totals(counts: sparse.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sums of rows and of columns, some rows at a time: scipy would widen the whole matrix at once."""
+    rows, columns = np.zeros(counts.shape[0], np.int64), np.zeros(counts.shape[1], np.int64)
+    step = max(1, SUMMED * counts.shape[0] // max(1, counts.nnz))
+    for start in range(0, counts.shape[0], step):
+        part = counts[start : start + step]
+        rows[start : start + step] = np.asarray(part.sum(axis=1, dtype=np.int64)).ravel()
+        columns += np.asarray(part.sum(axis=0, dtype=np.int64)).ravel()
+    return rows, columns
+
+
 def repeated_names(library: Library) -> list[str]:
     """A sentence on symbols that stand for several genes, if there are any."""
     repeated = [name for name, n in Counter(library.symbols).items() if n > 1 and name]
@@ -138,8 +150,8 @@ def summarise(
     library: Library, counts: Any, *, names: NDArray[np.object_], features: Sequence[str]
 ) -> dict[str, Any]:
     """What the report and later checks want to know of a library, as JSON values."""
-    umis = np.asarray(counts.sum(axis=1, dtype=np.int64)).ravel()
-    per_gene = dict(zip(names, np.asarray(counts.sum(axis=0, dtype=np.int64)).ravel()))
+    umis, sums = totals(counts)
+    per_gene = dict(zip(names, sums))
     return {
         "layout": library.layout,
         "cells": int(counts.shape[0]),

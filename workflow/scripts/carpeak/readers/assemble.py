@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Ints: TypeAlias = "NDArray[np.int32]"
 Counts: TypeAlias = "tuple[Ints, Ints, Ints]"  # genes, cells, counts: of one block
 
+FIRST = 1 << 20  # entries that there is room for at first
 LARGEST = np.iinfo(np.int32).max
 
 
@@ -45,8 +46,7 @@ def _stacked(
     blocks: Iterator[Counts], minor: int, major: int, *, majors: int
 ) -> tuple[Ints, Ints, NDArray[np.int64]] | None:
     """Values and minor index of all entries, and how many each of the `majors` has; None if unsorted."""
-    inner: list[Ints] = []
-    values: list[Ints] = []
+    inner, values = _Growing(), _Growing()
     sizes = np.zeros(majors, np.int64)
     last = 0
     for block in blocks:
@@ -56,15 +56,30 @@ def _stacked(
         if along[0] < last or _falls(along):
             return None
         last = along[-1]
-        inner.append(block[minor])
-        values.append(block[2])
+        inner.extend(block[minor])
+        values.extend(block[2])
         counted = np.bincount(along - along[0])
         sizes[along[0] : along[0] + len(counted)] += counted
-    if not inner:
-        return np.empty(0, np.int32), np.empty(0, np.int32), sizes
-    joined = np.concatenate(inner)
-    inner.clear()  # or the pieces would stay beside what they were joined to
-    return np.concatenate(values), joined, sizes
+    return values.taken(), inner.taken(), sizes
+
+
+class _Growing:
+    """An int32 array that grows where it is: joining pieces would need twice the memory."""
+
+    def __init__(self) -> None:
+        self.room: Ints = np.empty(FIRST, np.int32)
+        self.used = 0
+
+    def extend(self, values: Ints) -> None:
+        end = self.used + len(values)
+        if end > len(self.room):
+            self.room.resize(max(end, len(self.room) * 5 // 4), refcheck=False)
+        self.room[self.used : end] = values
+        self.used = end
+
+    def taken(self) -> Ints:
+        self.room.resize(self.used, refcheck=False)
+        return self.room
 
 
 def _scattered(blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int]) -> sparse.csr_matrix:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UserError
-from .library import BLOCK, Block
+from .library import Block
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+ENTRIES = 1 << 18  # of a sparse matrix in one block
 # what h5py and numpy raise for bytes that are not what they should be
 DAMAGE = (
     OSError,
@@ -78,10 +79,13 @@ def stream(path: Path, name: str, *, by_cell: bool) -> Iterator[Block]:
         ):
             msg = f"{path}: the sparse matrix '{name}' is inconsistent: the file is damaged. Copy it again."
             raise UserError(msg)
-        for start in range(0, entries, BLOCK):
-            stop = min(start + BLOCK, entries)
+        for start in range(0, entries, ENTRIES):
+            stop = min(start + ENTRIES, entries)
             minor = group["indices"][start:stop]
-            major = np.searchsorted(indptr, np.arange(start, stop), side="right") - 1
+            first = int(np.searchsorted(indptr, start, side="right")) - 1
+            last = int(np.searchsorted(indptr, stop, side="left"))
+            runs = np.diff(np.clip(indptr[first : last + 1], start, stop))
+            major = np.repeat(np.arange(first, last, dtype=np.int32), runs)
             values = group["data"][start:stop]
             yield (minor, major, values) if by_cell else (major, minor, values)
 
