@@ -86,7 +86,13 @@ def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> Library:
     columns = [column.to_numpy(zero_copy_only=False) for column in features]
     ids = columns[0]
     symbols = columns[1] if len(columns) > 1 else ids
-    kept, others = pick_expression(columns[2] if len(columns) > 2 else None)
+    types = columns[2] if len(columns) > 2 else None
+    if types is not None and len(types) and any(t != types[-1] and t.startswith(types[-1]) for t in {*types}):
+        msg = (  # unnoticed, the last gene, which often is the transgene, would pass for another modality
+            f"{trio.features.name}: the last line ends with '{types[-1]}': the file is cut short. {AGAIN}"
+        )
+        raise UserError(msg)
+    kept, others = pick_expression(types)
     inside = slice(None) if kept is None else kept >= 0
     old = Path(trio.features.name).name.removesuffix(".gz").endswith(("genes.tsv", "genes.txt"))
     return Library(
