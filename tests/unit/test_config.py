@@ -39,6 +39,30 @@ def test_defaults_reach_every_depth(tmp_path):
     assert not loaded.config["simulated"], "the demo's value must not leak into a user's study"
 
 
+def test_rows_may_share_a_file_if_each_selects_its_cells(tmp_path):
+    rows = [
+        {**ROWS[0], "path": "both", "select": "-1"},
+        {**ROWS[1], "path": "both", "select": "library=P4 PK"},
+    ]
+    write_study(tmp_path, rows=rows)
+    assert [s.select for s in load(tmp_path).samples] == ["-1", "library=P4 PK"]
+
+
+def test_a_path_may_be_the_start_of_file_names(tmp_path):
+    write_study(tmp_path, rows=[ROWS[0], {**ROWS[1], "path": "geo"}])
+    for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
+        (tmp_path / "geo" / f"GSM2_{name}").touch()
+    (tmp_path / "samples.tsv").write_text(
+        "sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip\npk\tpeak\tP1\tgeo/GSM2_\n"
+    )
+    loaded = load(tmp_path)
+    assert [Path(file).name for file in loaded.files(loaded.sample("pk").matrix)] == [
+        "GSM2_barcodes.tsv.gz",
+        "GSM2_features.tsv.gz",
+        "GSM2_matrix.mtx.gz",
+    ]
+
+
 def test_defaults_do_not_change_the_value_given():
     value = {"samples": "s", "transgene": {"features": ["CAR"]}}
     schema = config.load_yaml(WORKFLOW / "schemas/config.schema.yaml")

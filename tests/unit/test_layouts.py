@@ -227,6 +227,15 @@ def test_objects_of_r_are_refused_with_the_lines_that_export_them(tmp_path, kind
     assert json.dumps(path.name) in str(caught.value)
 
 
+def test_gzipped_hdf5_files_are_refused_with_the_remedy(tmp_path, counts):
+    import gzip
+
+    path = write_h5ad(tmp_path / "a.h5ad", counts, place="X")
+    (tmp_path / "a.h5ad.gz").write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(UserError, match=r"gunzip a\.h5ad\.gz"):
+        readers.open_library(tmp_path / "a.h5ad.gz")
+
+
 def test_h5seurat_is_refused_with_the_lines_that_export_it(tmp_path):
     import h5py
 

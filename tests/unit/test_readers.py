@@ -163,6 +163,16 @@ def test_log_values_in_h5ad_are_recognised(tmp_path, counts):
         readers.open_library(write_h5ad(tmp_path / "a.h5ad", counts, place="logs"))
 
 
+@pytest.mark.parametrize("side", ["ctrl", "stim"])
+def test_real_kang_folders_equal_scipy(real_data, side):
+    folder = real_data / f"kang_ifnb/{side}_9015x1000"
+    library = readers.open_library(folder)
+    assert (library.matrix() != scipy.io.mmread(folder / "matrix.mtx.gz").T.tocsr()).nnz == 0
+    with gzip.open(folder / "barcodes.tsv.gz", "rt") as file:
+        assert library.barcodes.to_pylist() == file.read().split()
+    assert {"ISG15", "CD3D"} <= set(library.symbols)
+
+
 def test_real_folder_equals_scipy_within_memory(real_data):
     folder = real_data / "pbmc3k/counts_13714x2700"
     expected = scipy.io.mmread(folder / "matrix.mtx.gz").T.tocsr()
@@ -178,6 +188,8 @@ def test_real_folder_equals_scipy_within_memory(real_data):
 @pytest.mark.parametrize(
     "name",
     [
+        "carpall_P02/h5/CAR-T10310322.filtered_feature_bc_matrix.h5",
+        "carpall_P02/h5/CAR-T10310324.filtered_feature_bc_matrix.h5",
         "tiny_unit_fixtures/scanpy_10x_v3_filtered_feature_bc_matrix.h5",
         "carpall_P02/h5/CAR-T11141510.filtered_feature_bc_matrix.h5",
     ],

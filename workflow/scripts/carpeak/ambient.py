@@ -13,7 +13,7 @@ import numpy as np
 from . import ingest
 from .cellcalling import EMPTY_UP_TO
 from .errors import UserError
-from .readers.genes import plain
+from .readers.genes import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def empty_droplets(
     totals = np.asarray(counts.sum(axis=1, dtype=np.int64)).ravel()
     empty = ~is_cell & (totals > 0) & (totals <= EMPTY_UP_TO)
     per_gene = np.asarray(counts.T @ empty.astype(np.int64)).ravel()
-    rows = {f: np.isin(library.symbols, [f, plain(f)]) | (library.gene_ids == f) for f in features}
+    rows = {f: rows_of(library, f) for f in features}
     table = pd.DataFrame({"gene": ingest.name_genes(library, features).index, "umis": per_gene})
     return {
         "source": "empty_droplets" if empty.any() else "none",

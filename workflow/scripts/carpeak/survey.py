@@ -18,6 +18,7 @@ import numpy as np
 
 from . import ambient, ingest, places, readers
 from .errors import UserError
+from .readers.genes import rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,9 +88,9 @@ def look(
 
 def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cells: bool) -> Survey:
     ingest.check_names(library)
-    rows = {f: (library.symbols == f) | (library.gene_ids == f) for f in features}
+    rows = {f: rows_of(library, f) for f in features}
     rows = {f: where for f, where in rows.items() if where.any()}
-    totals, looked_at, of_transgene = _count(library, rows)
+    totals, looked_at, read, of_transgene = _count(library, rows)
     n = len(library.barcodes)
     problems = _problems(library, n, empty=not library.entries)
     share = n / max(looked_at, 1)
@@ -99,7 +100,7 @@ def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cel
         cells=n if has_cells else None,
         droplets=None if has_cells else n,
         genes=len(library.symbols),
-        entries=library.entries,
+        entries=min(library.entries, round(read * share)),  # of a dense table, without the zeros
         looked_at=looked_at,
         median_umis=float(np.median(totals[:looked_at])) if has_cells else None,
         transgene_umis={f: round(umis * share) for f, umis in of_transgene.items()},
@@ -112,8 +113,8 @@ def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cel
 
 def _count(
     library: Library, rows: dict[str, NDArray[np.bool_]]
-) -> tuple[NDArray[np.int64], int, dict[str, int]]:
-    """UMIs per cell, the number of cells that they are complete for, and the UMIs of each feature in `rows`.
+) -> tuple[NDArray[np.int64], int, int, dict[str, int]]:
+    """UMIs per cell, the number of cells that they are complete for, values read, UMIs of each of `rows`.
 
     The reader checks the values on the way. A large library is left after `HEAD` values, unless it is not
     sorted by cell: no cell would be complete then.
@@ -130,8 +131,8 @@ def _count(
         in_order &= cells[0] >= last and not (np.diff(cells) < 0).any() if len(cells) else True
         read, last = read + len(counts), int(cells[-1]) if len(cells) else last
         if library.entries > READ_WHOLE and read >= HEAD and in_order and last > 0:
-            return totals, last, of_transgene
-    return totals, n, of_transgene
+            return totals, last, read, of_transgene
+    return totals, n, read, of_transgene
 
 
 def _problems(library: Library, n: int, *, empty: bool) -> list[str]:

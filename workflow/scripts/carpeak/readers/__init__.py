@@ -15,10 +15,12 @@ from . import anndata_h5, archive, dense, loom, r_objects, tenx_h5, tenx_mtx
 from .choose import choose, chosen_if_any
 from .genes import tidy
 from .library import Library
+from .text import head, on_disk
 
 __all__ = ["LAYOUTS", "Library", "chosen_if_any", "open_library"]
 
 LAYOUTS = (tenx_mtx, r_objects, tenx_h5, anndata_h5, loom, archive, dense)
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 READABLE = (
     "a folder with matrix.mtx, barcodes.tsv and features.tsv or genes.tsv (plain or .gz), "
     "or a .zip or .tar.gz of it; a Cell Ranger .h5, an .h5ad or a loom file; or a table of genes x cells "
@@ -40,6 +42,9 @@ def open_library(path: str | Path, *, select: str = "") -> Library:
         msg = f"{file}: the file is empty. Copy or download it again."
         raise UserError(msg)
     layout = next((known for known in LAYOUTS if file.is_file() and known.recognise(file)), None)
+    if layout is None and file.is_file() and _packed_hdf5(file):
+        msg = f"{file}: an HDF5 file that was gzipped as a whole. Unpack it: gunzip {file.name}"
+        raise UserError(msg)
     if layout is None:
         msg = f"{given}: not a count matrix in a known layout.{_held(given)} Give {READABLE}."
         raise UserError(msg)
@@ -47,6 +52,13 @@ def open_library(path: str | Path, *, select: str = "") -> Library:
     named = f"{library.layout} ({found})" if found else library.layout
     library = tidy(replace(library, path=given, layout=named))
     return choose(library, select) if select else library
+
+
+def _packed_hdf5(file: Path) -> bool:
+    try:
+        return head(on_disk(file), len(SIGNATURE)) == SIGNATURE
+    except UserError:
+        return False
 
 
 def _held(path: Path) -> str:

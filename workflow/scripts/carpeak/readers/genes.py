@@ -48,6 +48,11 @@ def plain(name: str) -> str:
     return VERSION.sub(r"\1\2", PREFIX.sub("", name, count=1))
 
 
+def rows_of(library: Library, feature: str) -> NDArray[np.bool_]:
+    """Which features of `library` bear the name or id `feature`, with or without a genome's prefix."""
+    return np.isin(library.symbols, [feature, plain(feature)]) | (library.gene_ids == feature)
+
+
 def tidy(library: Library) -> Library:
     """The library with plain names; Ensembl ids in the symbols' place become symbols."""
     library = _one_species(library)
