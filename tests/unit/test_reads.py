@@ -5,14 +5,18 @@ import json
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from carpeak.__main__ import main
 from carpeak.construct import fasta, kmers
 from carpeak.construct.fasta import Record
 from carpeak.errors import UserError
-from carpeak.reads import fastq, scan
+from carpeak.reads import fastq, probe, scan
+from carpeak.reads.barcodes import Barcodes
 from carpeak.reads.geometry import PRESETS, parse
 from carpeak.reads.molecules import collapse, correct, molecules
+from carpeak.reads.transgene import count_library
+from carpeak.reads.units import Source
 from fixtures_reads import Lanes, bases, compare, endogenous, other_base, put, records, run, spike
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -90,6 +94,37 @@ def test_every_geometry_and_end(tmp_path, geometry, barcode, umi, chemistry):
     endogenous(lanes, mrnas, cells, umi, 300, antisense=five)
     found, _ = run(tmp_path, rna, mrna, cells, lanes, "--geometry", geometry, "--chemistry", chemistry)
     compare(found, truth)
+
+
+def test_without_called_cells_each_droplet_gets_its_own(tmp_path):
+    """As where cells are called from the droplets later: one base off one droplet is that droplet's."""
+    rng = np.random.default_rng(6)
+    droplets = [bases(rng, 16) for _ in range(200)]
+    rna = bases(rng, 1200)
+    put(tmp_path / "rna.fa", [("CAR", rna)])
+    put(tmp_path / "mrna.fa", [("NM_1", bases(rng, 900))])
+    lanes = Lanes(rng)
+    truth = spike(lanes, rna, [], droplets, 12, number=150, antisense=False, foreign=20)
+    counted = count_library(
+        Source(pairs=tuple((str(a), str(b)) for a, b in lanes.write_named(tmp_path))),
+        construct=tmp_path / "rna.fa",
+        against=[tmp_path / "mrna.fa"],
+        cells=[],
+        place="",
+        geometry=parse("10x-v3"),
+        strand="sense",
+        droplets=pa.array([f"{word.decode()}-1" for word in droplets]),
+    )
+    assert {(m.barcode, m.umi) for m in counted.molecules} == truth
+    assert counted.tally.molecules == len(truth) and counted.warnings == []
+    with pytest.raises(UserError, match="reads have 28 bases; cDNA reads need 30"):
+        pairs = tuple((str(b), str(a)) for a, b in lanes.write_named(tmp_path))
+        probe.examine(pairs, parse("10x-v3"), counted.barcodes)
+    strangers = Barcodes(16, {}, pa.array([bases(rng, 16).decode() for _ in range(200)]))
+    with pytest.raises(
+        UserError, match=r"0.0% of the first \d+ reads have a barcode of the unfiltered matrix"
+    ):
+        probe.examine(tuple(lanes.write_named(tmp_path)), parse("10x-v3"), strangers)
 
 
 def test_the_feature_joins_the_matrix(tmp_path):

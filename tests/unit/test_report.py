@@ -361,3 +361,11 @@ def test_timings_are_read_from_logs(tmp_path):
     steps = provenance.timings(tmp_path)
     assert [(s["rule"], s["job"], s["seconds"]) for s in steps] == [("embed", "all", 12.5)]
     assert provenance.timings(tmp_path / "none") == []
+
+
+def test_no_checksum_is_taken_of_huge_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "LARGEST", 5)
+    for name, text in (("a", "12345"), ("b", "123456")):
+        (tmp_path / name).write_text(text)
+    small, large = provenance.checksums([tmp_path / "a", tmp_path / "b"])
+    assert len(small["sha256"]) == 64 and large == {"file": str(tmp_path / "b"), "bytes": 6, "sha256": None}

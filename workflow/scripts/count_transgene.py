@@ -4,11 +4,14 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io, readers
+    from carpeak.readers import added
     from carpeak.reads import geometry, transgene, units
 
     asked, given = snakemake.params, snakemake.input
     library = readers.open_library(asked.path, select=asked.select) if asked.path else None
     raw = readers.open_library(asked.raw_path) if asked.raw_path else None
+    names = [record.name for record in transgene.read_constructs(given.construct)]
+    added.demand_absent(library or raw, names)
     counted = transgene.count_library(
         units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
         construct=given.construct,

@@ -54,7 +54,9 @@ def shared(construct: Mapping[str, Any]) -> list[str]:
 
 def added(sample: str, summary: Mapping[str, Any]) -> str:
     """How the transgene's UMIs of a library were counted and added."""
-    cells = f"{summary['cells_with_umis']:,} of {summary['cells']:,} cells"
+    cells = "all droplets"
+    if summary["cells"]:
+        cells = f"{summary['cells_with_umis']:,} of {summary['cells']:,} cells"
     return (
         f"The matrix of {sample} lacks {_joined(summary['features'])}; its UMIs were counted in "
         f"{summary['pairs']:,} reads and added, and no other count was changed: "

@@ -33,6 +33,7 @@ CORE = (
     "matplotlib",
     "jinja2",
 )
+LARGEST = 4 * 10**9  # bytes of a file whose checksum is taken
 _DONE = re.compile(r"^done in ([0-9.]+) s$", re.MULTILINE)
 
 
@@ -77,13 +78,18 @@ def packages() -> dict[str, str]:
 
 
 def checksums(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Path, size and SHA-256 of each file; of a folder, each file in it. What does not exist is left out."""
+    """Path, size and SHA-256 of each file; of a folder, each file in it. What does not exist is left out.
+
+    Of a file larger than `LARGEST` (reads), no checksum is taken: that would hold up the report.
+    """
     entries = []
     for path in map(Path, paths):
         files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
         for file in files:
             if file.is_file():
-                entries.append({"file": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)})
+                size = file.stat().st_size
+                checksum = sha256(file) if size <= LARGEST else None
+                entries.append({"file": str(file), "bytes": size, "sha256": checksum})
     return entries
 
 

@@ -31,17 +31,22 @@ def read_molecules(path: str | Path) -> Counter[tuple[str, str]]:
     return Counter((row[1], row[3]) for row in (line.split("\t") for line in lines))
 
 
+def demand_absent(library: Library, names: Sequence[str]) -> None:
+    """Raise UserError where the library has a feature of one of these names."""
+    taken = sorted({*names} & {*library.symbols, *library.gene_ids})
+    if taken:
+        msg = f"{library.path}: the matrix has '{taken[0]}' already. Name the construct otherwise, or "
+        msg += "take the reads away."
+        raise UserError(msg)
+
+
 def add_to(library: Library, names: Sequence[str], molecules: Counter[tuple[str, str]]) -> Library:
     """The library with one more feature for each of `names`; nothing else of it changes.
 
     `molecules` are those per (bare barcode, feature); those of barcodes that the library lacks are left out.
     Raises UserError where it has such a feature already.
     """
-    taken = sorted({*names} & {*library.symbols, *library.gene_ids})
-    if taken:
-        msg = f"{library.path}: the matrix has '{taken[0]}' already. Name the construct otherwise, or "
-        msg += "take the reads away."
-        raise UserError(msg)
+    demand_absent(library, names)
     cells, features, counts = _placed(library, names, molecules)
     if library.cells is not None:  # blocks are in rows of the file, of which only some are chosen
         cells = np.flatnonzero(library.cells >= 0)[cells]

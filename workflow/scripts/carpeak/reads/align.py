@@ -14,7 +14,7 @@ from ..construct import fasta
 from ..errors import UserError
 from ..io import atomic
 from . import probe, units
-from .barcodes import demand_size
+from .barcodes import Barcodes, demand_size
 from .count import STRANDS
 from .geometry import PRESETS, Geometry, parse
 from .star import Plan, index_command, plan, size_of, solo_command
@@ -80,7 +80,7 @@ def check(pairs: Lanes, geometry: Geometry, whitelist: str | Path) -> list[str]:
         msg = "counting all genes needs FASTQ pairs (r1 and r2), not a BAM file."
         raise UserError(msg)
     demand_size(whitelist, geometry.barcode_size)
-    return probe.examine(pairs, geometry, whitelist=whitelist)
+    return probe.examine(pairs, geometry, Barcodes(geometry.barcode_size, {}, whitelist=whitelist))
 
 
 def align(

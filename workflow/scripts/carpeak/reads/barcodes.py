@@ -47,6 +47,23 @@ class Barcodes:
         there = texts.filter(pc.is_in(texts, value_set=self._bare_droplets))
         return {word.encode() for word in there.to_pylist()}
 
+    def known(self, words: Collection[bytes]) -> set[bytes]:
+        """Those of `words` that are cells; without cells droplets, without those of the kit."""
+        if self.cells:
+            return {word for word in words if word in self.cells}
+        return self.among_droplets(words) if self.droplets is not None else self.of_kit(words)
+
+    def of_kit(self, words: Collection[bytes]) -> set[bytes]:
+        """Those of `words` that the kit's list holds; none without a list."""
+        return listed(self.whitelist, words) if self.whitelist else set()
+
+    @property
+    def whose(self) -> str:
+        """Whose barcodes are `known`."""
+        if self.cells:
+            return "the library's cells"
+        return "the unfiltered matrix" if self.droplets is not None else "the barcode list"
+
     def assign(self, observed: Collection[bytes], settled: Collection[bytes] = ()) -> dict[bytes, bytes]:
         """Map observed barcodes to cells and droplets; the rest is left out.
 
@@ -58,7 +75,7 @@ class Barcodes:
         if not self.cells:
             doubtful = set(observed) - droplets - set(settled)
             known = droplets | self.among_droplets({n for word in doubtful for n in neighbours(word)})
-        others = droplets | set(settled) | (listed(self.whitelist, observed) if self.whitelist else set())
+        others = droplets | set(settled) | self.of_kit(observed)
         mapping = correct(observed, known, others - set(known))
         return mapping | {word: word for word in droplets if word not in mapping}
 

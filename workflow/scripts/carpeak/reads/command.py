@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from ..construct import fasta
 from ..io import write_json
+from ..readers.added import add_to, demand_absent, read_molecules
 from . import units
 from .count import STRANDS
 from .geometry import PRESETS, parse
-from .transgene import Counted, count_library, strand_of
+from .transgene import Counted, count_library, read_constructs, strand_of
 
 if TYPE_CHECKING:
     from ..readers import Library
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
     started = time.perf_counter()
     source = units.chosen(options)
     library, names = _cells(options.cells)
+    if library is not None:
+        demand_absent(library, [record.name for record in read_constructs(options.construct)])
     sys.stderr.write(f"reading {len(source.pairs) + len(source.bams)} lane(s)\n")
     counted = count_library(
         source,
@@ -87,7 +90,6 @@ def _write_matrix(library: Library, names: list[str], molecules: Path, folder: P
     """Write the library as a Cell Ranger folder with one more feature for each construct."""
     import pandas as pd
 
-    from ..readers.added import add_to, read_molecules
     from ..simulate.cellranger import write_folder
 
     more = add_to(library, names, read_molecules(molecules))

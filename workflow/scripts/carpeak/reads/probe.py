@@ -9,7 +9,7 @@ from statistics import median
 
 from ..errors import UserError
 from . import fastq
-from .barcodes import listed
+from .barcodes import Barcodes
 from .geometry import PRESETS, Geometry, parse
 from .scan import ENOUGH
 
@@ -36,13 +36,9 @@ def head(first: str | Path, second: str | Path) -> Head:
 
 
 def examine(
-    files: Sequence[tuple[str | Path, str | Path]],
-    geometry: Geometry,
-    *,
-    cells: Collection[bytes] = (),
-    whitelist: str | Path | None = None,
+    files: Sequence[tuple[str | Path, str | Path]], geometry: Geometry, barcodes: Barcodes
 ) -> list[str]:
-    """Warnings on the lanes, given the library's cells or the kit's barcodes (or both).
+    """Warnings on the lanes, given what is known of the library's barcodes.
 
     Raises UserError where the mates are swapped, the reads are too short for the geometry, or hardly any
     barcode is known.
@@ -51,18 +47,18 @@ def examine(
     for first, second in files:
         lane = head(first, second)
         warnings += _lengths(lane, geometry)
-        warnings += _barcodes(lane, geometry, cells, whitelist)
+        warnings += _barcodes(lane, geometry, barcodes)
     return warnings
 
 
-def examine_tags(path: str | Path, barcodes: Sequence[bytes], cells: Collection[bytes]) -> list[str]:
-    """The same for `barcodes` of a BAM file's first reads."""
-    share = _share(barcodes, cells)
-    found = f"{path}: {share:.1%} of the first {len(barcodes)} reads have a barcode of the library's cells"
-    if cells and share < NONE:
+def examine_tags(path: str | Path, words: Sequence[bytes], barcodes: Barcodes) -> list[str]:
+    """The same for the barcodes `words` of a BAM file's first reads."""
+    share = _share(words, barcodes.known(set(words)))
+    found = f"{path}: {share:.1%} of the first {len(words)} reads have a barcode of {barcodes.whose}"
+    if share < NONE:
         msg = f"{found}. The BAM file must be of the same library as the matrix."
         raise UserError(msg)
-    return [f"{found}: few. Is it of the same library as the matrix?"] if cells and share < FEW else []
+    return [f"{found}: few. Is it of the same library as the matrix?"] if share < FEW else []
 
 
 def _lengths(lane: Head, geometry: Geometry) -> list[str]:
@@ -82,21 +78,17 @@ def _lengths(lane: Head, geometry: Geometry) -> list[str]:
     return []
 
 
-def _barcodes(
-    lane: Head, geometry: Geometry, cells: Collection[bytes], whitelist: str | Path | None
-) -> list[str]:
+def _barcodes(lane: Head, geometry: Geometry, barcodes: Barcodes) -> list[str]:
     here = [word for read in lane.first for word in [geometry.split(read)[0]] if b"N" not in word]
     if not here:
         return [f"{lane.files[0]}: each barcode has an unknown base (N)."]
-    known: Collection[bytes] = cells or (listed(whitelist, set(here)) if whitelist else ())
-    share = _share(here, known)
-    if share >= (FEW if cells else MOST) or not (cells or whitelist):
+    share = _share(here, barcodes.known(set(here)))
+    if share >= (FEW if barcodes.cells else MOST):
         return []
-    whose = "the library's cells" if cells else "the barcode list"
-    found = f"{lane.files[0]}: {share:.1%} of the first {len(here)} reads have a barcode of {whose}"
+    found = f"{lane.files[0]}: {share:.1%} of the first {len(here)} reads have a barcode of {barcodes.whose}"
     others = dict(_elsewhere(lane, geometry))
-    kit = listed(whitelist, {w for words in (here, *others.values()) for w in words}) if whitelist else set()
-    shares = {name: _share(words, cells or kit) for name, words in others.items()}
+    known = barcodes.known({word for words in others.values() for word in words})
+    shares = {name: _share(words, known) for name, words in others.items()}
     best = max(shares, key=lambda name: shares[name])
     if shares[best] > max(5 * share, FEW):
         msg = f"{found}; {shares[best]:.0%} have one {best}."
@@ -104,7 +96,7 @@ def _barcodes(
     if share >= NONE:
         return [f"{found}: few. Are reads, matrix and barcode list of one library and kit?"]
     remedy = "Reads, matrix and barcode list must be of one library and kit, and so must the geometry."
-    if cells and (of_kit := _share(here, kit)) > MOST:
+    if barcodes.cells and (of_kit := _share(here, barcodes.of_kit(set(here)))) > MOST:
         remedy = f"{of_kit:.0%} have one of the kit, so the reads are of another library than the matrix."
     msg = f"{found}. {remedy}"
     raise UserError(msg)

@@ -103,11 +103,11 @@ def count_library(
     chunks: Iterator[Reads]
     if source.bams:
         tags = zip(source.bams, heads)
-        warnings = [line for path, head in tags for line in probe.examine_tags(path, head, known.cells)]
+        warnings = [line for path, head in tags for line in probe.examine_tags(path, head, known)]
         chunks = chain.from_iterable(bam.chunks(path) for path in source.bams)
     else:
         layout = _demanded(geometry)
-        warnings = probe.examine(source.pairs, layout, cells=known.cells, whitelist=whitelist)
+        warnings = probe.examine(source.pairs, layout, known)
         chunks = pairs.chunks(source.pairs, layout)
     similar = lookalikes(constructs, chain.from_iterable(fasta.records(path) for path in against))
     found, tally = count(chunks, Scanner(constructs, similar), strand=strand, barcodes=known)
