@@ -339,6 +339,13 @@ def test_a_run_with_unfiltered_droplets_only_is_refused(tmp_path, counts):
         readers.open_library(tmp_path)
 
 
+def test_a_path_that_no_file_can_have_is_refused(tmp_path):
+    path = tmp_path / ("x" * 300)
+    assert not places.there(str(path))
+    with pytest.raises(UserError, match="cannot be read"):
+        readers.open_library(path)
+
+
 def test_one_of_several_libraries_is_named_by_the_start_of_its_files(tmp_path, counts):
     write_trio(tmp_path / "x", counts, prefix="GSM1_ip_")
     write_trio(tmp_path / "x", counts[:5], prefix="GSM2_pk_")

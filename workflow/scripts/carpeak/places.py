@@ -69,8 +69,16 @@ def matrix_file(path: Path) -> tuple[Path, str]:
     """The file that holds the matrix that `path` means, and how it was found where that is not plain.
 
     For a trio this is its matrix.mtx. A folder in which nothing is found is returned as it is.
-    Raises UserError where several matrices could be meant, or the path does not exist.
+    Raises UserError where several matrices could be meant, or the path does not exist or can't be read.
     """
+    try:
+        return _matrix_file(path)
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror}). Check the path and its permissions."
+        raise UserError(msg) from error
+
+
+def _matrix_file(path: Path) -> tuple[Path, str]:
     if path.is_file():
         return path, ""
     if path.is_dir():
@@ -124,9 +132,12 @@ def _in_run(folder: Path) -> tuple[Path, str]:
 def there(path: str) -> bool:
     """Whether a path of the sheet exists, if only as the start of file names."""
     place = Path(path)
-    return place.exists() or (
-        place.parent.is_dir() and any(k.startswith(place.name) for k in trios_in(place.parent))
-    )
+    try:
+        return place.exists() or (
+            place.parent.is_dir() and any(k.startswith(place.name) for k in trios_in(place.parent))
+        )
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def watched(path: str) -> list[str]:
