@@ -211,8 +211,18 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
             "max_mito_percent": 12.5,
         }
         row |= {"doublet_threshold": 0.35, "status": limits["status"]}
+        row |= {"genes_in": 30, "genes_left_out": 0, "genes_absent": 0}
         rows.append(row)
     io.write_table(pd.DataFrame(rows), results / "tables/samples.tsv")
+    for name in SAMPLES:
+        (results / "ingest").mkdir(exist_ok=True)
+        io.write_json({"cells_called": None}, results / f"ingest/{name}.json")
+    io.write_json({"used": {"ADGRG1": ["GPR56"]}, "missing": ["LINC02446"]}, results / "markers.json")
+    shares = {"ambient_share": [0.022, np.nan], "ambient_share_low": [0.02, np.nan]}
+    told = {"evidence": ["haemoglobin", ""], "message": ["", "too little hallmark RNA"]}
+    ambient = pd.DataFrame({"sample": list(SAMPLES), **shares, "ambient_share_high": [0.025, np.nan], **told})
+    ambient = ambient.assign(profile=["empty_droplets", "cells"], cells=[120, 0], genes="MALAT1;HBB")
+    io.write_table(ambient.assign(gene_shares="0.0300;0.0120"), results / "tables/ambient.tsv")
 
 
 def _counts(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> None:

@@ -1,11 +1,38 @@
-"""Which cells carry the CAR.
+"""How much RNA is ambient, and which cells carry the CAR.
 
 INPUTS: results/counts.h5ad, results/populations/all/labels.parquet, results/ambient/{sample}.json of
     the samples that have unfiltered droplets (raw_path)
-OUTPUTS: results/car/calls.parquet (every kept cell), results/car/fit.json, results/tables/car.tsv
+OUTPUTS: results/tables/ambient.tsv
+    results/car/calls.parquet (every kept cell), results/car/fit.json, results/tables/car.tsv
 """
 
 WITH_AMBIENT = [sample.sample for sample in study.samples if sample.raw_path]
+
+
+rule contamination:
+    """Estimate the ambient share of each library's RNA, and name the genes that carry it."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+        profiles=expand("results/ambient/{sample}.genes.parquet", sample=WITH_AMBIENT),
+    output:
+        table="results/tables/ambient.tsv",
+    log:
+        "logs/contamination.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        samples=[
+            {"sample": sample.sample, "condition": sample.condition, "donor": sample.donor}
+            for sample in study.samples
+        ],
+        with_ambient=WITH_AMBIENT,
+        code=code("contamination"),
+    script:
+        "../scripts/contamination.py"
 
 
 rule call_car:

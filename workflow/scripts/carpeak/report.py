@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import changes, foreign, io, methods, origins, provenance, quantities, summary
+from . import changes, foreign, io, libraries, methods, origins, provenance, quantities, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +103,12 @@ def _context(
             row | {"removed": removed(row), "limits": limits_in_words(thresholds[str(row["sample"])])}
             for row in records(samples)
         ],
+        "libraries": libraries.sentences(
+            samples,
+            dict(zip(names, map(io.read_json, inputs["ingested"]), strict=True)),
+            io.read_json(inputs["markers"]),
+        ),
+        "ambient": libraries.ambient(io.read_table(inputs["ambient"])),
         "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
         "thresholds": thresholds,
         "integration": integration,
@@ -349,6 +355,7 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
     listed = [
         ("tables/samples.tsv", "barcodes read and kept, removals by reason, thresholds, per sample"),
         ("tables/cells.tsv.gz", "every kept cell with its metrics, labels, CAR call and UMAP place"),
+        ("tables/ambient.tsv", "share of ambient RNA per sample, with interval, and the genes it is of"),
         ("tables/car.tsv", "CAR detection, false positives and calls per sample"),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
         (

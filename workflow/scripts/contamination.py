@@ -1,0 +1,15 @@
+"""Say how much of each library's RNA is ambient, and of which genes."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import contamination, io
+
+    profiles = [io.read_table(path) for path in snakemake.input.profiles]
+    table = contamination.table(
+        io.read_h5ad(snakemake.input.counts),
+        io.read_table(snakemake.input.labels, columns=["cell", "cell_type"]),
+        dict(zip(snakemake.params.with_ambient, profiles, strict=True)),
+        snakemake.params.samples,
+    )
+    io.write_table(table, snakemake.output.table)
