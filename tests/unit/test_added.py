@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from carpeak import readers
 from carpeak.errors import UserError
-from carpeak.readers.added import add_to
+from carpeak.readers.added import add_to, without
 from scipy import sparse
 
 SIZE = 16
@@ -49,3 +49,15 @@ def test_a_feature_that_is_there_is_refused(tmp_path):
     write(tmp_path / "two.h5ad")
     with pytest.raises(UserError, match="has 'G3' already"):
         add_to(readers.open_library(tmp_path / "two.h5ad"), ["G3"], Counter())
+
+
+@pytest.mark.parametrize("select", ["", "lib=b"])
+def test_features_can_be_left_out(tmp_path, select):
+    write(tmp_path / "two.h5ad")
+    library = readers.open_library(tmp_path / "two.h5ad", select=select)
+    less = without(library, ["G3", "G11", "G99"])
+    rest = [i for i in range(12) if i not in {3, 11}]
+    assert [*less.symbols] == [f"G{i}" for i in rest]
+    assert (less.matrix() != library.matrix()[:, rest]).nnz == 0
+    again = add_to(less, ["G3"], Counter())
+    assert (again.matrix()[:, :10] != library.matrix()[:, rest]).nnz == 0 and again.matrix()[:, 10].nnz == 0

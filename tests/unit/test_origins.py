@@ -10,6 +10,7 @@ COUNTED = {
     "cells": 5000,
     "shared": 321,
     "warnings": ["few barcodes"],
+    "replaces": False,
 }
 
 
@@ -58,7 +59,10 @@ def test_what_was_counted_and_what_is_doubtful(tmp_path):
         }
     )
     text = " ".join(told["sentences"])
-    assert "The matrix of peak lacks RQR8 and scFv; its UMIs were counted in 1,234,567 reads" in text
-    assert "1,500 UMIs in 700 of 5,000 cells. 321 reads" in text
+    assert "The matrix of peak lacks RQR8 and scFv; its UMIs were added, no other count was changed." in text
+    assert "UMIs of scFv in ip were counted read by read, not by the aligner, in 10 reads" in origins.added(
+        "ip", {**COUNTED, "features": ["scFv"], "pairs": 10, "replaces": True}
+    )
+    assert "in 1,234,567 reads: 1,500 UMIs in 700 of 5,000 cells. 321 reads" in text
     assert "All genes of ip were counted by STARsolo (2,000,000 reads, 96% with a barcode of the kit)" in text
     assert told["warnings"] == [("CAR", "no poly(A) signal"), ("CAR", "blind"), ("peak", "few barcodes")]

@@ -121,10 +121,10 @@ def test_the_report_says_so(counted):
     assert "Of CAR (1,500 bases), these stretches are endogenous genes’ too: CD28 1001–1200." in page
     for name in ("product", "peak"):
         told = re.search(
-            rf"The matrix of {name} lacks CAR; .* no other count was changed: ([\d,]+) UMIs", page
+            rf"The matrix of {name} lacks CAR; .* no other count was changed.* ([\d,]+) UMIs in", page
         )
         assert abs(int(told[1].replace(",", "")) - len(truth[name])) <= 0.02 * len(truth[name])
-    assert "Where a matrix lacked the transgene" in page
+    assert "In libraries given as reads" in page
     assert re.search(r"careful</span> <b>CAR</b>: .*poly\(A\) signal", page), "no 3' end, and 3' chemistry"
 
 
@@ -177,8 +177,8 @@ def test_a_library_that_has_nothing_but_reads(tmp_path):
         planted = Counter(cell.decode() for cell, _ in truth[name])
         umis = dict(zip(found.obs_names, found[:, "CAR"].X.toarray()[:, 0]))
         assert len(umis) >= 0.9 * len(cells)
-        assert all(n <= planted[cell.split("_")[1]] for cell, n in umis.items())
-        assert sum(umis.values()) >= 0.85 * sum(planted[cell.split("_")[1]] for cell in umis)
+        off = [abs(n - planted[cell.split("_")[1]]) for cell, n in umis.items()]
+        assert sum(off) <= 0.02 * sum(planted[cell.split("_")[1]] for cell in umis)
     matrices = matrices_of(tmp_path)
     assert len(matrices) == 4
     shutil.rmtree(tmp_path / "results/align")

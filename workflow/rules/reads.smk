@@ -2,7 +2,7 @@
 
 INPUTS:  the construct and transcripts that the configuration names, and the files of the sheet of reads
 OUTPUTS: results/construct/                         findings, shared stretches, FASTA and GTF for aligners
-         results/transgene/{sample}.molecules.tsv.gz  UMIs of the transgene, where a matrix exists without it
+         results/transgene/{sample}.molecules.tsv.gz  UMIs of the transgene in cells and droplets
          results/reference/                         the genome with the construct, and its STAR index
          results/align/{sample}/{filtered,raw}/     counts of a library that has nothing but reads
 """
@@ -41,7 +41,10 @@ rule check_construct:
 
 
 rule count_transgene:
-    """Count the transgene's UMIs of one library in its reads; its matrix lacks them."""
+    """Count the transgene's UMIs of one library in its reads; its matrix lacks them, or has the aligner's.
+
+    An aligner loses reads of which a masked stretch leaves too little, so its counts are replaced.
+    """
     input:
         reads=lambda wildcards: study.sample(wildcards.sample).reads.files,
         cells=lambda wildcards: study.files(study.sample(wildcards.sample).matrix),
@@ -65,6 +68,7 @@ rule count_transgene:
         path=lambda wildcards: study.sample(wildcards.sample).path or "",
         select=lambda wildcards: study.sample(wildcards.sample).select,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path or "",
+        replaces=lambda wildcards: study.sample(wildcards.sample).aligned,
         chemistry=lambda wildcards: study.sample(wildcards.sample).chemistry,
         geometry=study.config["reads"]["geometry"],
         strand=study.config["reads"]["strand"],

@@ -10,8 +10,9 @@ with job(snakemake):
     asked, given = snakemake.params, snakemake.input
     library = readers.open_library(asked.path, select=asked.select) if asked.path else None
     raw = readers.open_library(asked.raw_path) if asked.raw_path else None
-    names = [record.name for record in transgene.read_constructs(given.construct)]
-    added.demand_absent(library or raw, names)
+    if not asked.replaces:
+        names = [record.name for record in transgene.read_constructs(given.construct)]
+        added.demand_absent(library or raw, names)
     counted = transgene.count_library(
         units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
         construct=given.construct,
@@ -24,4 +25,4 @@ with job(snakemake):
         whitelist=given.get("barcodes") or None,
     )
     counted.write(snakemake.output.molecules)
-    io.write_json(counted.summary(), snakemake.output.summary)
+    io.write_json({**counted.summary(), "replaces": asked.replaces}, snakemake.output.summary)

@@ -152,17 +152,17 @@ def _reads(config: Mapping[str, Any]) -> str:
     if not config.get("units"):
         return ""
     text = (
-        "Where a matrix lacked the transgene, reads that share 16 bases with it were aligned without gaps to"
-        " it and to the parts of transcripts that resemble it (match 1, mismatch -3, best stretch), and"
+        "In libraries given as reads, those that share 16 bases with the transgene were aligned without gaps"
+        " to it and to the parts of transcripts that resemble it (match 1, mismatch -3, best stretch), and"
         " counted where it scored at least 30 and at least 8 more than any of these; barcodes one base off"
         " one cell's were corrected, UMIs of a cell that are one base apart joined. "
     )
     if config.get("reference"):
         shared = "masked" if config["construct"]["shared"] == "mask" else "kept"
         text += (
-            "Libraries without a matrix were counted by STARsolo (one mismatch in barcodes, UMIs joined and"
-            " cells called as Cell Ranger does) on the genome with the construct added, its stretches shared"
-            f" with endogenous transcripts {shared}. "
+            "All other genes of libraries without a matrix were counted by STARsolo (one mismatch in"
+            " barcodes, UMIs joined and cells called as Cell Ranger does) on the genome with the construct"
+            f" added, its stretches shared with endogenous transcripts {shared}. "
         )
     return text
 

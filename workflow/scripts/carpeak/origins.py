@@ -57,11 +57,16 @@ def added(sample: str, summary: Mapping[str, Any]) -> str:
     cells = "all droplets"
     if summary["cells"]:
         cells = f"{summary['cells_with_umis']:,} of {summary['cells']:,} cells"
+    counted = (
+        f"in {summary['pairs']:,} reads: {summary['molecules']:,} UMIs in {cells}. {summary['shared']:,} "
+        "reads that fit an endogenous transcript (nearly) as well were left out."
+    )
+    names = _joined(summary["features"])
+    if summary["replaces"]:
+        return f"UMIs of {names} in {sample} were counted read by read, not by the aligner, {counted}"
     return (
-        f"The matrix of {sample} lacks {_joined(summary['features'])}; its UMIs were counted in "
-        f"{summary['pairs']:,} reads and added, and no other count was changed: "
-        f"{summary['molecules']:,} UMIs in {cells}. {summary['shared']:,} reads that fit an endogenous "
-        "transcript (nearly) as well were left out."
+        f"The matrix of {sample} lacks {names}; its UMIs were added, no other count was changed. They were "
+        f"counted {counted}"
     )
 
 

@@ -47,8 +47,8 @@ class Sample:
 
     @property
     def adds_transgene(self) -> bool:
-        """Whether the transgene is counted from reads and added to a matrix that lacks it."""
-        return self.reads is not None and not self.aligned
+        """Whether the transgene is counted from reads, and its counts added to the matrix."""
+        return self.reads is not None
 
     @property
     def called_from_droplets(self) -> bool:

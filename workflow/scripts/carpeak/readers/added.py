@@ -21,8 +21,22 @@ if TYPE_CHECKING:
 
 
 def with_transgene(library: Library, molecules: str | Path, summary: str | Path) -> Library:
-    """The library with what the rule count_transgene found in its reads (its two files)."""
-    return add_to(library, read_json(summary)["features"], read_molecules(molecules))
+    """The library with what the rule count_transgene found in its reads (its two files).
+
+    Where that replaces what an aligner counted of these features, the aligner's counts are left out.
+    """
+    told = read_json(summary)
+    if told["replaces"]:
+        library = without(library, told["features"])
+    return add_to(library, told["features"], read_molecules(molecules))
+
+
+def without(library: Library, names: Sequence[str]) -> Library:
+    """The library less the features of these names."""
+    gone = np.isin(library.symbols.astype(str), list(names))
+    place = np.where(gone, -1, np.cumsum(~gone) - 1).astype(np.int32)
+    kept = place if library.kept is None else np.where(library.kept < 0, np.int32(-1), place[library.kept])
+    return replace(library, symbols=library.symbols[~gone], gene_ids=library.gene_ids[~gone], kept=kept)
 
 
 def read_molecules(path: str | Path) -> Counter[tuple[str, str]]:
