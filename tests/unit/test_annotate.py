@@ -6,7 +6,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import annotate, embed, label, markers, states
+from carpeak import annotate, embed, evidence, label, markers, states
 from carpeak.errors import UserError
 from conftest import ROOT
 from scipy import sparse
@@ -56,18 +56,23 @@ def space(result, name):
     return result.points.filter(like=f"{name}_").to_numpy(float), nearest
 
 
-def test_lineages_of_pbmc3k(real_data):
-    """Against Seurat's published clusters of the same cells."""
+def pbmc3k(real_data):
+    """Counts, genes, and the clusters that Seurat's authors published of these cells."""
     folder = next((real_data / "pbmc3k").glob("counts_*"))
     with gzip.open(folder / "matrix.mtx.gz") as file:
         counts = mmread(file).T.tocsr().astype(np.int32)
     genes = pd.read_csv(folder / "features.tsv.gz", sep="\t", header=None)[1].astype(str).tolist()
     barcodes = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
-    result, cells = embedded(counts, genes, ["pbmc"] * counts.shape[0])
-    found, _ = annotate.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
     seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
     seurat.index = seurat.index.str.replace("-1", "")
-    truth = barcodes.map(seurat)
+    return counts, genes, barcodes.map(seurat)
+
+
+def test_lineages_of_pbmc3k(real_data):
+    """Against Seurat's published clusters of the same cells."""
+    counts, genes, truth = pbmc3k(real_data)
+    result, cells = embedded(counts, genes, ["pbmc"] * counts.shape[0])
+    found, _ = annotate.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
     lineage = truth.map(
         {
             "B": "B cell",
@@ -89,6 +94,20 @@ def test_lineages_of_pbmc3k(real_data):
         assert (truly & called).sum() / truly.sum() >= recall, name
         assert (truly & called).sum() / called.sum() >= precision, name
     assert found["label"].isin(["HSC", "Red cell", "Plasma cell"]).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lineage"), [("T", "T cell"), ("^B$", "B cell"), ("Mono", "Monocyte/DC")]
+)
+def test_cells_sorted_for_one_lineage(real_data, pattern, lineage):
+    """The same blood, one lineage taken out of it: no other cells tell which genes are its own."""
+    counts, genes, truth = pbmc3k(real_data)
+    chosen = np.flatnonzero(truth.fillna("").str.contains(pattern))
+    assert len(chosen) > 300
+    result, cells = embedded(counts[chosen], genes, ["pbmc"] * len(chosen))
+    found, _ = annotate.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
+    assert (found["label"] == lineage).mean() >= 0.92
+    assert (~found["label"].isin([lineage, "unassigned"])).mean() <= 0.02
 
 
 PROGRAMMES = {  # some genes of the panels and others that no panel names
@@ -244,3 +263,24 @@ def test_marker_file_mistakes(tmp_path, before, after, message):
     path.write_text(text.replace(before, after, 1))
     with pytest.raises(UserError, match=message):
         markers.load(path)
+
+
+def test_what_every_cluster_expresses_is_a_lineage_and_what_leaks_is_not():
+    """T cells in both clusters, with much HBB from lysed red cells; then a cluster of monocytes beside them."""
+    panels = {name: MARKERS["lineages"][name] for name in ("T cell", "Red cell", "Monocyte/DC")}
+    genes = evidence.panel_genes(panels)
+    smoothed = np.full((40, len(genes)), 0.05)
+    smoothed[:, [genes.index(g) for g in ("CD3D", "CD3E", "CD3G", "TRAC", "CD2")]] = 1.2
+    smoothed[:, [genes.index(g) for g in ("HBB", "HBA1", "HBA2")]] = 1.5
+    smoothed[::4] *= 2.5  # some cells have more of everything, so that the rest looks low beside them
+    clusters = np.repeat(["0", "1"], 20)
+    shared = evidence.everywhere(smoothed, clusters, genes, panels)
+    assert {g for g, one in zip(genes, shared) if one} == set(panels["T cell"][0]["genes"])
+    without, with_shared = (evidence.relative(smoothed, clusters, shared=s) for s in (None, shared))
+    scores, old = (evidence.score_panels(one, genes, panels) for one in (with_shared, without))
+    assert (scores.argmax(axis=1) == 0).all()
+    assert scores[:, 0].min() > annotate.SEED_SCORE > np.median(old[:, 0])
+
+    monocytes = np.flatnonzero(clusters == "1")
+    smoothed[np.ix_(monocytes, np.flatnonzero(shared))] = 0.1
+    assert not evidence.everywhere(smoothed, clusters, genes, panels).any()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TOP_CELLS = 10  # a gene's upper end is the mean of so many cells that have most of it
 LEAST_TOP = 1.3  # an upper end below 2.7 counts per 10,000 is no expression ...
 LEAST_GENES = 3  # a panel with fewer measured genes cannot reach the full score
+EVERYWHERE = 0.4  # log1p counts per 10,000 of half of a panel's genes, in every cluster: more than leaks
 SHRINK_TO_DIAGONAL = 0.1
 OWN_COVARIANCE, OWN_COVARIANCE_CELLS = 0.6, 300.0
 SHARE_ROUNDS = 20
@@ -43,19 +44,48 @@ def within(weights: sparse.csr_matrix, groups: ArrayLike) -> sparse.csr_matrix:
     return sparse.csr_matrix((edges.data[same], (edges.row[same], edges.col[same])), shape=weights.shape)
 
 
-def relative(smoothed: NDArray[np.float64], clusters: ArrayLike) -> NDArray[np.float64]:
+def relative(
+    smoothed: NDArray[np.float64], clusters: ArrayLike, *, shared: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Expression of each gene between its background (0) and its upper end (1), cells x genes.
 
     The background is the lowest mean among `clusters`: what leaks into every droplet is in all of them.
-    A gene that is never clearly expressed, or equally everywhere, keeps low values.
+    A gene that is never clearly expressed, or equally everywhere, keeps low values; but those of `shared`
+    (see `everywhere`) have no background.
     """
-    names, codes = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-    means = np.vstack([smoothed[codes == i].mean(axis=0) for i in range(len(names))])
+    means = _cluster_means(smoothed, clusters)
     count = min(TOP_CELLS, len(smoothed))
     top = np.partition(smoothed, len(smoothed) - count, axis=0)[-count:].mean(axis=0)
     background = np.clip(np.minimum(means.min(axis=0), top - LEAST_RANGE), 0, None)
+    if shared is not None:
+        background[shared] = 0
     span = np.maximum(top, LEAST_TOP) - background
     return np.clip((smoothed - background) / span, 0, 1)
+
+
+def _cluster_means(smoothed: NDArray[np.float64], clusters: ArrayLike) -> NDArray[np.float64]:
+    names, codes = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    return np.vstack([smoothed[codes == i].mean(axis=0) for i in range(len(names))])
+
+
+def everywhere(
+    smoothed: NDArray[np.float64],
+    clusters: ArrayLike,
+    genes: Sequence[str],
+    panels: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> NDArray[np.bool_]:
+    """Which of `genes` belong to a panel that every cluster expresses, as in cells sorted for one lineage.
+
+    There no cluster shows what leaks, and the lineage's own genes would pass for background. What leaks is
+    strong in a few genes of a panel (HBB, LYZ) and weak in the rest, so the panel's median decides.
+    """
+    means = _cluster_means(smoothed, clusters)
+    place, found = {g: i for i, g in enumerate(genes)}, np.zeros(len(genes), dtype=bool)
+    for panel in (panel for group in panels.values() for panel in group):
+        present = [place[g] for g in panel["genes"] if g in place]
+        if len(present) >= LEAST_GENES and np.median(means[:, present], axis=1).min() >= EVERYWHERE:
+            found[present] = True
+    return found
 
 
 def panel_genes(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
