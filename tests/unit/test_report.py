@@ -300,6 +300,17 @@ def test_cautions_name_weak_libraries_and_few_cells():
     assert "a holds only 9 CAR+ T cells" in found[2]
 
 
+def test_few_cells_in_many_libraries_are_one_sentence_and_those_sorted_against_the_car_none():
+    rows = [
+        ("car_t", "x", sample, "peak", n, n, 1.0, 0.8, 1.0) for sample, n in (("a", 9), ("b", 0), ("c", 3))
+    ]
+    named = {"thresholds": {}, "integration": {}, "composition": composition(rows)}
+    (all_three,) = summary.cautions(**named)
+    assert all_three.startswith("3 libraries hold fewer than 50 CAR+ T cells (a 9, b 0, c 3): their shares")
+    (two,) = summary.cautions(**named, sorted_against=["b"])
+    assert two.startswith("2 libraries hold fewer than 50 CAR+ T cells (a 9, c 3): their shares")
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -113,7 +113,13 @@ def _context(
         "thresholds": thresholds,
         "integration": integration,
         "cautions": summary.cautions(
-            thresholds=thresholds, integration=integration, composition=composition, chemistry=chemistry
+            thresholds=thresholds,
+            integration=integration,
+            composition=composition,
+            chemistry=chemistry,
+            sorted_against=car.loc[(car["n_positive"] == 0) & (car["n_negative"] > 0), "sample"].tolist()
+            if config["car"]["rule"] == "sorted"
+            else (),
         ),
         "car": records(car),
         "origins": origins.told(inputs),

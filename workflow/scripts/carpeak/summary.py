@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -271,10 +271,12 @@ def cautions(
     integration: Mapping[str, Mapping[str, Any]],
     composition: pd.DataFrame,
     chemistry: Mapping[str, str] | None = None,
+    sorted_against: Collection[str] = (),
 ) -> list[str]:
     """What the reader must know before believing numbers: weak libraries, small populations, mixed ends.
 
-    `chemistry` maps samples to 3p or 5p where the sample sheet tells.
+    `chemistry` maps samples to 3p or 5p where the sample sheet tells; `sorted_against` are libraries that
+    should hold no CAR+ cell.
     """
     names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
     found = [
@@ -285,14 +287,11 @@ def cautions(
     ]
     for population in ("t_cells", "car_t"):
         part = composition[composition["population"] == population].drop_duplicates("sample")
-        for row in part.to_dict("records"):
-            if row["total"] < FEW_CELLS:
-                apart = ", and the depth to which others are thinned is set without it"
-                found.append(
-                    f"{row['sample']} holds only {int(row['total']):,} {names[population]}: their shares"
-                    " and changes are too uncertain for conclusions"
-                    f"{apart if population == 't_cells' else ''}."
-                )
+        few = part[part["total"] < FEW_CELLS]
+        if population == "car_t":
+            few = few[~few["sample"].isin(list(sorted_against))]
+        if len(few):
+            found.append(_few_in(few, names[population], thinned=population == "t_cells"))
     if len(set((chemistry or {}).values())) > 1:
         ends = ", ".join(f"{sample} {end[0]}′" for sample, end in (chemistry or {}).items())
         found.append(
@@ -300,6 +299,20 @@ def cautions(
             " to change, by chemistry as well as by biology."
         )
     return found
+
+
+def _few_in(few: pd.DataFrame, name: str, *, thinned: bool) -> str:
+    """Which libraries hold few cells of a population; `few` has one row (sample, total) per such library."""
+    counts = {str(row["sample"]): int(row["total"]) for row in few.to_dict("records")}
+    if len(counts) == 1:
+        who = "".join(f"{sample} holds only {n:,} {name}" for sample, n in counts.items())
+    else:
+        listed = ", ".join(f"{sample} {n:,}" for sample, n in counts.items())
+        who = f"{len(counts)} libraries hold fewer than {FEW_CELLS} {name} ({listed})"
+    apart = (
+        f", and the depth to which others are thinned is set without {'it' if len(counts) == 1 else 'them'}"
+    )
+    return f"{who}: their shares and changes are too uncertain for conclusions{apart if thinned else ''}."
 
 
 def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
