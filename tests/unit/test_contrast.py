@@ -39,6 +39,8 @@ def simulated(seed=1, n=500, depth=(1.0, 0.5), n_planted=30):
             "t_lineage": np.tile(["CD4", "CD4", "CD8", "unassigned"], n // 2),
             "t_lineage_unintegrated": np.tile(["CD4", "CD8", "CD8", "CD4"], n // 2),
             "car_call": np.where(car.ravel() > 0, "positive", "undetermined"),
+            "car_umis": car.ravel(),
+            "car_probability": np.nan,
         }
     )
     genes = [f"g{i}" for i in range(N_GENES)] + ["CAR"]
@@ -181,6 +183,24 @@ def test_too_few_cells_have_no_rows_and_a_reason(data):
     assert "product holds 9 such cells; 10 are needed" in group["message"]
 
 
+def test_the_one_umi_rule_stands_beside_where_it_calls_other_cells(data, results):
+    counts, cells, *rest = data
+    assert "umi_rule" not in set(results[1]["variant"])  # without probabilities there is one rule only
+    called = cells.assign(car_probability=np.where(cells["car_umis"] > 0, 0.9, 0.2))
+    assert "umi_rule" not in set(run((counts, called, *rest))[1]["variant"])  # the same cells by both
+    called.loc[called["car_umis"] == 1, "car_call"] = "undetermined"
+    table, varied, status = run((counts, called, *rest))
+    beside = varied[varied["variant"] == "umi_rule"]
+    assert set(beside["population"]) == {"car_t"}
+    main = results[0]
+    main = main[(main["population"] == "car_t") & (main["depth"] == "equal") & (main["group"] == "CD4")]
+    beside = beside[beside["group"] == "CD4"]
+    np.testing.assert_allclose(beside["log2_fold_change"], main["log2_fold_change"], rtol=1e-9)
+    fewer = status["groups"]["car_t/CD4"]["n_test"]
+    assert fewer < status["groups"]["car_t/CD4/umi_rule"]["n_test"]
+    assert len(table)
+
+
 @pytest.mark.parametrize("keep", ["nobody", "one condition"])
 def test_nothing_to_compare_gives_header_only_tables(data, keep):
     counts, cells, *rest = data
@@ -203,6 +223,7 @@ def test_interferon_genes_top_stimulated_blood(real_data):
     sample = np.repeat(["ctrl", "stim"], 1000)
     cells = pd.DataFrame({"sample": sample, "condition": sample, "donor": "pool", "car_call": "undetermined"})
     cells[["t_lineage", "t_lineage_unintegrated"]] = "unassigned"
+    cells["car_umis"], cells["car_probability"] = 0, np.nan
     table, _, _ = contrast.compare(
         sparse.vstack(blocks).tocsr(), cells, genes[0], transgene=np.zeros(len(genes[0]), dtype=bool),
         conditions={"test": "stim", "reference": "ctrl"}, min_pct=0.01, min_cells=10, seed=0,

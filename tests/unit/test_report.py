@@ -349,7 +349,7 @@ def test_methods_name_thresholds_and_versions():
         and "harmonypy 2.1.0" in found["Embedding and clusters"]
     )
     assert "gseapy 1.3.0" in found["Comparison"]
-    assert "undetermined, never negative" in found["CAR detection"]
+    assert "the rest is undetermined" in found["CAR detection"]
 
 
 def test_provenance_holds_checksums_versions_and_times(page, folder):

@@ -34,6 +34,30 @@ def fit():
     }
 
 
+def judged():
+    """Two claims: one that hangs on the rule, and one on a gene, for which both rules pick the same cells."""
+
+    def found(verdict, estimate):
+        return {"verdict": verdict, "estimate": estimate, "low": None, "high": None, "reason": ""}
+
+    share = {"kind": "largest_subset", "population": "car_t"}
+    by_rule = {"umi_rule": found("opposed", -0.1), "weighted": found("supported", 0.2)}
+    gene = {"kind": "gene_change", "population": "car_t"}
+    return [
+        {"claim": "C4", "statement": "CD4 Tn leads", "quantity": share, "main": found("supported", 0.28)}
+        | {"variants": by_rule},
+        {"claim": "C8", "statement": "GZMK rises", "quantity": gene, "main": found("supported", 1.7)}
+        | {"variants": {}},
+        {
+            "claim": "C1",
+            "statement": "Cells",
+            "quantity": {"kind": "captured_cells"},
+            "main": {},
+            "variants": {},
+        },
+    ]
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrated")
@@ -53,6 +77,15 @@ def page(tmp_path_factory):
     base = varied[varied["variant"] == "two_umis"]
     both = [varied, *(base.assign(variant=name) for name in ("umi_rule", "weighted"))]
     io.write_table(pd.concat(both, ignore_index=True), path)
+    path = folder / "results/tables/car_contrast.tsv"
+    seen = io.read_table(path)
+    by_p = seen.assign(rule="probability", difference=-0.5, difference_low=-0.7, difference_high=-0.3)
+    io.write_table(pd.concat([by_p, seen], ignore_index=True), path)
+    path = folder / "results/tables/car_cd8.tsv"
+    cd8 = io.read_table(path)
+    cd8.loc[(cd8["sample"] == "peak") & (cd8["group"] == "positive"), "cd8a_only"] = 0.4
+    io.write_table(cd8, path)
+    io.write_json({"claims": judged()}, folder / "results/claims.json")
     fixtures_scripts.draw(folder)
     fixtures_scripts.make_provenance(folder, settings)
     return html.unescape(fixtures_scripts.make_report(folder, settings))
@@ -83,6 +116,28 @@ def test_a_change_is_split_in_a_sentence_and_a_table(page):
 def test_compositions_of_both_rules_stand_beside(page):
     assert "weighted by P(CAR+)" in page
     assert "from one CAR UMI" in page
+
+
+def test_conclusions_stand_beside_by_rule(page):
+    part = page.split('id="by-rule"')[1].split("</table>")[0]
+    assert "Another rule comes to another verdict on C4." in part
+    assert "opposed" in part
+    assert "(same cells)" in part
+    assert "<td>Cells</td>" not in part  # not a claim on CAR+ cells
+
+
+def test_car_cells_against_the_rest_by_probability_and_by_detection(page):
+    part = page.split("against the other T cells of the same tube")[1].split("<section")[0]
+    assert "2 genes differ by P(CAR+), 2 by detection" in part
+    assert "−0.500" in part
+    assert "−0.300" in part
+    assert part.count("Of the T cells without a CAR UMI") == 1  # product; peak has no estimated share
+
+
+def test_reads_that_pass_for_cd8a_are_told(page):
+    part = page.split("pass for CD8A?")[1].split("</table>")[0]
+    assert part.count("yes: check the construct") == 1
+    assert part.count("<td>no</td>") == 1
 
 
 def test_methods_tell_the_rule_used():

@@ -1,4 +1,4 @@
-"""The demo under `car.rule: calibrated`: what is written, and how it stands beside the truth."""
+"""The CAR calls of the demo: the calibrated rule beside the truth, and the one-UMI rule beside it."""
 
 import html
 import shutil
@@ -10,60 +10,60 @@ from acceptance import Answers
 from runs import demo, jobs_to_run, snakemake
 from sklearn.metrics import average_precision_score
 
-RULE = "car={rule: calibrated}"
-
-
-def switched(run, folder, *options):
-    """A copy of a run of the one-UMI rule, brought to the calibrated one; what Snakemake would do first."""
-    shutil.copytree(run, folder, dirs_exist_ok=True)
-    planned = jobs_to_run(snakemake(folder, "-n", *options, RULE).stdout)
-    snakemake(folder, *options, RULE)
-    return planned
+RULE = "car={rule: umi}"
 
 
 @pytest.fixture(scope="module")
-def calibrated(small, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("calibrated")
-    return folder, switched(small, folder, *demo())
+def one_umi(small, tmp_path_factory):
+    """A copy of the small run, brought to the one-UMI rule; what Snakemake would do first."""
+    folder = tmp_path_factory.mktemp("one_umi")
+    shutil.copytree(small, folder, dirs_exist_ok=True)
+    planned = jobs_to_run(snakemake(folder, "-n", *demo(), RULE).stdout)
+    snakemake(folder, *demo(), RULE)
+    return folder, planned
 
 
-def test_only_what_depends_on_the_call_is_done_again(calibrated):
-    folder, planned = calibrated
+def test_only_what_depends_on_the_call_is_done_again(one_umi):
+    folder, planned = one_umi
     assert {"call_car", "compose", "contrast", "report"} <= set(planned)
     assert not {"simulate", "ingest", "filter_cells", "merge"} & set(planned)
     assert "Nothing to be done" in snakemake(folder, "-n", *demo(), RULE).stdout
 
 
-def test_both_rules_stand_side_by_side(calibrated, small):
-    folder, _ = calibrated
-    given, before = (Answers(run).table("car").set_index("sample") for run in (folder, small))
+def test_the_one_umi_rule_tells_no_share(one_umi):
+    calls = pd.read_parquet(one_umi[0] / "results/car/calls.parquet")
+    assert (calls.loc[calls["car_umis"] == 0, "car_call"] == "undetermined").all()
+    assert (calls.loc[calls["car_umis"] > 0, "car_call"] == "positive").all()
+    assert calls["car_probability"].isna().all()
+    assert Answers(one_umi[0]).table("car")["car_fraction"].isna().all()
+
+
+def test_both_rules_stand_side_by_side(one_umi, small):
+    given, before = (Answers(run).table("car").set_index("sample") for run in (small, one_umi[0]))
     same = ["t_cells", "detected_fraction", "false_positive_rate", "flow_car_percent"]
     pd.testing.assert_frame_equal(given[same], before[same])
-    assert before["car_fraction"].isna().all()
     shown = given[given["identifiable"]]
     assert len(shown)
     assert (shown["car_fraction_low"] < shown["car_fraction"]).all()
     assert (shown["car_fraction"] > shown["detected_fraction"]).all()
     assert given.loc[~given["identifiable"], "car_fraction"].isna().all()
     assert (given[["n_positive", "n_undetermined", "n_negative"]].sum(axis=1) == given["t_cells"]).all()
-    varied = Answers(folder).table("sensitivity.composition")
+    varied = Answers(small).table("sensitivity.composition")
     assert {"umi_rule", "weighted"} <= set(varied["variant"])
-    one_umi = varied[(varied["variant"] == "umi_rule") & (varied["population"] == "car_t")]
-    main = Answers(small).table("composition")
+    beside = varied[(varied["variant"] == "umi_rule") & (varied["population"] == "car_t")]
+    beside = beside.set_index(["label", "sample"])["n"]
+    main = Answers(one_umi[0]).table("composition")
     main = main[main["population"] == "car_t"].set_index(["label", "sample"])["n"]
-    assert one_umi.set_index(["label", "sample"])["n"].equals(main)
-    text = html.unescape((folder / "results/report.html").read_text())
+    assert beside[beside > 0].equals(main[main > 0])
+    text = html.unescape((small / "results/report.html").read_text())
     for words in ("weighted by P(CAR+)", "the detected share changed by", "Does the model fit the counts?"):
         assert words in text
 
 
 @pytest.fixture(scope="module")
-def answers(full, tmp_path_factory):
-    """The demo at full size, its CAR tables only."""
-    folder = tmp_path_factory.mktemp("calibrated_full")
-    options = ["results/tables/sensitivity.composition.tsv", *demo(cells=15414)]
-    switched(full("paper"), folder, *options)
-    return Answers(folder)
+def answers(full):
+    """The demo at full size."""
+    return Answers(full("paper"))
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 
 INPUTS: results/counts.h5ad, results/populations/all/labels.parquet, results/ambient/{sample}.json of
     the samples that have unfiltered droplets (raw_path)
-OUTPUTS: results/tables/ambient.tsv
-    results/car/calls.parquet (every kept cell), results/car/fit.json, results/tables/car.tsv
+OUTPUTS: results/tables/ambient.tsv,
+    results/car/calls.parquet (every kept cell), results/car/fit.json, results/tables/car.tsv;
+    results/tables/car_contrast.tsv and car_cd8.tsv (CAR+ against the other T cells of a library)
 """
 
 WITH_AMBIENT = [sample.sample for sample in study.samples if sample.raw_path]
@@ -69,3 +70,30 @@ rule call_car:
         code=code("call_car"),
     script:
         "../scripts/call_car.py"
+
+
+rule contrast_car:
+    """Genes that differ between CAR+ and other T cells of a library, by P(CAR+) and by detection."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+        calls="results/car/calls.parquet",
+    output:
+        table="results/tables/car_contrast.tsv",
+        cd8="results/tables/car_cd8.tsv",
+    log:
+        "logs/contrast_car.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        samples=[
+            {"sample": sample.sample, "condition": sample.condition, "donor": sample.donor}
+            for sample in study.samples
+        ],
+        min_pct=study.config["de"]["min_pct"],
+        code=code("contrast_car"),
+    script:
+        "../scripts/contrast_car.py"

@@ -7,7 +7,7 @@ with job(snakemake):
 
     counts, conditions = io.read_h5ad(snakemake.input.counts), snakemake.params.conditions
     labels = io.read_table(snakemake.input.t_labels)
-    calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call"])
+    calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call", "car_umis", "car_probability"])
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
     leaks = foreign.by_side(counts, io.read_table(snakemake.input.labels), conditions)
     counts = counts[counts.obs_names.isin(labels["cell"])]

@@ -65,8 +65,11 @@ def assemble(
         str(name): dataclasses.replace(main, composition=part)
         for name, part in varied.groupby("variant", sort=False)
     }
-    unintegrated = de_varied[(de_varied["variant"] == "unintegrated") & (de_varied["depth"] == "equal")]
-    for name, table in (("full_depth", de[de["depth"] == "full"]), ("unintegrated", unintegrated)):
+    equal = de_varied[de_varied["depth"] == "equal"]
+    tables = {name: equal[equal["variant"] == name] for name in ("unintegrated", "umi_rule")}
+    for name, table in {"full_depth": de[de["depth"] == "full"], **tables}.items():
+        if name == "umi_rule" and table.empty:  # the same cells are CAR+ by either rule, or there is no other
+            continue
         sets = enrichment_varied[enrichment_varied["variant"] == name]
         others[name] = dataclasses.replace(others.get(name, main), de=table, enrichment=sets)
     return main, others
@@ -127,7 +130,7 @@ def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
     if kind in ON_EXPRESSION:
         part = tables.de
         chosen = (part["population"] == quantity["population"]) & (part["group"] == quantity["group"])
-        return name in ("unintegrated", "full_depth") and bool(chosen.any())
+        return name in ("unintegrated", "full_depth", "umi_rule") and bool(chosen.any())
     if kind not in ON_COMPOSITION or name == "full_depth" or quantity["scheme"] != "configured":
         return False
     population = "all" if kind == "lineages_present" else quantity["population"]

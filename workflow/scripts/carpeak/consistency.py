@@ -31,6 +31,11 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
             "none and the libraries were sorted for the CAR, fill the sheet's column 'sorted' and set "
             "car.rule to sorted"
         )
+    if config["car"]["min_umis"] > 1 and config["car"]["rule"] != "umi":
+        found.append(
+            f"car.min_umis is of no effect under car.rule {config['car']['rule']}: set car.rule to umi, or "
+            "leave min_umis out"
+        )
     annotation = config["annotation"]
     if annotation["method"] == "singler" and not annotation["reference"]:
         found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")

@@ -31,13 +31,15 @@ DEPTHS = ("full", "equal")
 VARIANTS = (
     ("", "t_lineage", GROUPS, DEPTHS),
     ("unintegrated", "t_lineage_unintegrated", ("CD4", "CD8"), ("equal",)),
+    ("umi_rule", "t_lineage", ("CD4", "CD8"), ("equal",)),
 )
 
 
 def gather(obs: pd.DataFrame, t_labels: pd.DataFrame, calls: pd.DataFrame) -> pd.DataFrame:
     """The T cells with lineages and CAR call, in the order of `obs`; `calls` may hold other cells too."""
     cells = join_cells(obs, t_labels, columns=["t_lineage", "t_lineage_unintegrated"])
-    return join_cells(cells, calls[calls["cell"].isin(set(cells["cell"]))], columns=["car_call"])
+    calls = calls[calls["cell"].isin(set(cells["cell"]))]
+    return join_cells(cells, calls, columns=["car_call", "car_umis", "car_probability"])
 
 
 def compare(
@@ -54,10 +56,12 @@ def compare(
     """Compare the condition ``test`` with ``reference`` (the keys of `conditions`).
 
     `counts`: T cells x genes, raw; `cells`: their sample, condition, donor, t_lineage,
-    t_lineage_unintegrated and car_call; `transgene` masks genes that are neither tested nor part of a
-    cell's depth. Returns the table (COLUMNS), the table with the column ``variant`` in front that takes
-    CD4 and CD8 from the clusters without Harmony (at equal depth), and the status of each group. A
-    group with fewer than `min_cells` cells on a side has no rows and says so in the status.
+    t_lineage_unintegrated, car_call, car_umis and car_probability; `transgene` masks genes that are neither
+    tested nor part of a cell's depth. Returns the table (COLUMNS), a table with the column ``variant`` in
+    front (at equal depth), and the status of each group. Variants: ``unintegrated`` takes CD4 and CD8 from
+    the clusters without Harmony; ``umi_rule``, where the call rests on probabilities and another set of
+    cells is CAR+ by one UMI, holds the CAR+ comparisons of those cells. A group with fewer than
+    `min_cells` cells on a side has no rows and says so in the status.
     """
     compared = cells["condition"].isin([conditions["test"], conditions["reference"]]).to_numpy()
     counts, cells = counts[np.flatnonzero(compared)], cells[compared].reset_index(drop=True)
@@ -88,7 +92,7 @@ def _tests(cells: pd.DataFrame, conditions: Mapping[str, str], *, min_cells: int
     in_test = (cells["condition"] == conditions["test"]).to_numpy()
     tests = []
     for variant, lineage, groups, depths in VARIANTS:
-        for population, group, member in _members(cells, lineage, groups):
+        for population, group, member in _members(cells, lineage, groups, variant):
             if min((member & in_test).sum(), (member & ~in_test).sum()) >= max(min_cells, 1):
                 side = np.where(member, in_test.astype(np.int32), -1)
                 names = {"variant": variant, "population": population, "group": group}
@@ -97,14 +101,18 @@ def _tests(cells: pd.DataFrame, conditions: Mapping[str, str], *, min_cells: int
 
 
 def _members(
-    cells: pd.DataFrame, lineage: str, groups: Sequence[str]
+    cells: pd.DataFrame, lineage: str, groups: Sequence[str], variant: str
 ) -> list[tuple[str, str, NDArray[np.bool_]]]:
-    """Population, group and mask of the cells, for every population and the named groups."""
-    everyone = np.ones(len(cells), dtype=bool)
+    """Population, group and mask of the cells, for every population of `variant` and the named groups."""
     positive = (cells["car_call"] == POSITIVE).to_numpy()
+    populations = {"t_cells": np.ones(len(cells), dtype=bool), "car_t": positive}
+    if variant == "umi_rule":
+        seen = (cells["car_umis"] >= 1).to_numpy()
+        asked = cells["car_probability"].notna().any() and (seen != positive).any()
+        populations = {"car_t": seen} if asked else {}
     return [
         (population, group, inside if group == "all" else inside & (cells[lineage] == group).to_numpy())
-        for population, inside in (("t_cells", everyone), ("car_t", positive))
+        for population, inside in populations.items()
         for group in groups
     ]
 
@@ -137,7 +145,7 @@ def _status(
     """What was compared with what, and for each group whether its cells suffice."""
     groups = {}
     for variant, lineage, names, _ in VARIANTS:
-        for population, group, member in _members(cells, lineage, names):
+        for population, group, member in _members(cells, lineage, names, variant):
             key = "/".join(filter(None, (population, group, variant)))
             groups[key] = _group_status(cells[member], conditions, min_cells)
     return {"conditions": dict(conditions), "unit": "cell", "depth_share": dict(shares), "groups": groups}

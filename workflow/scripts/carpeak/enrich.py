@@ -165,18 +165,16 @@ def sensitivity(
     groups: Collection[tuple[str, str]],
     **options: Any,
 ) -> pd.DataFrame:
-    """The same at full depth and on clusters without Harmony, with the column `variant` in front.
+    """The same at full depth, on clusters without Harmony and with CAR+ from one UMI on, by `variant`.
 
     Only for `groups` (population, group): those that claims ask for. `de_sensitivity` has the column
     `variant`; `libraries` and `options` as in `over_representation`.
     """
     import pandas as pd
 
-    unintegrated = de_sensitivity[de_sensitivity["variant"] == "unintegrated"]
-    variants = {
-        "full_depth": de[de["depth"] == "full"],
-        "unintegrated": unintegrated[unintegrated["depth"] == "equal"],
-    }
+    varied = de_sensitivity[de_sensitivity["depth"] == "equal"]
+    variants = {"full_depth": de[de["depth"] == "full"]}
+    variants |= {name: varied[varied["variant"] == name] for name in ("unintegrated", "umi_rule")}
     tables = []
     for name, table in variants.items():
         wanted = pd.MultiIndex.from_frame(table[["population", "group"]]).isin([tuple(g) for g in groups])

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import changes, foreign, io, libraries, methods, origins, provenance, quantities, summary
+from . import (
+    both_rules,
+    car_contrast,
+    changes,
+    foreign,
+    io,
+    libraries,
+    methods,
+    origins,
+    provenance,
+    quantities,
+    summary,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +99,8 @@ def _context(
     samples, car = io.read_table(inputs["samples"]), io.read_table(inputs["car"])
     composition = io.read_table(inputs["composition"])
     composition_varied = io.read_table(inputs["composition_varied"])
+    judged = io.read_json(inputs["claims_details"])["claims"]
+    by_rule = both_rules.conclusions(judged, set(composition_varied["variant"]))
     names = samples["sample"].astype(str).tolist()
     thresholds = dict(zip(names, map(io.read_json, inputs["thresholds"]), strict=True))
     integration = dict(zip(POPULATIONS, map(io.read_json, inputs["integration"]), strict=True))
@@ -124,6 +138,10 @@ def _context(
         "car": records(car),
         "origins": origins.told(inputs),
         "car_fit": changes.told(io.read_json(inputs["car_fit"])),
+        "conclusions": by_rule,
+        "turned": both_rules.turned(by_rule),
+        "against_rest": both_rules.against_rest(io.read_table(inputs["car_contrast"]), car),
+        "cd8": car_contrast.cd8_sentences(io.read_table(inputs["car_cd8"])),
         "crosstabs": {name: crosstab(table) for name, table in labels.items()},
         "rests_on": rests_on(samples),
         "claims": claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
@@ -363,6 +381,11 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
         ("tables/cells.tsv.gz", "every kept cell with its metrics, labels, CAR call and UMAP place"),
         ("tables/ambient.tsv", "share of ambient RNA per sample, with interval, and the genes it is of"),
         ("tables/car.tsv", "CAR detection, false positives and calls per sample"),
+        (
+            "tables/car_contrast.tsv",
+            "genes that differ between CAR+ and other T cells of a sample, by P(CAR+) and by detection",
+        ),
+        ("tables/car_cd8.tsv", "CD8A without CD8B in CAR+ and in other T cells, and the reverse"),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
         (
             "tables/sensitivity.composition.tsv",

@@ -1,0 +1,25 @@
+"""Compare CAR+ T cells with the other T cells of the same library."""
+
+from carpeak.job import job
+
+with job(snakemake):
+    from carpeak import car_contrast, io, populations
+
+    counts, params = io.read_h5ad(snakemake.input.counts), snakemake.params
+    labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"])
+    calls = io.read_table(snakemake.input.calls)
+    counts = counts[populations.members(counts.obs_names, "t_cells", labels=labels)]
+    cells = counts.obs[["sample"]].astype(str).rename_axis("cell").reset_index()
+    cells = io.join_cells(cells, calls[calls["cell"].isin(set(cells["cell"]))])
+    transgene = counts.var["transgene"].to_numpy(dtype=bool)
+    table = car_contrast.compare(
+        counts.X,
+        cells,
+        counts.var_names,
+        transgene=transgene,
+        samples=params.samples,
+        min_pct=params.min_pct,
+    )
+    io.write_table(table, snakemake.output.table)
+    pair = (car_contrast.of_gene(counts, gene) for gene in ("CD8A", "CD8B"))
+    io.write_table(car_contrast.cd8(cells, *pair, params.samples), snakemake.output.cd8)
