@@ -32,9 +32,9 @@ def conclusions(judged: Sequence[Mapping[str, Any]], varied: set[str]) -> list[d
         by_rule = {name: _shown(variants.get(name)) for name in RULES}
         if by_rule["umi_rule"] is None and quantity["kind"] in ("gene_change", "term_change"):
             by_rule["umi_rule"] = _shown(claim["main"]) | {"note": SAME_CELLS}
-        rows.append(
-            {key: claim[key] for key in ("claim", "statement")} | {"main": _shown(claim["main"]), **by_rule}
-        )
+        if any(by_rule.values()):
+            head = {key: claim[key] for key in ("claim", "statement")}
+            rows.append(head | {"main": _shown(claim["main"]), **by_rule})
     return rows
 
 
@@ -52,21 +52,22 @@ def turned(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def against_rest(table: pd.DataFrame, car: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per sample of `car_contrast.compare`'s table: numbers of differing genes and the first genes.
+    """Per sample of `car_contrast.compare`'s table: numbers of differing genes and the first of them.
 
     `hidden` is the estimated share of CAR+ cells among the T cells without a UMI; missing where none is.
     """
     found = []
     for sample, part in table.groupby("sample", sort=False):
         by_rule = {rule: part[part["rule"] == rule].set_index("gene") for rule in car_contrast.RULES}
-        first = by_rule["probability"] if len(by_rule["probability"]) else by_rule["detected"]
         row = car[car["sample"].astype(str) == str(sample)].iloc[0]
         detected = float(row["detected_fraction"])
+        clear = {rule: rows.index[rows["p_adjusted"] < ADJUSTED_P] for rule, rows in by_rule.items()}
+        changed = {rule: len(genes) for rule, genes in clear.items()}
+        named = dict.fromkeys([*clear["probability"], *clear["detected"]])
         genes = [
             {"gene": gene} | {rule: _gene(rows, gene) for rule, rows in by_rule.items()}
-            for gene in first.index[:MOST]
+            for gene in list(named)[:MOST]
         ]
-        changed = {rule: int((rows["p_adjusted"] < ADJUSTED_P).sum()) for rule, rows in by_rule.items()}
         hidden = (float(row["car_fraction"]) - detected) / (1 - detected) if detected < 1 else float("nan")
         known = len(by_rule["probability"]) > 0
         found.append(

@@ -122,7 +122,7 @@ def _car(config: Mapping[str, Any]) -> str:
     if options["rule"] == "calibrated":
         rule = (
             "In each library they were modelled as ambient RNA (Poisson, proportional to depth, its rate"
-            " measured in empty droplets, else in cells that can't carry the CAR) and, in a share of the"
+            " measured in empty droplets and in cells that can't carry the CAR, as far as there are any) and, in a share of the"
             " T cells, the CAR (negative binomial, mean proportional to depth up to a tight prior); the"
             " posterior was averaged over quasi-random points. T cells with at least one UMI were called"
             " CAR+ as long as the expected share of CAR- cells among them was at most"
