@@ -122,10 +122,10 @@ def _car(config: Mapping[str, Any]) -> str:
     if options["rule"] == "calibrated":
         rule = (
             "In each library they were modelled as ambient RNA (Poisson, proportional to depth, its rate"
-            " measured in empty droplets and in cells that can't carry the CAR, as far as there are any) and, in a share of the"
-            " T cells, the CAR (negative binomial, mean proportional to depth up to a tight prior); the"
-            " posterior was averaged over quasi-random points. T cells with at least one UMI were called"
-            " CAR+ as long as the expected share of CAR- cells among them was at most"
+            " measured in empty droplets and in cells that can't carry the CAR, as far as there are any) and,"
+            " in a share of the T cells, the CAR (negative binomial, mean proportional to depth up to a tight"
+            " prior); the posterior was averaged over quasi-random points. T cells with at least one UMI were"
+            " called CAR+ as long as the expected share of CAR- cells among them was at most"
             f" {100 * options['fdr']:g} %, CAR- as long as that of CAR+ cells was; the rest is undetermined."
             " The share of CAR+ cells is the posterior median with a 95 % interval, and is not given where"
             " that spans too much. The share with at least one UMI (the publication's rule) is given beside."
