@@ -27,7 +27,7 @@ def construct(shared, findings=()):
 
 
 def test_a_study_without_reads_says_nothing():
-    assert origins.told({}) == {"sentences": [], "warnings": []}
+    assert origins.told({}, end_is_known=False) == {"sentences": [], "warnings": []}
 
 
 def test_shared_stretches_are_gathered_by_gene():
@@ -51,13 +51,14 @@ def test_what_was_counted_and_what_is_doubtful(tmp_path):
     io.write_json(COUNTED, tmp_path / "peak.json")
     star = {"Number of Reads": "2000000", "Reads With Valid Barcodes": "0.957", "warnings": []}
     io.write_json(star, tmp_path / "align/ip/summary.json")
-    told = origins.told(
-        {
-            "construct": tmp_path / "construct.json",
-            "transgene": [tmp_path / "peak.json"],
-            "aligned": [tmp_path / "align/ip/summary.json"],
-        }
-    )
+    inputs = {
+        "construct": tmp_path / "construct.json",
+        "transgene": [tmp_path / "peak.json"],
+        "aligned": [tmp_path / "align/ip/summary.json"],
+    }
+    told = origins.told(inputs, end_is_known=True)
+    assumed = origins.told(inputs, end_is_known=False)["sentences"]
+    assert set(assumed) - set(told["sentences"]) == {assumed[-1]} and "checked for 3′" in assumed[-1]
     text = " ".join(told["sentences"])
     assert "The matrix of peak lacks RQR8 and scFv; its UMIs were added, no other count was changed." in text
     assert "UMIs of scFv in ip were counted read by read, not by the aligner, in 10 reads" in origins.added(

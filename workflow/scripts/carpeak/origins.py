@@ -12,8 +12,10 @@ MOST = 8  # genes named
 SHOWN = ("problem", "warning")  # levels of findings; notes and what is well stay in construct.tsv
 
 
-def told(inputs: Mapping[str, Any]) -> dict[str, list[Any]]:
+def told(inputs: Mapping[str, Any], *, end_is_known: bool) -> dict[str, list[Any]]:
     """Sentences and (what, warning) pairs for the report.
+
+    `end_is_known` says whether the sheet tells which end of the RNA is read.
 
     Of the rule report's inputs, `construct` is the construct's json, `transgene` and `aligned` list the
     summaries of libraries; each is there where the study has it.
@@ -24,6 +26,10 @@ def told(inputs: Mapping[str, Any]) -> dict[str, list[Any]]:
     sentences = [sentence for one in construct["constructs"] for sentence in shared(one)]
     sentences += [added(sample, summary) for sample, summary in counted.items()]
     sentences += [made(sample, summary) for sample, summary in aligned.items()]
+    if "construct" in inputs and not end_is_known:
+        sentences.append(
+            "The sheet doesn’t say which end of the RNA is read; the construct was checked for 3′."
+        )
     warnings = [
         (finding["construct"], finding["message"])
         for one in construct["constructs"]

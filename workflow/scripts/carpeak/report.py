@@ -136,7 +136,7 @@ def _context(
             else (),
         ),
         "car": records(car),
-        "origins": origins.told(inputs),
+        "origins": origins.told(inputs, end_is_known=bool(chemistry)),
         "car_fit": changes.told(io.read_json(inputs["car_fit"])),
         "conclusions": by_rule,
         "turned": both_rules.turned(by_rule),
