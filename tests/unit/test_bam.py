@@ -1,5 +1,6 @@
 """Counting a transgene from a BAM file as Cell Ranger writes it: the same molecules as from its FASTQ pairs."""
 
+import gzip
 import json
 
 import numpy as np
@@ -112,6 +113,7 @@ def truncate(path):
         ({}, truncate, "damaged or cut short"),
         ({}, lambda path: path.write_bytes(b"CRAM\3\0"), "not a BAM file"),
         ({}, lambda path: path.write_text("@HD\tVN:1.6\n"), "not a BAM file"),
+        ({}, lambda path: path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()))), "not a BAM"),
         ({}, lambda path: path.unlink(), "there is no such file"),
         ({"cells": "others"}, None, "0.0% of the first"),
     ],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 READS = 100_000
 PROBED = 20_000
+BGZF = b"\x1f\x8b\x08\x04"  # gzip in blocks with an extra field; plain gzip can't be read in pieces
 LATER = 0x900  # secondary and supplementary: the same read once more
 FIRST_OF_PAIR, UNMAPPED, REVERSE = 0x40, 0x4, 0x10
 BARCODE, UMI = ("CB", "CR"), ("UR", "UB")  # in order of preference; UMIs are collapsed anyway
@@ -92,8 +93,8 @@ def chunks(path: str | Path, *, reads: int = READS) -> Iterator[Segments]:
                 if len(records) == reads:
                     yield Segments(records, sequences)
                     records, sequences = [], []
-    except (OSError, ValueError) as error:
-        msg = f"{path}: the BAM file is damaged or cut short ({error}). Copy it again."
+    except (OSError, ValueError, NotImplementedError):  # htslib's words on it help nobody
+        msg = f"{path}: the BAM file is damaged or cut short. Copy it again."
         raise UserError(msg) from None
     if records:
         yield Segments(records, sequences)
@@ -106,6 +107,8 @@ def chunks(path: str | Path, *, reads: int = READS) -> Iterator[Segments]:
 def demand_bam(path: str | Path) -> None:
     """Raise UserError unless the file at `path` begins as BAM does."""
     try:
+        with Path(path).open("rb") as packed:
+            blocked = packed.read(4) == BGZF
         with gzip.open(path) as file:
             magic = file.read(4)
     except FileNotFoundError:
@@ -113,7 +116,7 @@ def demand_bam(path: str | Path) -> None:
         raise UserError(msg) from None
     except (OSError, EOFError, zlib.error):
         magic = b""
-    if magic != b"BAM\1":
+    if magic != b"BAM\1" or not blocked:
         msg = f"{path}: this is not a BAM file. SAM and CRAM files have to be converted (samtools view -b)."
         raise UserError(msg)
 
