@@ -223,6 +223,7 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
     ambient = pd.DataFrame({"sample": list(SAMPLES), **shares, "ambient_share_high": [0.025, np.nan], **told})
     ambient = ambient.assign(profile=["empty_droplets", "cells"], cells=[120, 0], genes="MALAT1;HBB")
     io.write_table(ambient.assign(gene_shares="0.0300;0.0120"), results / "tables/ambient.tsv")
+    io.write_table(pd.DataFrame({"sample": list(SAMPLES), "limits": ""}), results / "preflight.tsv")
 
 
 def _counts(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> None:

@@ -175,6 +175,7 @@ def make_report(folder, settings):
         "report",
         folder,
         inputs={
+            "preflight": "results/preflight.tsv",
             "samples": f"{tables}/samples.tsv",
             "car": f"{tables}/car.tsv",
             "car_fit": "results/car/fit.json",

@@ -314,9 +314,10 @@ PLACES = [
         (f"folder named {name!r}", moved(name), CARRIED_ON, ["Nothing is wrong"])
         for name in (
             "with blanks", "it's", "Größe-数据", "$(touch hacked)", "`touch hacked`", "a;touch hacked",
-            "<b>bold", "{sample}", "50%", "-rf", "x" * 200,
+            "<b>bold", "50%", "-rf", "x" * 200,
         )
     ),
+    ("folder with braces", moved("{sample}"), REFUSED, ["cells of ip", "{sample}: Snakemake takes the braces", "Rename"]),
     ("quotes in the sheet", lambda f: ((f / "ip").rename(f / "a b"), (f / "samples.tsv").write_text(SHEET.replace("P1\tip", 'P1\t"a b"'))), CARRIED_ON, ["Nothing is wrong"]),
 ]  # fmt: skip
 

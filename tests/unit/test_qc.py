@@ -129,7 +129,7 @@ def test_judge_gives_one_row_and_one_reason_per_barcode():
     ("n", "empty", "status", "words"),
     [
         (0, 40, "failed", "Only 0 of 40 barcodes passed, most of the others for few genes"),
-        (20, 0, "failed", "Only 20 of 20 barcodes passed"),
+        (20, 0, "failed", "It holds only 20 barcodes"),
         (60, 3000, "failed", "Only 60 of 3060"),
         (60, 30, "poor", "33 % of the barcodes hold too few genes"),
         (60, 0, "ok", "No mitochondrial genes"),

@@ -295,9 +295,20 @@ def test_cautions_name_weak_libraries_and_few_cells():
         integration={"car_t": {"status": "too_few_cells", "message": "9 cells."}},
         composition=shares,
     )
-    assert found[0] == "a: Poor library: why."
+    assert found[0] == "Library a: Poor library: why."
     assert found[1] == "CAR+ T cells: 9 cells."
-    assert "a holds only 9 CAR+ T cells" in found[2]
+    assert "Library a holds only 9 CAR+ T cells" in found[2]
+
+
+def test_cautions_say_what_preflight_found_and_that_a_library_has_no_t_cells():
+    shares = composition([("t_cells", "x", "b", "peak", 0, 0, np.nan, np.nan, np.nan)])
+    found = summary.cautions(
+        thresholds={}, integration={}, composition=shares, limits={"a": "", "b": "without the feature CAR"}
+    )
+    assert found == [
+        "Library b: without the feature CAR.",
+        "Library b holds no T cells: nothing is said of their shares and changes.",
+    ]
 
 
 def test_few_cells_in_many_libraries_are_one_sentence_and_those_sorted_against_the_car_none():

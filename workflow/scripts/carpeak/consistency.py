@@ -86,3 +86,13 @@ def _missing_named_files(config: Mapping[str, Any]) -> list[str]:
         for path in paths
         if path and not Path(path).is_file()
     ]
+
+
+def braces(files: Mapping[str, Sequence[str]]) -> list[str]:
+    """Sentences on the files (by role) whose paths Snakemake would take for patterns."""
+    return [
+        f"{role}: {path}: Snakemake takes the braces in this path for a wildcard. Rename the file or folder."
+        for role, paths in files.items()
+        for path in paths
+        if "{" in path or "}" in path
+    ]

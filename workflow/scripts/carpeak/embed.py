@@ -96,6 +96,9 @@ def embed(
         report["lisi_before"] = integration.lisi(pcs, batch, seed=seed)
         report["lisi_after"] = integration.lisi(corrected, batch, seed=seed)
         report["lisi_max"] = integration.lisi_ceiling(batch)
+    if len(set(clusters)) == 1:
+        one = "all cells fall into one cluster, so no cluster has markers of its own"
+        report["message"] = "; ".join(filter(None, [one, report["message"]]))
     return Embedding(
         points=_points(cells, pcs, corrected),
         clusters=pd.DataFrame(

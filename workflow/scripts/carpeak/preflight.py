@@ -13,7 +13,7 @@ from .survey import FEWEST_CELLS, Survey, look
 
 COLUMNS = (
     "sample", "condition", "donor", "layout", "cells", "droplets", "genes", "looked_at", "median_umis",
-    "transgene_umis", "missing_features", "notes",
+    "transgene_umis", "missing_features", "limits",
 )  # fmt: skip
 # Measured on the demo study: 2,000 cells (2 million stored values) took 30 s and 0.8 GB on two cores,
 # 15,414 cells (17 million) 65 s and 1.8 GB, all jobs that ran at a time together.
@@ -30,7 +30,8 @@ class Preflight:
     surveys: Sequence[Survey]
     features: Sequence[str]
     problems: list[str]
-    notes: list[str]
+    limits: dict[str, list[str]]  # per sample, what limits the answer; the report says it
+    asides: list[str]  # what is good to know
 
     def check(self) -> None:
         """Raise UserError with all problems, where there are any."""
@@ -73,10 +74,10 @@ def examine(
         mapped = [found for found in surveys if found.sample in own]  # the others count it from reads
         problems += _of_transgene(mapped, features)
         problems += _of_names(whole, marker_file, gene_set_files)
-    notes = [f"{found.sample}: {line}" for found in surveys for line in found.notes]
-    notes += _notes(whole, min_cells)
-    notes += _partly_absent([found for found in whole if found.sample in own], features)
-    return Preflight(libraries, surveys, features, problems, notes)
+    limits = {found.sample: list(found.limits) for found in surveys}
+    _limit_by_transgene([found for found in whole if found.sample in own], features, limits)
+    asides = [f"{found.sample}: {line}" for found in surveys for line in found.asides]
+    return Preflight(libraries, surveys, features, problems, limits, asides + _asides(whole, min_cells))
 
 
 def _of_transgene(surveys: Sequence[Survey], features: Sequence[str]) -> list[str]:
@@ -101,13 +102,14 @@ def _of_names(surveys: Sequence[Survey], marker_file: str | None, gene_set_files
                 "has other names (identifiers in place of symbols, another species?). Give both the same."
             )
     known = frozenset().union(*(survey.symbols for survey in surveys))
-    try:
-        if marker_file:
-            found += _unknown_markers(marker_file, surveys)
-        for path in gene_set_files:
-            gene_sets.check_known(gene_sets.read_gmt(path), known, source=gene_sets.label(path))
-    except UserError as error:
-        found.append(str(error))
+    for path in filter(None, [marker_file, *gene_set_files]):
+        try:
+            if path == marker_file:
+                found += _unknown_markers(path, surveys)
+            else:
+                gene_sets.check_known(gene_sets.read_gmt(path), known, source=gene_sets.label(path))
+        except UserError as error:
+            found.append(str(error))
     return found
 
 
@@ -123,30 +125,34 @@ def _unknown_markers(path: str, surveys: Sequence[Survey]) -> list[str]:
     ]
 
 
-def _partly_absent(surveys: Sequence[Survey], features: Sequence[str]) -> list[str]:
-    found = []
-    for feature in features:
-        without = [survey.sample for survey in surveys if feature not in survey.transgene_umis]
-        if without and len(without) < len(surveys):
-            found.append(
-                f"{', '.join(without)}: without the feature {feature}, which other libraries have. Its UMIs "
-                "can't be seen there: CAR+ cells of these libraries are missed, not absent."
-            )
-    return found
-
-
-def _notes(surveys: Sequence[Survey], min_cells: int) -> list[str]:
-    found = []
+def _limit_by_transgene(
+    surveys: Sequence[Survey], features: Sequence[str], limits: dict[str, list[str]]
+) -> None:
+    """Say what follows for libraries without a feature that others have, or without any of its UMIs."""
     for survey in surveys:
-        if survey.transgene_umis and not any(survey.transgene_umis.values()):
-            found.append(f"{survey.sample}: no UMI of the transgene in {survey.looked_at:,} cells.")
+        absent = [
+            feature
+            for feature in features
+            if feature not in survey.transgene_umis and any(feature in s.transgene_umis for s in surveys)
+        ]
+        if absent:
+            limits[survey.sample].append(
+                f"without the feature {' and '.join(absent)}, which other libraries have: its UMIs can't be "
+                "seen here, so CAR+ cells of this library are missed, not absent"
+            )
+        elif survey.transgene_umis and not any(survey.transgene_umis.values()):
+            limits[survey.sample].append(f"no UMI of the transgene in {survey.looked_at:,} cells")
+
+
+def _asides(surveys: Sequence[Survey], min_cells: int) -> list[str]:
+    found = []
+    seen: dict[tuple[Any, ...], str] = {}
+    for survey in surveys:
         if FEWEST_CELLS <= (survey.cells or 0) < min_cells:
             found.append(
                 f"{survey.sample}: {survey.cells} cells, below qc.min_cells ({min_cells}): it will be "
-                "reported as failed; the other libraries are analysed."
+                "reported as failed; the other libraries are analysed"
             )
-    seen: dict[tuple[Any, ...], str] = {}
-    for survey in surveys:
         numbers = (survey.cells, survey.genes, survey.entries, survey.median_umis)
         twin = seen.setdefault(numbers, survey.sample)
         if twin != survey.sample:
@@ -164,8 +170,9 @@ def told(found: Preflight) -> str:
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
     if any(survey.layout for survey in found.surveys):
         lines += ["", needs(found.surveys)]
-    if found.notes:
-        lines += ["", *(f"Note: {line}" for line in found.notes)]
+    notes = [f"{sample}: {line}" for sample, limits in found.limits.items() for line in limits]
+    if notes or found.asides:
+        lines += ["", *(f"Note: {line}." for line in (*notes, *(a.rstrip(".") for a in found.asides)))]
     return "\n".join(lines) + "\n"
 
 
@@ -209,7 +216,7 @@ def table(found: Preflight) -> str:
             "median_umis": None if survey.median_umis is None else f"{survey.median_umis:g}",
             "transgene_umis": "; ".join(f"{name}={n}" for name, n in survey.transgene_umis.items()),
             "missing_features": "; ".join(f for f in found.features if f not in survey.transgene_umis),
-            "notes": "; ".join(survey.notes),
+            "limits": "; ".join(found.limits[survey.sample]),
         }
         lines.append("\t".join("" if row.get(name) is None else str(row[name]) for name in COLUMNS))
     return "\n".join(lines) + "\n"

@@ -144,9 +144,12 @@ def verdict(table: pd.DataFrame, *, min_cells: int, has_mito: bool) -> tuple[str
         status = "failed"
         most = table["removed_by"][table["removed_by"] != ""].value_counts()
         why = f", most of the others for {most.index[0].replace('_', ' ')}" if len(most) else ""
+        held = (
+            f"Only {len(kept)} of {n_in} barcodes passed" if most.size else f"It holds only {n_in} barcodes"
+        )
         notes.insert(
             0,
-            f"Only {len(kept)} of {n_in} barcodes passed{why}: too few for conclusions about this library.",
+            f"{held}{why}: too few for conclusions about this library.",
         )
     else:
         found = _weaknesses(table, kept, share)

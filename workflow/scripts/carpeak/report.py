@@ -134,6 +134,7 @@ def _context(
             sorted_against=car.loc[(car["n_positive"] == 0) & (car["n_negative"] > 0), "sample"].tolist()
             if config["car"]["rule"] == "sorted"
             else (),
+            limits=_limits(inputs["preflight"]),
         ),
         "car": records(car),
         "origins": origins.told(inputs, end_is_known=bool(chemistry)),
@@ -160,6 +161,11 @@ def _context(
         ),
         "core": [name for name in provenance.CORE if name in origin["packages"]],
     }
+
+
+def _limits(path: str) -> dict[str, str]:
+    table = io.read_table(path)
+    return dict(zip(table["sample"].astype(str), table["limits"].fillna("").astype(str)))
 
 
 def _contrasts(
@@ -406,6 +412,10 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),
         ]
     listed += [
+        (
+            "preflight.tsv",
+            "layout, cells, genes, depth and transgene UMIs of every library, before any filter",
+        ),
         ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
         ("claims.json", "the evidence behind every verdict"),
         ("atlas.h5ad", "all kept cells: raw and normalised counts, labels, embeddings (scanpy, cellxgene)"),

@@ -225,7 +225,9 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if Path(config["claims"]).is_file():
         with found.collecting():
             claims = statements.read(config["claims"], workflow / "schemas/claims.schema.yaml")
-    return Study(config, samples, str(source), downloads or (), claims), found.messages
+    study = Study(config, samples, str(source), downloads or (), claims)
+    found.messages += consistency.braces(study.given())
+    return study, found.messages
 
 
 class _Found:

@@ -272,15 +272,19 @@ def cautions(
     composition: pd.DataFrame,
     chemistry: Mapping[str, str] | None = None,
     sorted_against: Collection[str] = (),
+    limits: Mapping[str, str] | None = None,
 ) -> list[str]:
     """What the reader must know before believing numbers: weak libraries, small populations, mixed ends.
 
     `chemistry` maps samples to 3p or 5p where the sample sheet tells; `sorted_against` are libraries that
-    should hold no CAR+ cell.
+    should hold no CAR+ cell; `limits` maps samples to what pre-flight found.
     """
     names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
-    found = [
-        f"{sample}: {value['message']}" for sample, value in thresholds.items() if value["status"] != "ok"
+    found = [f"Library {sample}: {text}." for sample, text in (limits or {}).items() if text]
+    found += [
+        f"Library {sample}: {value['message']}"
+        for sample, value in thresholds.items()
+        if value["status"] != "ok"
     ]
     found += [
         f"{names[name]}: {value['message']}" for name, value in integration.items() if value["status"] != "ok"
@@ -305,7 +309,10 @@ def _few_in(few: pd.DataFrame, name: str, *, thinned: bool) -> str:
     """Which libraries hold few cells of a population; `few` has one row (sample, total) per such library."""
     counts = {str(row["sample"]): int(row["total"]) for row in few.to_dict("records")}
     if len(counts) == 1:
-        who = "".join(f"{sample} holds only {n:,} {name}" for sample, n in counts.items())
+        ((sample, n),) = counts.items()
+        if not n:
+            return f"Library {sample} holds no {name}: nothing is said of their shares and changes."
+        who = f"Library {sample} holds only {n:,} {name}"
     else:
         listed = ", ".join(f"{sample} {n:,}" for sample, n in counts.items())
         who = f"{len(counts)} libraries hold fewer than {FEW_CELLS} {name} ({listed})"

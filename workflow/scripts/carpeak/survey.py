@@ -53,7 +53,8 @@ class Survey:
     symbols: frozenset[str] = frozenset()
     custom: tuple[str, ...] = ()  # genes that bear another kind of identifier than the rest
     problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()  # what limits the answer; the report says it
+    asides: tuple[str, ...] = ()  # what is good to know
 
     @property
     def sampled(self) -> bool:
@@ -107,7 +108,8 @@ def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cel
         symbols=frozenset(library.symbols),
         custom=_custom(library),
         problems=tuple(problems),
-        notes=tuple(_notes(library)),
+        limits=_limits(library),
+        asides=_asides(library),
     )
 
 
@@ -165,16 +167,16 @@ def _custom(library: Library) -> tuple[str, ...]:
     return tuple(others) if len(others) <= max(len(pairs) // 100, 1) else ()
 
 
-def _notes(library: Library) -> list[str]:
-    found = []
-    if library.others:
-        held = ", ".join(f"{n} of {kind}" for kind, n in library.others.items())
-        found.append(f"besides gene expression the matrix holds {held}: left out")
-    if not any(name.upper().startswith(ingest.MITO_PREFIX) for name in library.symbols):
-        found.append(
-            f"no mitochondrial genes ({ingest.MITO_PREFIX}) in the data: the limit on their share is off"
-        )
-    return found
+def _limits(library: Library) -> tuple[str, ...]:
+    if any(name.upper().startswith(ingest.MITO_PREFIX) for name in library.symbols):
+        return ()
+    prefix = ingest.MITO_PREFIX
+    return (f"no mitochondrial genes ({prefix}) in the data: no cell was removed for their share",)
+
+
+def _asides(library: Library) -> tuple[str, ...]:
+    held = ", ".join(f"{n} of {kind}" for kind, n in library.others.items())
+    return (f"besides gene expression the matrix holds {held}: left out",) if held else ()
 
 
 def _broken_files(path: str) -> list[str]:
