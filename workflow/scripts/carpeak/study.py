@@ -226,7 +226,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
         with found.collecting():
             claims = statements.read(config["claims"], workflow / "schemas/claims.schema.yaml")
     study = Study(config, samples, str(source), downloads or (), claims)
-    found.messages += consistency.braces(study.given())
+    found.messages += consistency.braces(study.given()) if samples else []
     return study, found.messages
 
 
