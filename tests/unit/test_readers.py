@@ -346,6 +346,24 @@ def test_a_path_that_no_file_can_have_is_refused(tmp_path):
         readers.open_library(path)
 
 
+def test_the_named_one_of_a_plain_and_a_gzipped_matrix_is_read(tmp_path, counts):
+    folder = write_trio(tmp_path / "a", counts)
+    (folder / "matrix.mtx").write_text("%%MatrixMarket matrix coordinate integer general\n6 9 0\n")
+    assert readers.open_library(folder).matrix().nnz == 0
+    assert readers.open_library(folder / "matrix.mtx.gz").matrix().nnz == counts.nnz
+    assert str(folder / "matrix.mtx.gz") in places.watched(str(folder / "matrix.mtx.gz"))
+
+
+def test_the_wrong_file_of_a_trio_and_a_matrix_alone_are_refused(tmp_path, counts):
+    folder = write_trio(tmp_path / "a", counts, zipped=False)
+    with pytest.raises(UserError, match="not a count matrix"):
+        readers.open_library(folder / "barcodes.tsv")
+    assert places.watched(str(folder / "barcodes.tsv")) == [str(folder / "barcodes.tsv")]
+    (folder / "matrix.mtx").rename(tmp_path / "counts.mtx")
+    with pytest.raises(UserError, match=r"barcodes.tsv .or .gz. is missing beside counts.mtx"):
+        readers.open_library(tmp_path / "counts.mtx")
+
+
 def test_one_of_several_libraries_is_named_by_the_start_of_its_files(tmp_path, counts):
     write_trio(tmp_path / "x", counts, prefix="GSM1_ip_")
     write_trio(tmp_path / "x", counts[:5], prefix="GSM2_pk_")

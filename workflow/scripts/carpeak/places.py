@@ -65,6 +65,14 @@ def trios_in(folder: Path) -> dict[str, dict[str, str]]:
     return trios(path.name for path in folder.iterdir() if path.is_file())
 
 
+def trio_of(file: Path) -> dict[str, str] | None:
+    """Names of the trio whose matrix is `file`, by kind; None where its name is not that of a matrix."""
+    match = NAME.fullmatch(file.name)
+    if not match or KINDS[match["kind"][0]] != "matrix":
+        return None
+    return {**trios_in(file.parent)[match["prefix"]], "matrix": file.name}
+
+
 def matrix_file(path: Path) -> tuple[Path, str]:
     """The file that holds the matrix that `path` means, and how it was found where that is not plain.
 
@@ -146,7 +154,4 @@ def watched(path: str) -> list[str]:
         file, _ = matrix_file(Path(path))
     except (UserError, OSError):
         return [path]  # told when the library is opened
-    if not NAME.fullmatch(file.name):
-        return [str(file)]
-    trio = next(t for t in trios_in(file.parent).values() if t["matrix"] == file.name)
-    return sorted(str(file.parent / name) for name in trio.values())
+    return sorted(str(file.parent / name) for name in (trio_of(file) or {"": file.name}).values())

@@ -47,7 +47,7 @@ class Header:
 
 def recognise(path: Path) -> bool:
     """Whether `path` is a Matrix Market file, or stands where one is expected."""
-    return bool(places.NAME.fullmatch(path.name)) or _starts_like_one(path)
+    return places.trio_of(path) is not None or _starts_like_one(path)
 
 
 def _starts_like_one(path: Path) -> bool:
@@ -59,7 +59,7 @@ def _starts_like_one(path: Path) -> bool:
 
 def open_library(path: Path) -> Library:
     """Open the trio whose matrix file is `path`."""
-    trio = next((t for t in places.trios_in(path.parent).values() if t["matrix"] == path.name), {})
+    trio = places.trio_of(path) or {}
     start = path.name.split("matrix.mtx")[0] if "matrix.mtx" in path.name else ""
     for kind, name in (("barcodes", "barcodes.tsv"), ("features", "features.tsv")):
         if kind not in trio:
