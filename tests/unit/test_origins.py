@@ -49,7 +49,12 @@ def test_what_was_counted_and_what_is_doubtful(tmp_path):
     ]
     io.write_json({"constructs": [construct([], found)]}, tmp_path / "construct.json")
     io.write_json(COUNTED, tmp_path / "peak.json")
-    star = {"Number of Reads": "2000000", "Reads With Valid Barcodes": "0.957", "warnings": []}
+    star = {
+        "star": "2.7.11b",
+        "Number of Reads": "2000000",
+        "Reads With Valid Barcodes": "0.957",
+        "warnings": [],
+    }
     io.write_json(star, tmp_path / "align/ip/summary.json")
     inputs = {
         "construct": tmp_path / "construct.json",
@@ -65,5 +70,8 @@ def test_what_was_counted_and_what_is_doubtful(tmp_path):
         "ip", {**COUNTED, "features": ["scFv"], "pairs": 10, "replaces": True}
     )
     assert "in 1,234,567 reads: 1,500 UMIs in 700 of 5,000 cells. 321 reads" in text
-    assert "All genes of ip were counted by STARsolo (2,000,000 reads, 96% with a barcode of the kit)" in text
+    assert (
+        "All genes of ip were counted by STARsolo (STAR 2.7.11b; 2,000,000 reads, 96% with a barcode of the kit)"
+        in text
+    )
     assert told["warnings"] == [("CAR", "no poly(A) signal"), ("CAR", "blind"), ("peak", "few barcodes")]

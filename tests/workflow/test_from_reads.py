@@ -149,6 +149,7 @@ def test_a_library_that_has_nothing_but_reads(tmp_path):
     (tmp_path / "mrna.fa.gz").write_bytes(gzip.compress((tmp_path / "genome.fa").read_bytes()))
     row = '{0}\tx\texon\t1\t{1}\t.\t+\t.\tgene_id "{0}"; transcript_id "{0}_t";\n'
     genes = "".join(row.format(name, len(sequence)) for name, sequence in contigs)
+    genes += row.format("chrUn", 100)
     (tmp_path / "genes.gtf.gz").write_bytes(gzip.compress(genes.encode()))
     kit = [*cells, *(bases(rng, 16) for _ in range(200))]
     (tmp_path / "kit.txt.gz").write_bytes(gzip.compress(b"\n".join(sorted(kit)) + b"\n"))
@@ -181,6 +182,10 @@ def test_a_library_that_has_nothing_but_reads(tmp_path):
         assert sum(off) <= 0.02 * sum(planted[cell.split("_")[1]] for cell in umis)
     matrices = matrices_of(tmp_path)
     assert len(matrices) == 4
+    assert re.match(r"\d+\.\d+", json.loads((tmp_path / "results/align/ip/summary.json").read_text())["star"])
+    assert (
+        "1 annotated contigs have no sequence (chrUn)" in (tmp_path / "logs/extend_reference.log").read_text()
+    )
     shutil.rmtree(tmp_path / "results/align")
     snakemake(tmp_path, "results/align/ip/summary.json", "results/align/pk/summary.json", *options, cores=1)
     assert matrices_of(tmp_path) == matrices, "the counts depend on the number of cores"

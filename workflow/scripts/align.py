@@ -21,4 +21,5 @@ with job(snakemake):
         strand=transgene.strand_of(asked.chemistry, asked.strand),
         threads=snakemake.threads,
     )
-    io.write_json({**numbers, "warnings": warnings}, snakemake.output.summary)
+    told = {"star": align.star_version(), **numbers, "warnings": warnings}
+    io.write_json(told, snakemake.output.summary)

@@ -78,11 +78,11 @@ def added(sample: str, summary: Mapping[str, Any]) -> str:
 
 def made(sample: str, summary: Mapping[str, Any]) -> str:
     """How a library was counted as a whole."""
-    reads, valid = summary.get("Number of Reads"), summary.get("Reads With Valid Barcodes", "nan")
-    numbers = (
-        f" ({int(reads):,} reads, {float(valid):.0%} with a barcode of the kit)" if reads and valid else ""
+    reads, valid = int(summary["Number of Reads"]), float(summary["Reads With Valid Barcodes"])
+    return (
+        f"All genes of {sample} were counted by STARsolo (STAR {summary['star']}; {reads:,} reads, "
+        f"{valid:.0%} with a barcode of the kit), with the construct in the reference."
     )
-    return f"All genes of {sample} were counted by STARsolo{numbers}, with the construct in the reference."
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -74,6 +74,11 @@ def demand_star() -> None:
         raise UserError(msg)
 
 
+def star_version() -> str:
+    """What STAR says of its version."""
+    return subprocess.run(["STAR", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+
+
 def check(pairs: Lanes, geometry: Geometry, whitelist: str | Path) -> list[str]:
     """Warnings on the lanes; UserError where they can't be those of the kit, or were given as BAM files."""
     if not pairs:
