@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from carpeak import ingest, readers
+from carpeak import ingest, readers, survey
 from carpeak.errors import UserError
 from libraries import (
     GENES,
@@ -151,6 +151,20 @@ def test_the_mouse_of_a_xenograft_is_left_out_and_told(tmp_path, counts):
     assert list(library.symbols) == ["CD3D", "MT-CO1", "RQR8", "LYZ"]
     assert library.others == {"genome mm10": 2}
     np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray()[:, [0, 1, 2, 4]])
+
+
+def test_preflight_tells_what_reading_changed_and_finds_the_prefixed_transgene(tmp_path, counts):
+    folder = write_trio(tmp_path / "a", counts, zipped=False)
+    names(folder, [[f"GRCh38_{i}", f"GRCh38_{s}"] for i, s in zip(IDS, GENES)])
+    found = survey.look("peak", str(folder), None, features=["GRCh38_RQR8"])
+    assert found.problems == ()
+    assert found.transgene_umis == {"GRCh38_RQR8": int(counts[:, 2].sum())}
+    assert "lost a genome's prefix" in found.asides[0]
+
+
+def test_a_dense_table_is_as_large_as_what_is_not_zero(tmp_path, counts):
+    found = survey.look("peak", str(write_dense(tmp_path / "t.csv", counts)), None, features=["RQR8"])
+    assert found.entries == counts.nnz
 
 
 def test_repeated_symbols_are_told(tmp_path, counts):

@@ -176,7 +176,8 @@ def _limits(library: Library) -> tuple[str, ...]:
 
 def _asides(library: Library) -> tuple[str, ...]:
     held = ", ".join(f"{n} of {kind}" for kind, n in library.others.items())
-    return (f"besides gene expression the matrix holds {held}: left out",) if held else ()
+    left_out = [f"besides gene expression the matrix holds {held}: left out"] if held else []
+    return (*left_out, *library.notes)
 
 
 def _broken_files(path: str) -> list[str]:
