@@ -8,6 +8,8 @@ import pysam
 import pytest
 from carpeak.__main__ import main
 from carpeak.construct.orf import reverse_complement
+from carpeak.errors import UserError
+from carpeak.reads import bam
 from fixtures_reads import Lanes, bases, compare, endogenous, put, recovered, spike
 
 SPLIT = 16  # bases of a barcode
@@ -129,3 +131,17 @@ def test_mistakes(library, tmp_path, capfd, options, change, words):
     said = capfd.readouterr().err
     assert words in said and "Traceback" not in said and "[E::" not in said
     assert not (tmp_path / "out").exists()
+
+
+def test_an_index_tells_at_once_that_no_read_is_unmapped(library, tmp_path, monkeypatch):
+    _, pairs, cells, _, _ = library
+    for name, flags in (("mapped", (0, 16)), ("both", (0, 4))):
+        path = write_bam(tmp_path / f"{name}.bam", pairs[:500], cells, flags=flags)
+        pysam.sort("-o", str(tmp_path / f"{name}.sorted.bam"), str(path))
+        pysam.index(str(tmp_path / f"{name}.sorted.bam"))
+    assert sum(map(len, bam.chunks(tmp_path / "both.sorted.bam"))) == 500
+    read = []
+    monkeypatch.setattr(bam, "Segments", lambda records, _: read.append(records))
+    with pytest.raises(UserError, match="no unmapped reads"):
+        list(bam.chunks(tmp_path / "mapped.sorted.bam", reads=10))
+    assert not read

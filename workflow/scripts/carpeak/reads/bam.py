@@ -24,6 +24,10 @@ BGZF = b"\x1f\x8b\x08\x04"  # gzip in blocks with an extra field; plain gzip can
 LATER = 0x900  # secondary and supplementary: the same read once more
 FIRST_OF_PAIR, UNMAPPED, REVERSE = 0x40, 0x4, 0x10
 BARCODE, UMI = ("CB", "CR"), ("UR", "UB")  # in order of preference; UMIs are collapsed anyway
+_NO_UNMAPPED = (
+    "{}: the BAM file has no unmapped reads, so its aligner left out those of the construct. "
+    "Give the FASTQ files instead."
+)
 
 
 class Segments:
@@ -81,6 +85,8 @@ def chunks(path: str | Path, *, reads: int = READS) -> Iterator[Segments]:
     unmapped = 0
     try:
         with pysam.AlignmentFile(str(path), "rb", check_sq=False) as file:
+            if file.has_index() and not file.unmapped + file.nocoordinate:
+                raise UserError(_NO_UNMAPPED.format(path))  # told at once, not after the whole file
             for record in file.fetch(until_eof=True):
                 flag = record.flag
                 if flag & (LATER | FIRST_OF_PAIR):
@@ -99,9 +105,7 @@ def chunks(path: str | Path, *, reads: int = READS) -> Iterator[Segments]:
     if records:
         yield Segments(records, sequences)
     if not unmapped:
-        msg = f"{path}: the BAM file has no unmapped reads, so its aligner left out those of the construct. "
-        msg += "Give the FASTQ files instead."
-        raise UserError(msg)
+        raise UserError(_NO_UNMAPPED.format(path))
 
 
 def demand_bam(path: str | Path) -> None:
