@@ -382,6 +382,17 @@ def test_c7_and_c8_genes(change, p, half, verdict):
         )
 
 
+def test_a_gene_that_is_ambient_rna_supports_and_opposes_nothing():
+    de = de_table().assign(ambient_from="")
+    de.loc[(de["gene"] == "GNLY") & (de["population"] == "car_t"), "ambient_from"] = "NK cell"
+    found = judged(study(de=de), "C7e", "C7f")
+    assert found["C7e"]["verdict"] == SUPPORTED
+    assert found["C7f"]["verdict"] == OPEN
+    assert "ambient RNA of NK cells" in found["C7f"]["reason"]
+    fallen = de_table(-1.0).assign(ambient_from="NK cell")
+    assert judged(study(de=fallen), "C7f")["C7f"]["verdict"] == OPEN
+
+
 def test_c7_untested_gene_and_too_few_cells():
     de = de_table()
     found = judged(study(de=de[de["gene"] != "LAG3"]))

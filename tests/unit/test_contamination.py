@@ -112,3 +112,17 @@ def test_a_library_without_cells_is_not_estimated():
     )
     assert np.isnan(found["ambient_share"])
     assert found["genes"] == ""
+
+
+def test_expected_ambient_rna_by_gene():
+    import anndata
+
+    counts, lineages = made(0.04)
+    names = [f"c{i}" for i in range(len(lineages))]
+    cells = anndata.AnnData(
+        counts, obs=pd.DataFrame({"sample": "peak"}, index=names), var=pd.DataFrame(index=GENES)
+    )
+    table = pd.DataFrame({"sample": ["peak", "product"], "ambient_share": [0.04, np.nan]})
+    found = contamination.expected(cells, table, {"peak": profile()})
+    assert list(found) == ["peak"]
+    assert found["peak"] == pytest.approx(0.04 * SOUP)

@@ -113,6 +113,9 @@ def test_which_genes_count_as_changed():
     limits = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
     assert list(enrich.changed(de, "up", **limits)) == [True, False, False, False, False, False]
     assert list(enrich.changed(de, "down", **limits)) == [False, False, True, False, False, False]
+    marked = de.assign(ambient_from=["NK cell", "", "", "", np.nan, ""])
+    assert not enrich.changed(marked, "up", **limits).any(), "ambient RNA is no change of T cells"
+    assert list(enrich.changed(marked, "down", **limits)) == [False, False, True, False, False, False]
 
 
 def test_gene_names_keep_their_case():

@@ -40,11 +40,63 @@ def test_no_t_cells_mark_haemoglobins_only():
 
 
 def test_the_mark_is_that_of_the_condition_in_which_the_gene_is_higher():
-    leaks = {"test": np.array(["", "Platelet"]), "reference": np.array(["B cell", ""])}
-    table = pd.DataFrame({"gene": ["b", "a", "b", "a"], "log2_fold_change": [1.0, 1.0, -1.0, -1.0]})
+    test, reference = np.array(["", "Platelet"]), np.array(["B cell", ""])
+    leaks = {
+        "test": dict.fromkeys(foreign.GROUPS, test),
+        "reference": dict.fromkeys(foreign.GROUPS, reference),
+    }
+    leaks["test"]["CD8"] = np.array(["", "NK cell"])
+    table = pd.DataFrame({"gene": ["b", "a", "b", "a", "b"], "log2_fold_change": [1.0, 1.0, -1.0, -1.0, 1.0]})
+    table["group"] = ["all", "all", "CD4", "CD4", "CD8"]
     marked = foreign.marked(table, leaks, ["a", "b"])
-    assert marked["ambient_from"].tolist() == ["Platelet", "", "", "B cell"]
-    assert foreign.is_marked(marked).tolist() == [True, False, False, True]
-    assert foreign.is_marked(marked.replace("", np.nan)).tolist() == [True, False, False, True]
+    assert marked["ambient_from"].tolist() == ["Platelet", "", "", "B cell", "NK cell"]
+    assert foreign.is_marked(marked).tolist() == [True, False, False, True, True]
+    assert foreign.is_marked(marked.replace("", np.nan)).tolist() == [True, False, False, True, True]
+    assert not foreign.is_marked(table).any(), "a table without marks has none"
     empty = foreign.marked(table.iloc[:0], leaks, ["a", "b"])
-    assert list(empty.columns) == ["gene", "log2_fold_change", "ambient_from"]
+    assert list(empty.columns) == ["gene", "log2_fold_change", "group", "ambient_from"]
+
+
+def spilled(share, *, own_gnly):
+    """Marks where CD4 cells hold `share` ambient RNA, a tenth of it NK cells' GNLY, and make GNLY or not."""
+    import anndata
+
+    genes = ["CD3E", "GNLY", "ACTB"]
+    soup = np.array([0.5, 0.1, 0.4])
+    rng = np.random.default_rng(0)
+    kinds = {
+        "CD4": [0.6, own_gnly, 0.4 - own_gnly],
+        "CD8": [0.5, 0.1, 0.4],
+        "NK cell": [0.0, 0.6, 0.4],
+    }
+    rows, lineage, own, names = [], [], {}, []
+    for kind, profile in kinds.items():
+        for number in range(100):
+            mixed = (1 - share) * np.array(profile) + share * soup
+            rows.append(rng.multinomial(1000, mixed))
+            names.append(f"{kind}_{number}")
+            lineage.append("NK cell" if kind == "NK cell" else "T cell")
+            if kind != "NK cell":
+                own[names[-1]] = kind
+    obs = pd.DataFrame({"sample": "peak", "condition": "peak"}, index=names)
+    var = pd.DataFrame({"transgene": [False] * 3}, index=genes)
+    cells = anndata.AnnData(sparse.csr_matrix(np.array(rows)), obs=obs, var=var)
+    labels = pd.DataFrame({"cell": names, "cell_type": lineage})
+    marks = foreign.by_side(cells, labels, {"test": "peak"}, t_lineages=own, ambient={"peak": share * soup})
+    return {group: dict(zip(genes, found, strict=True)) for group, found in marks["test"].items()}
+
+
+def test_nk_rna_that_only_spills_into_cd4_cells_is_marked_there_and_not_in_cd8_cells():
+    marks = spilled(0.05, own_gnly=0.0)
+    assert marks["CD4"]["GNLY"] == "NK cell"
+    assert marks["CD8"]["GNLY"] == ""
+    assert marks["CD4"]["CD3E"] == marks["CD4"]["ACTB"] == ""
+
+
+def test_a_gene_that_cd4_cells_make_themselves_is_theirs():
+    """As much of their own as spills in twice over: NK cells still have 30 times more."""
+    assert spilled(0.05, own_gnly=0.012)["CD4"]["GNLY"] == ""
+
+
+def test_without_an_ambient_share_the_ratio_decides_alone():
+    assert spilled(0.0, own_gnly=0.001)["CD4"]["GNLY"] == ""

@@ -1,7 +1,7 @@
 """What differs between samples: shares of cell types and states, and gene expression.
 
 INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
-    results/car/calls.parquet, results/car/fit.json
+    results/car/calls.parquet, results/car/fit.json, results/tables/ambient.tsv
 OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
     (results/tables/sensitivity.*), results/contrast/{contrast}.status.json
 """
@@ -46,6 +46,8 @@ rule contrast:
         labels="results/populations/all/labels.parquet",
         t_labels="results/populations/t_cells/labels.parquet",
         calls="results/car/calls.parquet",
+        ambient="results/tables/ambient.tsv",
+        profiles=expand("results/ambient/{sample}.genes.parquet", sample=WITH_AMBIENT),
     output:
         table="results/tables/de.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
@@ -61,6 +63,7 @@ rule contrast:
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
+        with_ambient=WITH_AMBIENT,
         seed=study.config["seed"],
         code=code("contrast"),
     script:

@@ -3,13 +3,25 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import contrast, foreign, io
+    from carpeak import contamination, contrast, foreign, io
 
     counts, conditions = io.read_h5ad(snakemake.input.counts), snakemake.params.conditions
     labels = io.read_table(snakemake.input.t_labels)
     calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call", "car_umis", "car_probability"])
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
-    leaks = foreign.by_side(counts, io.read_table(snakemake.input.labels), conditions)
+    profiles = [io.read_table(path) for path in snakemake.input.profiles]
+    leaks = foreign.by_side(
+        counts,
+        io.read_table(snakemake.input.labels),
+        conditions,
+        t_lineages=dict(zip(labels["cell"], labels["t_lineage"], strict=True)),
+        ambient=contamination.expected(
+            counts,
+            io.read_table(snakemake.input.ambient),
+            dict(zip(snakemake.params.with_ambient, profiles, strict=True)),
+        ),
+    )
+    names = counts.var_names
     counts = counts[counts.obs_names.isin(labels["cell"])]
     obs = counts.obs[["sample", "condition", "donor"]].astype(str).rename_axis("cell").reset_index()
     table, sensitivity, status = contrast.compare(
@@ -21,6 +33,6 @@ with job(snakemake):
         seed=snakemake.params.seed,
         **snakemake.params.de,
     )
-    io.write_table(foreign.marked(table, leaks, counts.var_names), snakemake.output.table)
-    io.write_table(sensitivity, snakemake.output.sensitivity)
+    io.write_table(foreign.marked(table, leaks, names), snakemake.output.table)
+    io.write_table(foreign.marked(sensitivity, leaks, names), snakemake.output.sensitivity)
     io.write_json(status, snakemake.output.status)

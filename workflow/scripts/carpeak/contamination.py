@@ -166,6 +166,23 @@ def _profile(
     return profile.set_index("gene")["umis"].reindex(list(genes)).fillna(0).to_numpy(dtype=np.float64)
 
 
+def expected(
+    cells: AnnData, table: pd.DataFrame, profiles: Mapping[str, pd.DataFrame]
+) -> dict[str, NDArray[np.float64]]:
+    """By sample, which share of a cell's RNA is expected to be ambient RNA of each gene (genes of `cells`).
+
+    `table` is that of `table`, `profiles` as there; a sample whose ambient share was not estimated has none.
+    """
+    names = cells.obs["sample"].to_numpy(dtype=str)
+    found = {}
+    for sample, share in zip(table["sample"], table["ambient_share"], strict=True):
+        if not np.isnan(share):
+            own = cells.X[np.flatnonzero(names == sample)]
+            sums = _profile(own, cells.var_names, profiles.get(sample))
+            found[str(sample)] = share * sums / max(sums.sum(), 1)
+    return found
+
+
 def table(
     cells: AnnData,
     labels: pd.DataFrame,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from . import foreign
 from .gene_sets import GeneSet
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ class Library:
 
 
 def changed(de: pd.DataFrame, direction: str, *, adjusted_p: float, log2_fold_change: float) -> pd.Series:
-    """Which rows of a DE table count as changed up or down."""
+    """Which rows of a DE table count as changed up or down; none that is marked as ambient RNA."""
     change = DIRECTIONS[direction] * de["log2_fold_change"]
-    return (de["p_adjusted"] < adjusted_p) & (change >= log2_fold_change) & (change > 0)
+    found = (de["p_adjusted"] < adjusted_p) & (change >= log2_fold_change) & (change > 0)
+    return found & ~foreign.is_marked(de)
 
 
 def over_representation(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from . import enrich, intervals
+from . import enrich, foreign, intervals
 from .findings import (
     CELLS,
     INDETERMINATE,
@@ -161,6 +161,10 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         # The whole interval lies beyond the effect that two libraries of like cells can show by themselves.
         least = quantity["min_effect"]
         verdict = turned(by_sign(low - least, high + least), quantity["direction"])
+    if verdict != INDETERMINATE and foreign.is_marked(rows.iloc[:1])[0]:
+        source = foreign.words(row[foreign.COLUMN])
+        reason += f" Most likely ambient RNA of {source}, which says nothing of T cells."
+        verdict = INDETERMINATE
     return Finding(verdict, change, low, high, reason)
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_NAMED = 8
-SOURCES = {"Red cell": "red cells", "Platelet": "platelets", "Monocyte/DC": "monocytes"}
-SOURCES |= {"B cell": "B cells", "Plasma cell": "plasma cells", "HSC": "stem cells"}
 NBSP = "\u00a0"
 LINEAGES = ("CD4", "CD8")
 
@@ -236,13 +234,13 @@ def _leaked(genes: pd.DataFrame) -> list[str]:
     shown = names[:MOST_NAMED]
     if len(names) > MOST_NAMED:
         shown.append(f"{len(names) - MOST_NAMED:,} more")
-    sources = _listed([SOURCES.get(name, name) for name in genes[foreign.COLUMN].value_counts().index])
+    sources = _listed([foreign.words(name) for name in genes[foreign.COLUMN].value_counts().index])
     directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
     verb = " or ".join(sorted(f"{word}{'s' if len(names) == 1 else ''}" for word in directions))
     return [
         f"Not counted there: {_listed(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
         f" below): haemoglobins, and genes that another lineage expresses at least {foreign.LEAST_RATIO:g}"
-        " times as much as T cells."
+        " times as much as T cells, or of which ambient RNA accounts for at least half of what T cells hold."
     ]
 
 
