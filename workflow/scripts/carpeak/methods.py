@@ -16,6 +16,7 @@ def paragraphs(
     """(heading, text) pairs that can be pasted into a manuscript; `versions` maps packages to versions."""
     return [
         ("Quality control", _quality(config["qc"], thresholds)),
+        ("Ambient RNA", _ambient()),
         ("Embedding and clusters", _embedding(config["embedding"], integration, versions, config["seed"])),
         ("Labels", _labels(config["annotation"], versions)),
         ("CAR detection", _car(config)),
@@ -62,6 +63,18 @@ def _quality(options: Mapping[str, Any], thresholds: Mapping[str, Mapping[str, A
     return (
         text + " Doublets were scored per sample against simulated doublets, expecting "
         f"{100 * options['doublet_rate_per_1000']:g} % per 1,000 cells, and cut at ({found})."
+    )
+
+
+def _ambient() -> str:
+    return (
+        "The ambient share of each library's RNA was estimated after SoupX (Young and Behjati 2020) from "
+        "haemoglobin and immunoglobulin RNA in T cells, NK cells and monocytes and from T-cell receptor "
+        "and CD3 RNA in B cells and monocytes, relative to the profile of empty droplets or, without "
+        "unfiltered droplets, to the mean of all cells; doublets, and RNA that those cells seem to make "
+        "themselves, were left out. Counts were not corrected. Where ambient RNA accounted for at least "
+        "half of a gene's RNA in T cells, or another lineage expressed it at least ten times as much, the "
+        "gene was marked, and counted for no gene set and no claim."
     )
 
 
