@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+from carpeak import readers, survey
 from carpeak.__main__ import main
 from fixtures_libraries import (
     CAR,
@@ -155,6 +156,12 @@ def linked(f):
     (f / "samples.tsv").write_text(SHEET.replace("P1\tpk", "P1\tagain"))
 
 
+def table(path, genes_by_cells):
+    lines = ["," + ",".join(barcodes(CELLS))]
+    lines += [f"{gene}," + ",".join(map(str, row)) for gene, row in zip([*GENES, CAR], genes_by_cells)]
+    path.write_text("\n".join(lines) + "\n")
+
+
 def without_car_umis(f):
     shutil.rmtree(f / "ip")
     matrix = counts().tolil()
@@ -211,6 +218,13 @@ LIBRARIES = [
     ("nan in h5ad", instead("m.h5ad", lambda p: write_h5ad(p, np.where(DENSE > 8, np.nan, DENSE))), REFUSED, ["m.h5ad", "missing or infinite"]),
     ("a word among counts", last_entry("many"), REFUSED, ["matrix.mtx.gz", "not readable"]),
     ("a count too large", last_entry("99999999999"), REFUSED, ["too large for a count"]),
+    ("an R object", instead("seurat.rds", lambda p: p.write_bytes(gzip.compress(b"X\n\0\0\0\3\0\4\3\1" + bytes(60)))), REFUSED, ["seurat.rds", "R"]),
+    ("a gzipped h5", instead("c.h5.gz", lambda p: p.write_bytes(gzip.compress(write_h5(p.with_suffix("")).read_bytes()))), REFUSED, ["c.h5.gz", "gunzip"]),
+    ("a cut zip", instead("m.zip", lambda p: p.write_bytes(b"PK\x03\x04" + bytes(90))), REFUSED, ["m.zip"]),
+    ("a cut tar.gz", instead("m.tar.gz", lambda p: p.write_bytes(gzip.compress(bytes(5000))[:20])), REFUSED, ["m.tar.gz"]),
+    ("log-normalised table", instead("l.csv", lambda p: table(p, np.log1p(DENSE.T))), REFUSED, ["l.csv", "log-normalised"]),
+    ("a table of words", instead("w.csv", lambda p: p.write_text("gene,A-1,B-1\nCD3D,high,low\n")), REFUSED, ["w.csv"]),
+    ("select that no cell matches", sheet("select\t" + SHEET.replace("\nip", "\n-9\tip").replace("\npk", "\n\tpk")), REFUSED, ["sample 'ip'", "-9"]),
     ("zero cells", library(matrix=NO_CELLS), REFUSED, ["no cells"]),
     ("zero cells in h5ad", instead("z.h5ad", lambda p: write_h5ad(p, NO_CELLS)), REFUSED, ["no cells"]),
     ("zero genes", library(matrix=sparse.csr_matrix((CELLS, 0), dtype=np.int32), genes=[]), REFUSED, ["no genes"]),
@@ -389,3 +403,35 @@ def test_a_sound_study_is_told_with_its_numbers(tmp_path, monkeypatch, capsys):
     ]
     assert "Nothing is wrong" in out
     assert "minute" in out and "GB" in out
+
+
+def test_large_libraries_are_judged_by_their_first_cells_and_unpacked_to_the_end(
+    tmp_path, monkeypatch, capsys
+):
+    """Limits made small stand for a large library: numbers are said to be about, a broken end is still found."""
+    write_study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(survey, "READ_WHOLE", 100)
+    monkeypatch.setattr(survey, "HEAD", 500)
+    monkeypatch.setattr(readers.text, "PIECE", 4096)
+    assert main(["check", "samples.tsv"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ip"))
+    exact = int(counts(seed=1)[:, len(GENES)].sum())
+    about = int(row.rsplit("about ", 1)[1])
+    assert 0.5 * exact < about < 2 * exact
+    assert row.count("about") == 2
+    matrix = tmp_path / "ip/matrix.mtx.gz"
+    matrix.write_bytes(matrix.read_bytes()[:-4])
+    assert main(["check", "samples.tsv"]) == 1
+    assert "ip/matrix.mtx.gz: the gzip file is cut short" in capsys.readouterr().err
+
+
+def test_a_large_table_of_genes_by_cells_is_not_read_to_its_end(tmp_path, monkeypatch, capsys):
+    write_study(tmp_path)
+    instead("t.csv", lambda p: table(p, counts(seed=1).toarray().T))(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(survey, "READ_WHOLE", 100)
+    monkeypatch.setattr(survey, "HEAD", 300)
+    assert main(["check", "samples.tsv"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ip"))
+    assert "CLL1_scFv (not counted)" in row

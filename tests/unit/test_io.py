@@ -1,12 +1,16 @@
 """Files appear whole or not at all, with the same bytes each time; joins lose and invent no cell."""
 
 import gzip
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak import io
 from carpeak.errors import UserError
+from runs import ROOT
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
@@ -21,8 +25,43 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
 
 def test_an_unwritable_folder_is_the_users_mistake(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises((UserError, OSError)):
+    with pytest.raises(UserError, match=r"below: cannot be written .* choose another folder"):
         io.write_text("x", tmp_path / "file" / "below")
+
+
+FULL_DISK = """
+import resource, sys
+from types import SimpleNamespace
+from carpeak.job import job
+
+rule = SimpleNamespace(log=[sys.argv[1] + "/rule.log"], rule="merge")
+with job(rule):
+    import anndata, numpy as np, pandas as pd
+    from carpeak import io
+    from scipy import sparse
+    counts = anndata.AnnData(sparse.random(500, 500, 0.3, format="csr", dtype=np.float32))
+    table = pd.DataFrame({"n": range(40000)})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+    write, value = {"h5ad": (io.write_h5ad, counts)}.get(sys.argv[2], (io.write_table, table))
+    write(value, f"{sys.argv[1]}/counts.{sys.argv[2]}")
+"""
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "parquet", "h5ad"])
+def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path, suffix):
+    """The limit on the size of files stands for the disk; what is there already stays."""
+    old = tmp_path / f"counts.{suffix}"
+    old.write_text("of the last run")
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), suffix]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    log = (tmp_path / "rule.log").read_text()
+    assert f"carpeak: merge: {old}: cannot be written (" in log
+    assert "Free space or choose another folder." in log
+    assert old.read_text() == "of the last run"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([old.name, "rule.log"])
 
 
 @pytest.mark.parametrize("suffix", ["tsv", "tsv.gz", "parquet"])

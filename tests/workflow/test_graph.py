@@ -1,6 +1,7 @@
 """The graph of jobs: its length, what may read the truth, and what a run promises to leave behind."""
 
 import re
+import resource
 import subprocess
 import sys
 
@@ -66,8 +67,12 @@ def test_parsing_is_quick_and_opens_no_matrix(tmp_path):
         rows.append(f"s{n}\t{'peak' if n % 2 else 'product'}\tP{n // 2}\tm{n}.h5")
     (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n")
     (tmp_path / "config.yaml").write_text("samples: samples.tsv\ntransgene: {features: [CAR]}\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = snakemake(tmp_path, "-n", "--quiet", "--configfile", str(tmp_path / "config.yaml"))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert took < 5, "seconds of work, whatever else the machine does"
 
 
 def test_a_users_mistake_is_one_message(tmp_path):

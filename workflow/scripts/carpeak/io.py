@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +31,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
     The temporary name keeps all suffixes, since writers choose formats by them.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror or error}). Free space or choose another folder."
+        why = (error.strerror or str(error)).splitlines()[0]
+        msg = f"{path}: cannot be written ({why}). Free space or choose another folder."
         raise UserError(msg) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(text: str, path: str | Path) -> None:

@@ -39,14 +39,18 @@ def job(snakemake: Any) -> Iterator[None]:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
         warnings.showwarning = _warnings_into(log)
+        sys.excepthook = _errors_into(log)
+        sys.unraisablehook = lambda ignored: _append(log, f"ignored: {ignored.exc_value!r}\n")
     started = time.perf_counter()
     try:
         yield
     except UserError as error:
         message = f"{MARK}{snakemake.rule}: {error}\n"
-        _append(log, message)
-        if log is None:
+        if not _append(log, message):
             sys.stderr.write(message)
+        if isinstance(error.__cause__, OSError):
+            sys.stderr.flush()
+            os._exit(1)  # a disk that is full makes HDF5 crash when it closes its files
         sys.exit(1)
     except BaseException:
         _append(log, traceback.format_exc())
@@ -54,10 +58,29 @@ def job(snakemake: Any) -> Iterator[None]:
     _append(log, f"done in {time.perf_counter() - started:.1f} s\n")
 
 
-def _append(log: Path | None, text: str) -> None:
-    if log is not None:
+def _append(log: Path | None, text: str) -> bool:
+    """Whether `text` could be added to the log; a disk may be full."""
+    if log is None:
+        return False
+    try:
         with log.open("a", encoding="utf-8") as file:
             file.write(text)
+    except OSError:
+        return False
+    return True
+
+
+def _errors_into(log: Path) -> Any:
+    """What HDF5 says of every object that it can't close on a full disk goes to the log alone."""
+
+    def show(kind: Any, error: BaseException, trace: Any) -> None:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        if "ObjectID._dealloc" in text:
+            _append(log, text)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    return show
 
 
 def _warnings_into(log: Path) -> Any:

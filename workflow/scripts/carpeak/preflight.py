@@ -140,7 +140,7 @@ def _limit_by_transgene(
                 f"without the feature {' and '.join(absent)}, which other libraries have: its UMIs can't be "
                 "seen here, so CAR+ cells of this library are missed, not absent"
             )
-        elif survey.transgene_umis and not any(survey.transgene_umis.values()):
+        elif survey.transgene_umis and all(n == 0 for n in survey.transgene_umis.values()):
             limits[survey.sample].append(f"no UMI of the transgene in {survey.looked_at:,} cells")
 
 
@@ -179,7 +179,10 @@ def told(found: Preflight) -> str:
 def _seen(survey: Survey, features: Sequence[str]) -> list[str]:
     """Layout, cells, genes, depth and transgene of one library in words."""
     about = "about " if survey.sampled else ""
-    umis = [f"{name} {about}{n:,}" for name, n in survey.transgene_umis.items()]
+    umis = [
+        f"{name} (not counted)" if n is None else f"{name} {about}{n:,}"
+        for name, n in survey.transgene_umis.items()
+    ]
     absent = [f"no {name}" for name in features if name not in survey.transgene_umis]
     return [
         survey.layout,
@@ -214,7 +217,9 @@ def table(found: Preflight) -> str:
             "genes": survey.genes,
             "looked_at": survey.looked_at,
             "median_umis": None if survey.median_umis is None else f"{survey.median_umis:g}",
-            "transgene_umis": "; ".join(f"{name}={n}" for name, n in survey.transgene_umis.items()),
+            "transgene_umis": "; ".join(
+                f"{name}={'' if n is None else n}" for name, n in survey.transgene_umis.items()
+            ),
             "missing_features": "; ".join(f for f in found.features if f not in survey.transgene_umis),
             "limits": "; ".join(found.limits[survey.sample]),
         }

@@ -1,7 +1,8 @@
 """One library before the run: what it holds, and whether its files are whole and hold counts.
 
-Names are read whole. Values are read whole in small libraries and from the first cells of large ones, whose
-compressed files are then unpacked to their end, since a copy that broke off is found only there.
+Names are read whole. Values are read whole in small libraries and from the first cells (or, in a table of
+genes x cells, the first genes) of large ones, whose compressed files are then unpacked to their end, since a
+copy that broke off is found only there.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Survey:
     """What was seen of one library.
 
     `looked_at` counts the cells whose values were read; where it is below `cells`, `median_umis` is theirs
-    and `transgene_umis` are scaled up from them. `cells` is missing where they are called from `droplets`.
+    and `transgene_umis` are scaled up from them; where it is 0, neither is known. `cells` is missing
+    where they are called from `droplets`.
     """
 
     sample: str
@@ -49,7 +51,7 @@ class Survey:
     entries: int = 0
     looked_at: int = 0
     median_umis: float | None = None
-    transgene_umis: dict[str, int] = field(default_factory=dict)
+    transgene_umis: dict[str, int | None] = field(default_factory=dict)
     symbols: frozenset[str] = frozenset()
     custom: tuple[str, ...] = ()  # genes that bear another kind of identifier than the rest
     problems: tuple[str, ...] = ()
@@ -94,17 +96,17 @@ def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cel
     totals, looked_at, read, of_transgene = _count(library, rows)
     n = len(library.barcodes)
     problems = _problems(library, n, empty=not library.entries)
-    share = n / max(looked_at, 1)
+    share = n / looked_at if looked_at else 0.0
     return Survey(
         sample=sample,
         layout=library.layout,
         cells=n if has_cells else None,
         droplets=None if has_cells else n,
         genes=len(library.symbols),
-        entries=min(library.entries, round(read * share)),  # of a dense table, without the zeros
+        entries=min(library.entries, round(read)),  # of a dense table, without the zeros
         looked_at=looked_at,
-        median_umis=float(np.median(totals[:looked_at])) if has_cells else None,
-        transgene_umis={f: round(umis * share) for f, umis in of_transgene.items()},
+        median_umis=float(np.median(totals[:looked_at])) if has_cells and looked_at else None,
+        transgene_umis={f: round(umis * share) if looked_at else None for f, umis in of_transgene.items()},
         symbols=frozenset(library.symbols),
         custom=_custom(library),
         problems=tuple(problems),
@@ -115,11 +117,11 @@ def _surveyed(sample: str, library: Library, features: Sequence[str], *, has_cel
 
 def _count(
     library: Library, rows: dict[str, NDArray[np.bool_]]
-) -> tuple[NDArray[np.int64], int, int, dict[str, int]]:
-    """UMIs per cell, the number of cells that they are complete for, values read, UMIs of each of `rows`.
+) -> tuple[NDArray[np.int64], int, float, dict[str, int]]:
+    """UMIs per cell, the number of cells that they are complete for, all values, UMIs of each of `rows`.
 
-    The reader checks the values on the way. A large library is left after `HEAD` values, unless it is not
-    sorted by cell: no cell would be complete then.
+    The reader checks the values on the way. A large library is left after `HEAD` values; the number of all
+    its values is then an estimate, and where it is not sorted by cell, no cell is complete.
     """
     n = len(library.barcodes)
     totals = np.zeros(n, np.int64)
@@ -127,13 +129,16 @@ def _count(
     read = last = 0
     in_order = True
     for genes, cells, counts in library.blocks():
+        if not len(cells):
+            continue
         totals += np.bincount(cells, weights=counts, minlength=n).astype(np.int64)
         for feature, where in rows.items():
             of_transgene[feature] += int(counts[where[genes]].sum())
-        in_order &= cells[0] >= last and not (np.diff(cells) < 0).any() if len(cells) else True
-        read, last = read + len(counts), int(cells[-1]) if len(cells) else last
-        if library.entries > READ_WHOLE and read >= HEAD and in_order and last > 0:
-            return totals, last, read, of_transgene
+        in_order &= bool(cells[0] >= last) and not (np.diff(cells) < 0).any()
+        read, last = read + len(counts), int(cells[-1])
+        if library.entries > READ_WHOLE and read >= HEAD and last > 0:
+            seen = last / n if in_order else (int(genes.max()) + 1) / len(library.symbols)
+            return totals, last if in_order else 0, read / seen, of_transgene
     return totals, n, read, of_transgene
 
 
