@@ -38,10 +38,6 @@ def build(blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int]) -> spa
     return matrix
 
 
-def _falls(numbers: Ints) -> bool:
-    return bool((numbers[1:] < numbers[:-1]).any())
-
-
 def _stacked(
     blocks: Iterator[Counts], minor: int, major: int, *, majors: int
 ) -> tuple[Ints, Ints, NDArray[np.int64]] | None:
@@ -53,13 +49,14 @@ def _stacked(
         along = block[major]
         if not len(along):
             continue
-        if along[0] < last or _falls(along):
+        starts = np.concatenate([[0], np.flatnonzero(along[1:] != along[:-1]) + 1])
+        runs = along[starts]
+        if runs[0] < last or (runs[1:] < runs[:-1]).any():
             return None
-        last = along[-1]
+        last = runs[-1]
         inner.extend(block[minor])
         values.extend(block[2])
-        counted = np.bincount(along - along[0])
-        sizes[along[0] : along[0] + len(counted)] += counted
+        sizes[runs] += np.diff(starts, append=len(along))
     return values.taken(), inner.taken(), sizes
 
 

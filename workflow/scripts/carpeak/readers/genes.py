@@ -62,7 +62,7 @@ def tidy(library: Library) -> Library:
     if stripped:
         example = library.symbols[np.flatnonzero(symbols != library.symbols)[0]]
         notes.append(f"{stripped:,} gene names lost a genome's prefix or a version (such as {example})")
-    is_id = np.array([ENSEMBL.fullmatch(name) is not None for name in symbols], dtype=bool)
+    is_id = np.array([name[:4] == "ENSG" and bool(ENSEMBL.fullmatch(name)) for name in symbols], dtype=bool)
     if 2 * is_id.sum() > len(symbols):
         table = symbols_by_id()
         ids = np.where(is_id, symbols, ids)
@@ -81,7 +81,7 @@ def _each(names: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _one_species(library: Library) -> Library:
     """Where genes of a human and another genome are told apart by prefixes, without those of the other."""
-    genomes = [match[1] if (match := PREFIX.match(name)) else "" for name in library.symbols]
+    genomes = [m[1] if "_" in name and (m := PREFIX.match(name)) else "" for name in library.symbols]
     found = Counter(genomes)
     other = {name for name in found if OTHER_SPECIES.fullmatch(name)}
     if not other or not any(HUMAN.fullmatch(name) for name in found):
