@@ -14,20 +14,24 @@ if TYPE_CHECKING:
 Ints: TypeAlias = "NDArray[np.int32]"
 Counts: TypeAlias = "tuple[Ints, Ints, Ints]"  # genes, cells, counts: of one block
 
-FIRST = 1 << 20  # entries that there is room for at first
+MOST_AT_FIRST = 1 << 26  # entries that there is room for at first, whatever a file announces
 LARGEST = np.iinfo(np.int32).max
 
 
-def build(blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int]) -> sparse.csr_matrix:
+def build(
+    blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int], *, expected: int
+) -> sparse.csr_matrix:
     """The matrix (cells x genes, csr int32, sorted, without duplicates) that `blocks()` yields in pieces.
+
+    `expected` is how many entries the file announces; it may be wrong.
 
     Entries that come cell by cell or gene by gene, as nearly all files have them, are read once and need
     at most twice the memory of the matrix; others are read twice, with the matrix and one block in memory.
     """
-    cells = _stacked(blocks(), 0, 1, majors=shape[0])
+    cells = _stacked(blocks(), 0, 1, majors=shape[0], expected=expected)
     if cells is not None:
         return _canonical(*cells, shape)
-    genes = _stacked(blocks(), 1, 0, majors=shape[1])
+    genes = _stacked(blocks(), 1, 0, majors=shape[1], expected=expected)
     if genes is None:
         return _scattered(blocks, shape)
     from scipy import sparse
@@ -39,10 +43,10 @@ def build(blocks: Callable[[], Iterator[Counts]], shape: tuple[int, int]) -> spa
 
 
 def _stacked(
-    blocks: Iterator[Counts], minor: int, major: int, *, majors: int
+    blocks: Iterator[Counts], minor: int, major: int, *, majors: int, expected: int
 ) -> tuple[Ints, Ints, NDArray[np.int64]] | None:
     """Values and minor index of all entries, and how many each of the `majors` has; None if unsorted."""
-    inner, values = _Growing(), _Growing()
+    inner, values = _Growing(expected), _Growing(expected)
     sizes = np.zeros(majors, np.int64)
     last = 0
     for block in blocks:
@@ -63,8 +67,8 @@ def _stacked(
 class _Growing:
     """An int32 array that grows where it is: joining pieces would need twice the memory."""
 
-    def __init__(self) -> None:
-        self.room: Ints = np.empty(FIRST, np.int32)
+    def __init__(self, expected: int) -> None:
+        self.room: Ints = np.empty(min(max(expected, 1), MOST_AT_FIRST), np.int32)
         self.used = 0
 
     def extend(self, values: Ints) -> None:

@@ -72,7 +72,7 @@ class Library:
 
     def matrix(self) -> sparse.csr_matrix:
         """Cells x genes, csr int32; the peak memory is twice the matrix and one block."""
-        return build(self.blocks, (len(self.barcodes), len(self.symbols)))
+        return build(self.blocks, (len(self.barcodes), len(self.symbols)), expected=self.entries)
 
 
 def as_counts(values: NDArray[np.generic], path: Path, *, place: str = "") -> NDArray[np.int32]:

@@ -13,7 +13,7 @@ from ..errors import UserError
 
 AGAIN = "Copy or download it again."
 GZIP = b"\x1f\x8b"
-PIECE = 1 << 20  # bytes of text at a time: what fits the processor's cache is parsed fastest
+PIECE = 1 << 21  # bytes of text at a time: measured best of 128 kB to 8 MB
 LONGEST_LINE = 1 << 28  # bytes; a matrix of a million cells has shorter ones
 
 
