@@ -4,9 +4,9 @@ INPUTS:  the matrices that the sample sheet names, the marker file, gene-set fil
 OUTPUTS: results/preflight.tsv    layout, cells, genes, depth and transgene UMIs of each library
          results/preflight.txt    the same for a reader, with the time and memory that the run will take
 
-No rule reads the table. Reading it through ancient() would put this rule first in the graph, but then
-Snakemake (9.27) no longer sees that a changed library must be read again. So the order comes from the
-scheduler: the highest priority and all cores, so that nothing starts beside it.
+Of the rules only the report reads the table. Reading it through ancient() would put this rule first in the
+graph, but then Snakemake (9.27) no longer sees that a changed library must be read again. So the order comes
+from the scheduler: the highest priority and all cores, so that nothing starts beside it.
 """
 
 
@@ -30,7 +30,7 @@ rule preflight:
     priority: 1000
     conda:
         "../../envs/core.yaml"
-    threads: 64  # all there are
+    threads: 64  # all there are; a cluster's profile sets fewer
     resources:
         mem_mb=2000,
     params:

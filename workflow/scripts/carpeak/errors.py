@@ -14,6 +14,10 @@ class UserError(Exception):
     """
 
 
+class CannotWriteError(UserError):
+    """An output that can't be written: no space, no permission."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest choice, or an empty string."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)

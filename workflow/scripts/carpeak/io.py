@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import UserError
+from .errors import CannotWriteError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         why = (error.strerror or str(error)).splitlines()[0]
         msg = f"{path}: cannot be written ({why}). Free space or choose another folder."
-        raise UserError(msg) from error
+        raise CannotWriteError(msg) from error
     finally:
         with suppress(OSError):
             temporary.unlink()

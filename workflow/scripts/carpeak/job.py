@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import MARK, UserError
+from .errors import MARK, CannotWriteError, UserError
 
 POLL_SECONDS = 0.5
 
@@ -48,7 +48,7 @@ def job(snakemake: Any) -> Iterator[None]:
         message = f"{MARK}{snakemake.rule}: {error}\n"
         if not _append(log, message):
             sys.stderr.write(message)
-        if isinstance(error.__cause__, OSError):
+        if isinstance(error, CannotWriteError):
             sys.stderr.flush()
             os._exit(1)  # a disk that is full makes HDF5 crash when it closes its files
         sys.exit(1)
