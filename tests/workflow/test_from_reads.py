@@ -129,6 +129,13 @@ def test_the_report_says_so(counted):
 
 
 @pytest.mark.workflow
+def test_the_preflight_looks_for_no_transgene(counted):
+    folder, _, _, _ = counted
+    lines = (folder / "results/preflight.txt").read_text().splitlines()
+    assert [line.split("  ")[-1].strip() for line in lines[1:3]] == ["from reads", "from reads"]
+
+
+@pytest.mark.workflow
 def test_a_run_again_has_nothing_to_do(counted):
     folder, options, _, _ = counted
     assert "Nothing to be done" in "".join(

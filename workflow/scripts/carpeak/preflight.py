@@ -164,7 +164,10 @@ def told(found: Preflight) -> str:
     """The same for a reader: an aligned table, what the run will take, and what to mind."""
     rows = [("sample", "condition", "layout", "cells", "genes", "median UMIs", "transgene UMIs")]
     for sample, survey in zip(found.libraries, found.surveys, strict=True):
-        seen = _seen(survey, found.features) if survey.layout else ["can't be read", "", "", "", ""]
+        features = () if sample["adds_transgene"] else found.features
+        seen = _seen(survey, features) if survey.layout else ["can't be read", "", "", "", ""]
+        if sample["adds_transgene"]:
+            seen[-1] = "from reads"
         rows.append((sample["sample"], sample["condition"], *seen))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
