@@ -53,6 +53,15 @@ def test_good_turing_of_all_or_nothing():
     assert goodturing.proportions(np.array([5, 5, 5, 5])) == pytest.approx(np.full(4, 0.25))
 
 
+def test_a_gene_that_was_never_seen_is_not_impossible():
+    """Where no gene was seen just once, Good and Turing leave nothing for the unseen."""
+    shares = goodturing.proportions(np.array([0, 40, 60, 0]))
+    assert shares.sum() == pytest.approx(1)
+    assert shares[[0, 3]] == pytest.approx([0.005, 0.005])
+    counts = sparse.csr_matrix(np.array([[1, 2, 3, 0]]))
+    assert np.isfinite(cellcalling.log_likelihood(counts, Ambient(shares, 50.0, 1, 1))).all()
+
+
 def test_likelihood_is_scipys():
     ambient = Ambient(np.array([0.5, 0.3, 0.2]), 7.0, 1, 1)
     counts = np.array([[3, 0, 1], [0, 0, 9], [2, 2, 2]])

@@ -19,13 +19,15 @@ def proportions(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     """The share of each gene, from how often each was seen; shares sum to 1.
 
     `counts` holds one number per gene. The genes that were never seen divide what Good and Turing leave
-    for them, the share of the genes that were seen once, equally.
+    for them, the share of the genes that were seen once, equally; as if one had been seen once, where none
+    was: a share of 0 would make a single UMI of such a gene impossible.
     """
     seen = counts > 0
     if not seen.any():
         return np.full(len(counts), 1 / max(len(counts), 1))
     times, place, genes = np.unique(counts[seen], return_inverse=True, return_counts=True)
-    unseen_share = 0.0 if seen.all() else float(genes[0] if times[0] == 1 else 0) / float(counts.sum())
+    once = float(genes[0]) if times[0] == 1 else 1.0
+    unseen_share = 0.0 if seen.all() else once / max(float(counts.sum()), 2.0)
     adjusted = _adjusted(times.astype(np.float64), genes.astype(np.float64))
     result = np.zeros(len(counts))
     result[seen] = (1 - unseen_share) * (adjusted / (adjusted * genes).sum())[place]
