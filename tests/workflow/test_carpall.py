@@ -44,6 +44,17 @@ def test_detection_in_sorted_blood(tables):
     assert car.loc["product", "n_positive"] < 20
 
 
+def test_the_share_of_the_sorted_blood_is_above_what_is_detected(tables):
+    car = read(tables, "car").set_index("sample")
+    blood, product = car.loc["blood_sorted"], car.loc["product"]
+    assert blood["identifiable"]
+    assert blood["car_fraction_low"] > blood["detected_fraction"] + 0.1
+    assert blood["car_fraction_high"] > 0.95  # the purity of a good sort
+    assert blood["false_positive_rate"] == 0
+    assert blood["false_positive_rate_high"] < 0.15
+    assert product["car_fraction_high"] > 4 * product["car_fraction_low"]  # few UMIs, and it says so
+
+
 def test_a_dozen_cells_carry_no_conclusion(tables):
     claims = read(tables, "claims").set_index("claim")["verdict"]
     assert (claims.loc[["C4", "C6", "C7a", "C8", "C9a", "C10"]] == "not_estimable").all()
