@@ -105,3 +105,12 @@ def test_independent_draws_of_a_known_spread():
     table = weighted.composition(cells, fit_of(cells)["samples"], state="t_state", label="t_state")
     width = (table["fraction_high"] - table["fraction_low"]).iloc[0]
     assert 2 * 1.96 * np.sqrt(0.3 * 0.7 / 2000) < width < 0.12
+
+
+def test_a_study_without_t_cells_has_its_tables(known):
+    cells, _, fit = known
+    nobody = cells.iloc[:30].assign(is_t=False, t_state=np.nan, t_lineage=np.nan, cell_type="Monocyte/DC")
+    table = composition.sensitivity(nobody, SHEET, scheme="canonical", seed=0, fit=fit)
+    of_car = table[(table["variant"] == "weighted") & table["population"].str.startswith("car_t")]
+    assert (of_car["n"] == 0).all()
+    assert (of_car["total"] == 0).all()

@@ -156,7 +156,8 @@ def _weighted(
         found = weighted.composition(in_t, fits, state="t_state", label=column)
         lineages = LINEAGES if population == "car_t_lineage" else ()
         empty = _count(in_t, population, column, samples, labels=lineages)[COLUMNS[:5]]
-        table = empty.merge(found, on=["label", "sample"], how="left", validate="one_to_one")
+        keys = {"label": object, "sample": object}  # without T cells both are empty and of no type
+        table = empty.astype(keys).merge(found.astype(keys), on=list(keys), how="left", validate="one_to_one")
         totals = table.groupby("sample")["total"].transform("max").fillna(0)
         absent = table["n"].isna() & (totals > 0)
         table.loc[absent, "fraction"] = 0.0
