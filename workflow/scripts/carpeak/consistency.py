@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import nearest
 
 if TYPE_CHECKING:
-    from .study import Sample
+    from .samples import Sample
 
 LIBRARY_NAME = re.compile(r"^[A-Za-z0-9_\-]{1,100}$")
 

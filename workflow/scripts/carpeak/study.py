@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import config as configuration
-from . import consistency, places, sheet, statements
+from . import consistency, places, statements
 from .download import table as downloading
 from .download.table import Download
 from .errors import UserError, listed
 from .reads import sources
 from .reads.units import Source
 from .reads.units import read as read_units
+from .samples import Sample, missing_files, read_sheet, with_reads, without_cells
 
 POPULATIONS = ("all", "t_cells", "car_t")
 BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
 ALIGNED_TRIO = ("matrix.mtx", "features.tsv", "barcodes.tsv")
 _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One library, as its row of the sheet says; paths resolved.
-
-    Its cells come from one source: the matrix of cells at `path` or, without one, the unfiltered droplets
-    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`).
-    """
-
-    sample: str
-    condition: str
-    donor: str
-    path: str | None = None
-    raw_path: str | None = None
-    select: str = ""
-    batch: str = ""
-    flow_car_percent: float | None = None
-    chemistry: str | None = None
-    sorted: str | None = None
-    reads: Source | None = None
-    aligned: bool = False
-
-    @property
-    def adds_transgene(self) -> bool:
-        """Whether the transgene is counted from reads, and its counts added to the matrix."""
-        return self.reads is not None
-
-    @property
-    def called_from_droplets(self) -> bool:
-        """Whether this run decides which droplets hold a cell."""
-        return not self.path and bool(self.raw_path)
-
-    @property
-    def matrix(self) -> str:
-        """The count matrix that ingest opens; an empty string where the row names none."""
-        return self.path or self.raw_path or ""
 
 
 @dataclass(frozen=True)
@@ -213,10 +176,10 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
                 downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
             samples, in_sheet = read_sheet(config["samples"], schema, root=root)
-            samples = tuple(_with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
-            in_sheet += _without_cells(samples) if reads is not None else []
+            samples = tuple(with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
+            in_sheet += without_cells(samples) if reads is not None else []
             if "demo" not in config and downloads is not None:
-                in_sheet += _missing_files(samples, downloads)
+                in_sheet += missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
     if samples and not any(line.startswith(sources.KEYS) for line in wrong):
         wrong += sources.problems(config, reads or {}, samples)
@@ -290,110 +253,3 @@ def _gene_set(name: str, base: Path, workflow: Path) -> str:
         return str(workflow / BUNDLED_GENE_SETS[name])
     is_library = consistency.LIBRARY_NAME.match(name) and not (base / name).exists()
     return name if is_library else str(base / name)
-
-
-def read_sheet(
-    path: str | Path, schema: Mapping[str, Any], *, root: Path
-) -> tuple[tuple[Sample, ...], list[str]]:
-    """Read the sample sheet: a sample for each row, as far as it can be understood, and what is wrong.
-
-    Relative paths start from `root`. Raises UserError for a sheet that can't be read at all.
-    """
-    columns, needed = schema["properties"], schema["required"]
-    rows = sheet.rows(Path(path))
-    header = list(rows[0][1])
-    found = sheet.wrong_columns(header, columns, needed=needed)
-    samples = []
-    for number, row in rows:
-        filled = {key: text for key, text in row.items() if text != "" and key in columns}
-        values: dict[str, Any] = {key: _typed(text, columns[key]) for key, text in filled.items()}
-        absent = [key for key in needed if key not in values]
-        wrong = [f"'{key}' is empty" for key in absent if key in header]
-        wrong += configuration.problems(values, {**schema, "required": []})
-        found += [f"row {number}: {line}" for line in wrong]
-        named = {"sample": f"row {number}", "condition": "", "donor": ""}
-        samples.append(_sample(named | filled | configuration.sound(values, schema), root))
-    times = Counter(row.get("sample", "") for _, row in rows)
-    twice = [name for name, n in times.items() if name and n > 1]
-    found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
-    return tuple(samples), found
-
-
-def _typed(text: str, column: Mapping[str, Any]) -> str | float:
-    if column.get("type") != "number":
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _sample(values: Mapping[str, Any], root: Path) -> Sample:
-    def resolve(name: str) -> str | None:
-        return str(root / str(values[name])) if name in values else None
-
-    return Sample(
-        sample=values["sample"],
-        condition=values["condition"],
-        donor=values["donor"],
-        path=resolve("path"),
-        raw_path=resolve("raw_path"),
-        select=values.get("select", ""),
-        batch=values.get("batch", values["sample"]),
-        flow_car_percent=values.get("flow_car_percent"),
-        chemistry=values.get("chemistry"),
-        sorted=values.get("sorted"),
-    )
-
-
-def _with_reads(sample: Sample, reads: Source | None) -> Sample:
-    if reads is None or sample.matrix:
-        return replace(sample, reads=reads)
-    folder = f"results/align/{sample.sample}"
-    return replace(sample, reads=reads, aligned=True, path=f"{folder}/filtered", raw_path=f"{folder}/raw")
-
-
-def _without_cells(samples: tuple[Sample, ...]) -> list[str]:
-    return [
-        f"sample '{sample.sample}': neither path nor raw_path is given. Give path (the matrix of the cells), "
-        "or raw_path alone (unfiltered droplets, from which the cells are called), or its reads in units."
-        for sample in samples
-        if not sample.matrix
-    ]
-
-
-def _missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] = ()) -> list[str]:
-    found = []
-    for sample in samples:
-        for column in ("path", "raw_path"):
-            path = getattr(sample, column)
-            given = sample.aligned or downloading.making(downloads, path or "")
-            if path and not places.there(path) and not given:
-                found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
-    return found + _same_cells(samples)
-
-
-def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
-    """Rows that name the same cells: one file, and no selectors that tell them apart."""
-    found = []
-    rows: dict[str, list[Sample]] = {}
-    for sample in samples:
-        if not sample.matrix:
-            continue
-        others = rows.setdefault(str(Path(sample.matrix).resolve()), [])
-        for other in others:
-            names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
-            if sample.select == other.select:
-                how = f" and select '{sample.select}'" if sample.select else ""
-                found.append(
-                    f"{names}{how}: {sample.matrix}. Of several libraries in one file, column select "
-                    "says which cells are whose"
-                )
-            elif not (sample.select and other.select):
-                whole = other if not other.select else sample
-                found.append(
-                    f"{names}, and '{whole.sample}' takes all of its cells: {sample.matrix}. "
-                    "Give each row its select"
-                )
-        others.append(sample)
-    return found

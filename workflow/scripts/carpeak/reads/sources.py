@@ -11,7 +11,7 @@ from .geometry import parse
 from .units import Source
 
 if TYPE_CHECKING:
-    from ..study import Sample
+    from ..samples import Sample
 
 # key of the configuration -> files under it, to be resolved and to be there
 FILES = {
