@@ -84,6 +84,10 @@ def test_shipped_configuration_is_valid():
         ({"transgene": {}}, ["transgene", "'features' is missing"]),
         ({"transgene": {"features": []}}, ["transgene.features"]),
         ({"car": {"rule": "sorted"}}, ["column 'sorted'", "empty for ip, pk"]),
+        (
+            {"car": {"min_umis": 2}},
+            ["car.min_umis is of no effect under car.rule calibrated", "car.rule to umi"],
+        ),
         ({"qc": {"min_gene": 3}}, ["qc.min_gene: unknown key", "did you mean 'min_genes'", "valid keys"]),
         ({"qc": {"preset": "strict"}}, ["qc.preset", "paper, adaptive"]),
         ({"qc": {"mads": "three"}}, ["qc.mads", "number"]),
