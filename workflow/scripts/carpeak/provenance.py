@@ -88,15 +88,19 @@ def checksums(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
         for file in files:
             if file.is_file():
                 size = file.stat().st_size
-                checksum = sha256(file.resolve(), file.stat().st_mtime_ns) if size <= LARGEST else None
+                checksum = sha256(file) if size <= LARGEST else None
                 entries.append({"file": str(file), "bytes": size, "sha256": checksum})
     return entries
 
 
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    return _sha256(path.resolve(), path.stat().st_mtime_ns)
+
+
 @cache
-def sha256(path: Path, changed: int) -> str:  # noqa: ARG001
-    """SHA-256 of the content of a file last `changed` (ns) then; several libraries may share a file."""
-    with path.open("rb") as file:
+def _sha256(path: Path, _changed: int) -> str:
+    with path.open("rb") as file:  # several libraries may share one large file: it is read once
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
