@@ -9,7 +9,7 @@ import fixtures_scripts
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import io, methods, provenance, report, summary
+from carpeak import cautions, io, methods, provenance, report_tables, summary, wording
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -241,33 +241,33 @@ def test_what_holds_for_all_claims_is_said_once(page, folder):
     reason = (
         "Differs. One patient: the interval covers the sampling of cells only and says nothing of others."
     )
-    assert report.without_patients(reason) == "Differs."
-    assert report.without_patients("Here: 1. One patient.") == "Here: 1."
-    assert report.without_patients("One patient.") == "" and report.without_patients("As is.") == "As is."
+    assert wording.without_patients(reason) == "Differs."
+    assert wording.without_patients("Here: 1. One patient.") == "Here: 1."
+    assert wording.without_patients("One patient.") == "" and wording.without_patients("As is.") == "As is."
     assert page.count("every interval covers the sampling of cells only") == 1
     table = io.read_table(folder / "results/tables/claims.tsv")
-    groups = report.claims(table, fixtures_scripts.config()["claims"])
+    groups = report_tables.claims(table, fixtures_scripts.config()["claims"])
     assert sum(len(group["claims"]) for group in groups) == len(table)
 
 
 def test_limits_and_removals_are_words():
     found = {"min_genes": 100, "max_genes": 30000, "min_umis": None, "max_umis": None}
     found |= {"max_mito_percent": 9.25, "doublet_threshold": 0.191, "doublet_threshold_source": "valley"}
-    text = report.limits_in_words(found).replace("\u00a0", " ")
+    text = wording.limits_in_words(found).replace("\u00a0", " ")
     assert text == (
         "100 to 30,000 genes; at most 9.2 % mitochondrial UMIs; doublet score below 0.19"
         " (cut at the valley of the scores)"
     )
-    assert report.removed({"removed_high_mito": 1436, "removed_doublet": 0, "removed_few_genes": 2}) == (
+    assert wording.removed({"removed_high_mito": 1436, "removed_doublet": 0, "removed_few_genes": 2}) == (
         "2 too few genes, 1,436 high mitochondrial share"
     )
-    assert report.removed({}) == "none" and report.limits_in_words({}) == "none"
+    assert wording.removed({}) == "none" and wording.limits_in_words({}) == "none"
 
 
 def test_the_ends_that_libraries_read_are_said(page):
     assert "The libraries read different ends of transcripts (product 5′, peak 3′)" in page
     assert "nearly blind to it" in page
-    same = summary.cautions(
+    same = cautions.cautions(
         thresholds={}, integration={}, composition=composition([]), chemistry={"a": "5p", "b": "5p"}
     )
     assert same == []
@@ -287,7 +287,7 @@ def test_libraries_of_one_condition_are_pooled_without_an_interval():
 
 def test_cautions_name_weak_libraries_and_few_cells():
     shares = composition([("car_t", "x", "a", "product", 9, 9, 1.0, 0.8, 1.0)])
-    found = summary.cautions(
+    found = cautions.cautions(
         thresholds={
             "a": {"status": "poor", "message": "Poor library: why."},
             "b": {"status": "ok", "message": ""},
@@ -302,7 +302,7 @@ def test_cautions_name_weak_libraries_and_few_cells():
 
 def test_cautions_say_what_preflight_found_and_that_a_library_has_no_t_cells():
     shares = composition([("t_cells", "x", "b", "peak", 0, 0, np.nan, np.nan, np.nan)])
-    found = summary.cautions(
+    found = cautions.cautions(
         thresholds={}, integration={}, composition=shares, limits={"a": "", "b": "without the feature CAR"}
     )
     assert found == [
@@ -316,9 +316,9 @@ def test_few_cells_in_many_libraries_are_one_sentence_and_those_sorted_against_t
         ("car_t", "x", sample, "peak", n, n, 1.0, 0.8, 1.0) for sample, n in (("a", 9), ("b", 0), ("c", 3))
     ]
     named = {"thresholds": {}, "integration": {}, "composition": composition(rows)}
-    (all_three,) = summary.cautions(**named)
+    (all_three,) = cautions.cautions(**named)
     assert all_three.startswith("3 libraries hold fewer than 50 CAR+ T cells (a 9, b 0, c 3): their shares")
-    (two,) = summary.cautions(**named, sorted_against=["b"])
+    (two,) = cautions.cautions(**named, sorted_against=["b"])
     assert two.startswith("2 libraries hold fewer than 50 CAR+ T cells (a 9, c 3): their shares")
 
 
@@ -334,7 +334,7 @@ def test_few_cells_in_many_libraries_are_one_sentence_and_those_sorted_against_t
     ],
 )
 def test_p_values(value, text):
-    assert report.p_value(value) == text
+    assert wording.p_value(value) == text
 
 
 @pytest.mark.parametrize(

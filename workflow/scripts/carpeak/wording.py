@@ -1,0 +1,103 @@
+"""Numbers, limits and reasons as the report's reader sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REMOVED = {
+    "few_genes": "too few genes",
+    "many_genes": "too many genes",
+    "low_umis": "too few UMIs",
+    "high_umis": "too many UMIs",
+    "high_mito": "high mitochondrial share",
+    "doublet": "doublets",
+}
+CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the expected rate"}
+
+
+def rests_on(samples: pd.DataFrame) -> str:
+    """On how many patients all verdicts rest; said once."""
+    donors = samples["donor"].astype(str).nunique()
+    who = "One patient" if donors == 1 else f"{donors} donors, pooled"
+    other = "nothing of other patients" if donors == 1 else "nothing of how donors differ"
+    return f"{who}: every interval covers the sampling of cells only and says {other}."
+
+
+def without_patients(reason: str) -> str:
+    """A reason without its last sentence, the one on how many patients it rests."""
+    return re.sub(r"(?:^|\s)(?:One patient|\d+ donors pooled)(?:: the interval covers [^.]*)?\.$", "", reason)
+
+
+def typeset(text: str) -> str:
+    """Real minus signs in powers of ten, and no line break before a percent sign."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\de)-", "\u2212", text))
+
+
+def removed(row: Mapping[str, Any]) -> str:
+    """In words, how many barcodes of a sample were removed for which reason."""
+    counts = {text: int(row.get(f"removed_{name}", 0) or 0) for name, text in REMOVED.items()}
+    return ", ".join(f"{n:,} {text}" for text, n in counts.items() if n) or "none"
+
+
+def limits_in_words(found: Mapping[str, Any]) -> str:
+    """The limits of one sample as a reader would say them."""
+    words = [
+        _between(found.get("min_genes"), found.get("max_genes"), "genes"),
+        _between(found.get("min_umis"), found.get("max_umis"), "UMIs"),
+    ]
+    mito, doublet = found.get("max_mito_percent"), found.get("doublet_threshold")
+    if mito is not None:
+        words.append(f"at most {mito:.1f}\u00a0% mitochondrial UMIs")
+    if doublet is not None and not np.isnan(doublet):
+        cut = CUTS.get(str(found.get("doublet_threshold_source")), "")
+        words.append(f"doublet score below {doublet:.2f}{f' (cut {cut})' if cut else ''}")
+    return "; ".join(filter(None, words)) or "none"
+
+
+def _between(low: float | None, high: float | None, what: str) -> str:
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return f"at most {high:,.0f} {what}" if low is None else f"at least {low:,.0f} {what}"
+    return f"{low:,.0f} to {high:,.0f} {what}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with a fixed count of decimals and a real minus; a dash where there is none."""
+    if value is None or np.isnan(value):
+        return "–"
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def significant(value: float | None) -> str:
+    """A number with three significant digits; a dash where there is none."""
+    if value is None or np.isnan(value):
+        return "–"
+    whole = abs(value) >= 100 or value == round(value)
+    return (f"{value:,.0f}" if whole else f"{value:#.3g}").replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators."""
+    return "–" if value is None or np.isnan(value) else f"{int(value):,}"
+
+
+def p_value(value: float | None) -> str:
+    """A P value with two digits."""
+    if value is None or np.isnan(value):
+        return "–"
+    if value < 1e-300:
+        return "< 1e−300"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}".replace("-", "−").replace("e−0", "e−")
+
+
+def upper_first(text: str) -> str:
+    """A sentence with a capital at its start, the rest as it is."""
+    return text[:1].upper() + text[1:]
