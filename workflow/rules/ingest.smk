@@ -20,6 +20,7 @@ rule ingest:
         summary="results/ingest/{sample}.json",
     log:
         "logs/ingest/{sample}.log",
+    priority: 1  # on the longest chain of jobs; droplets can wait
     conda:
         "../../envs/core.yaml"
     threads: 1

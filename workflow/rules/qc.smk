@@ -18,6 +18,7 @@ rule filter_cells:
         thresholds="results/qc/{sample}.thresholds.json",
     log:
         "logs/filter_cells/{sample}.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -50,6 +51,7 @@ rule merge:
         samples="results/tables/samples.tsv",
     log:
         "logs/merge/all.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/core.yaml"
     threads: 1
