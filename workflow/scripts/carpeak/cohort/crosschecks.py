@@ -12,7 +12,7 @@ from .conditions import LackingError
 from .recompute import count as count_of
 from .tables import Cohort
 
-AGREES, DISAGREES = "agrees", "disagrees"
+AGREES, PARTLY, DISAGREES = "agrees", "partly", "disagrees"
 # Which criteria grade a toxicity under which name: CARTOX (Neelapu 2018) has CRES, ASTCT (Lee 2019) ICANS.
 TERM_OF = {"CRES": "CARTOX", "ICANS": "ASTCT"}
 
@@ -199,5 +199,5 @@ def _p_rule(statements: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
     complete = set(grouped.rule_for_all(agreed))
     for test in dict.fromkeys(name for found in agreed.values() for name in found):
         n = sum(found.get(test, False) for found in agreed.values())
-        asked = sum(test in found for found in agreed.values())
-        yield _check("p_values_by_one_test", test, ("reproduced", n), ("of", asked), agrees=test in complete)
+        verdict = AGREES if test in complete else PARTLY if complete else DISAGREES
+        yield Check("p_values_by_one_test", test, "reproduced", str(n), "of", str(len(agreed)), verdict)

@@ -77,7 +77,7 @@ def words(cohort: Cohort, spec: Spec) -> Found:
         for word in (value if isinstance(value, tuple) else [value])
         if word is not None
     }
-    return Found(words=tuple(sorted(map(str, held))), patients=_names(cohort, chosen))
+    return Found(words=tuple(sorted(map(str, held), key=_by_number)), patients=_names(cohort, chosen))
 
 
 def event(cohort: Cohort, spec: Spec) -> Found:
@@ -175,6 +175,12 @@ METHODS: dict[str, Callable[[Cohort, Spec], Found]] = {
     "incidence": incidence,
     "median_time": median_time,
 }
+
+
+def _by_number(word: str) -> tuple[str, int]:
+    """Orders P2 before P11."""
+    letters = word.rstrip("0123456789")
+    return letters, int(word[len(letters) :] or 0)
 
 
 def _of_column(cohort: Cohort, spec: Spec, statistic: str) -> Found:

@@ -47,7 +47,7 @@ def rule(shown: Printed, value: float) -> str:
     """
     if not math.isfinite(value):
         return ""
-    exact = Decimal(repr(round(value, _NOISE)))
+    exact = _decimal(value)
     if shown.comparison:
         return "comparison" if _compared(exact, shown) else ""
     if exact == shown.value:
@@ -64,7 +64,11 @@ def as_printed(value: float, decimals: int) -> str:
     if not math.isfinite(value):
         return "not reached" if value > 0 else ""
     step = Decimal(1).scaleb(-decimals)
-    return str(Decimal(repr(round(value, _NOISE))).quantize(step, rounding=ROUND_HALF_UP))
+    return str(_decimal(value).quantize(step, rounding=ROUND_HALF_UP))
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(round(float(value), _NOISE)))
 
 
 def _compared(value: Decimal, shown: Printed) -> bool:

@@ -39,8 +39,12 @@ class Verdict:
 
 
 def examine(cohort: Cohort) -> list[Verdict]:
-    """The verdict on every statement, in the order of the text."""
-    found = [_examine(cohort, statement) for statement in cohort.statements]
+    """The verdict on every statement, in the order of the text.
+
+    Statements that only repeat a quantity are not among them: `crosschecks` compares these with each other.
+    """
+    asked = [one for one in cohort.statements if "compute" in one or "quantity" not in one]
+    found = [_examine(cohort, statement) for statement in asked]
     return _symmetry_by_majority(found)
 
 
