@@ -1,4 +1,4 @@
-"""Adverse events by grade, from events of patients or from counts; each patient counts with the worst grade."""
+"""Adverse events by grade, of patients or counted; each patient counts with the worst grade."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 GRADES = (1, 2, 3, 4, 5)
 
-# Lowest and highest grade that CTCAE 5.0 (NCI, 2017) defines for a term, where not 1 to 5. Terms as publications
-# write them, in lower case; only terms whose range the criteria leave open at one end stand here.
+# Lowest and highest grade that CTCAE 5.0 (NCI, 2017) defines for a term, where not 1 to 5. Terms as
+# publications write them, in lower case.
 CTCAE_RANGE = {
     "fatigue": (1, 3),
     "tremor": (1, 3),
@@ -33,7 +33,7 @@ CTCAE_RANGE = {
 
 
 def by_grade(events: pd.DataFrame | None, counts: pd.DataFrame | None, *, total: int | None) -> pd.DataFrame:
-    """One row per term: ``event``, ``any``, ``grade_1`` to ``grade_5``, ``severe`` (grade 3 and above), shares.
+    """One row per term: ``event``, ``any``, ``grade_1`` to ``grade_5``, ``severe`` (3 and above), shares.
 
     Grades that a publication does not count are missing. Terms by falling number, then by name.
     """
@@ -58,9 +58,7 @@ def by_grade(events: pd.DataFrame | None, counts: pd.DataFrame | None, *, total:
     table["severe"] = table[["grade_3", "grade_4", "grade_5"]].sum(axis=1, min_count=1)
     table = table.sort_values(["any", "event"], ascending=[False, True], kind="stable", ignore_index=True)
     if total:
-        held = [
-            shares.share(int(n), total) if n == n and n <= total else shares.share(0, 0) for n in table["any"]
-        ]
+        held = [shares.share(int(n), total) if 0 <= n <= total else shares.share(0, 0) for n in table["any"]]
         table["share"] = [one.share for one in held]
         table["low"] = [one.low for one in held]
         table["high"] = [one.high for one in held]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,11 @@ class Column:
     def numeric(self) -> bool:
         """Whether medians of the column make sense."""
         return self.kind in ("number", "integer", "days", "share", "percent")
+
+    @property
+    def grouping(self) -> bool:
+        """Whether patients can be grouped by it."""
+        return self.kind in ("category", "response", "yes_no", "grade")
 
 
 def from_schema(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Column]:
@@ -123,7 +129,7 @@ def _number(text: str, column: Column) -> float | int:
             hint = "; write a number or leave the field empty"
         msg = f"'{text}' is not a number{hint}"
         raise FieldError(msg) from None
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         msg = f"'{text}' is not a finite number; leave the field empty where it is missing"
         raise FieldError(msg)
     if column.kind in _INTEGERS:
@@ -140,7 +146,7 @@ def _within(value: float | int, text: str, column: Column) -> float | int:
     elif column.kind == "days" and value < 0:
         msg = f"{text} is before the infusion; days count from it and are not negative"
     elif column.kind == "share" and not 0 <= value <= 1:
-        msg = f"{text} is not a share; shares lie between 0 and 1 (declare the column as percent, or divide by 100)"
+        msg = f"{text} is not a share; shares lie between 0 and 1 (declare it as percent, or divide by 100)"
     elif column.kind == "grade" and column.high is not None and value > column.high:
         msg = f"grade {text} is above the scale, which ends at {column.high:g}"
     elif column.low is not None and value < column.low:

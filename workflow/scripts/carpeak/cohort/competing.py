@@ -72,7 +72,7 @@ def _aalen_variance(
     before: NDArray[np.float64],
     estimate: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Variance at each event time: the martingale sums of own and of competing events, with tied events' factor."""
+    """Variance at each event time: martingale sums of own and of competing events, with a factor for ties."""
     survival = before * (1 - every / n)
     other = every - own
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -80,7 +80,7 @@ def _aalen_variance(
         tied_other = np.where(other > 1, 1 - (other - 1) / (n - 1), 1.0)
         weight_own = tied_own * before**2 * own / n**2
         weight_other = tied_other * before**2 * other / n**2
-        # F(t) reacts to an own event at u by 1 - (F(t) - F(u)) / S(u), to a competing one by the same without 1.
+        # F(t) reacts to an own event at u by 1 - (F(t) - F(u)) / S(u), to a competing one without the 1.
         held_back = np.where(survival > 0, 1 / survival, 0.0)
     total = np.zeros(n.size)
     for place in range(n.size):
@@ -93,7 +93,10 @@ def _aalen_variance(
 def at(
     curve: Incidence, day: float, *, kind: str = "log_log", level: float = LEVEL
 ) -> tuple[float, float, float]:
-    """The incidence at `day` with its interval: ``log_log`` (Kalbfleisch and Prentice) or ``plain``, cut at 0 and 1."""
+    """The incidence at `day` with its interval.
+
+    ``log_log`` (Kalbfleisch and Prentice) or ``plain``, cut at 0 and 1.
+    """
     place = int(np.searchsorted(curve.times, day, side="right")) - 1
     estimate, error = float(curve.estimate[place]), float(np.sqrt(curve.variance[place]))
     z = float(ndtri((1 + level) / 2))

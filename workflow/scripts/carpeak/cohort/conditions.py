@@ -48,7 +48,7 @@ def selected(cohort: Cohort, where: Mapping[str, Any] | None) -> NDArray[np.bool
 def _meets(value: Any, wanted: Any, name: str) -> bool:
     if isinstance(wanted, list):
         return any(_meets(value, one, name) for one in wanted)
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
         return False
     compared = _COMPARISON.match(wanted) if isinstance(wanted, str) else None
     if compared:
@@ -58,8 +58,6 @@ def _meets(value: Any, wanted: Any, name: str) -> bool:
         return bool(_OPERATORS[compared[1]](value, float(compared[2])))
     if isinstance(value, tuple):
         return wanted in value
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
     if isinstance(wanted, str) and wanted.startswith("~"):
         return wanted[1:].lower() in str(value).lower()
-    return value == wanted or str(value) == str(wanted)
+    return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)

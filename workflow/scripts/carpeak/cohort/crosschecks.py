@@ -1,4 +1,4 @@
-"""Checks that need no statement: tables against each other, repeated statements, scales, and the P values' rule."""
+"""Checks that need no statement: tables against each other, repeated statements, scales, P values."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _ranges(cohort: Cohort) -> Iterator[Check]:
         low, high = adverse.CTCAE_RANGE.get(str(row["event"]).lower(), (1, 5))
         for grade in adverse.GRADES:
             n = row[f"grade_{grade}"]
-            if n == n and n > 0 and not low <= grade <= high:
+            if n > 0 and not low <= grade <= high:
                 yield _check(
                     "grade_not_defined",
                     str(row["event"]),
@@ -183,7 +183,7 @@ def _text(value: Any) -> str:
 
 
 def _p_rule(statements: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
-    """How many of a text's P values of tables each test reproduces, and whether one test or rule gives all."""
+    """How many of a text's P values of tables each test reproduces, and whether one gives all."""
     tables = {
         s["id"]: (s["value"], s["compute"]["p_value"]["counts"])
         for s in statements

@@ -119,7 +119,7 @@ def _freeman_halton(counts: NDArray[np.int_]) -> float:
 
 
 def ranked(groups: Sequence[Sequence[float]]) -> Test:
-    """Mann-Whitney's test of two groups (exact where small and without ties), Kruskal-Wallis' of more (scipy)."""
+    """Mann-Whitney's test of two groups (exact where small), Kruskal-Wallis' of more (scipy)."""
     from scipy.stats import kruskal, mannwhitneyu
 
     held = [np.asarray(values, dtype=float) for values in groups]
@@ -189,7 +189,7 @@ def rule_for_all(tables: Mapping[str, Mapping[str, bool]]) -> list[str]:
 
 
 def _missing(value: object) -> bool:
-    return value is None or value != value
+    return value is None or (isinstance(value, float) and np.isnan(value))
 
 
 def _without_empty(table: ArrayLike) -> NDArray[np.int_]:

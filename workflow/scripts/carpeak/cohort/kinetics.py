@@ -15,7 +15,7 @@ FINDINGS = ("peak", "peak_day", "auc")
 
 
 def findings(series: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient and variable: ``peak``, ``peak_day``, ``auc`` (missing: see `area`), ``n`` days measured.
+    """One row per patient and variable: ``peak``, ``peak_day``, ``auc`` (see `area`), ``n`` days measured.
 
     `series` holds patient, day, variable, value. Days before the infusion count for neither peak nor area.
     The first of equal peaks is taken.
@@ -37,7 +37,7 @@ def findings(series: pd.DataFrame) -> pd.DataFrame:
 def area(days: ArrayLike, values: ArrayLike, *, until: float = AUC_DAY) -> float:
     """Area by trapezoids from the first day measured to day `until`; the value there is interpolated.
 
-    Missing with fewer than two days, or where the last day measured is before `until`: nothing is extrapolated.
+    Missing with fewer than two days, or where the last day measured is before `until`: no extrapolation.
     """
     x, y = np.asarray(days, dtype=float), np.asarray(values, dtype=float)
     if x.size < 2 or x[-1] < until or x[0] >= until:

@@ -36,7 +36,8 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Paired:
     kept = ~np.isnan(one) & ~np.isnan(two)
     one, two = one[kept], two[kept]
     if not one.size:
-        return Paired(0, *[float("nan")] * 4, "none", float("nan"))
+        missing = float("nan")
+        return Paired(0, missing, missing, missing, missing, "none", missing)
     difference = two - one
     moved = difference[difference != 0]
     middle = (float(np.median(one)), float(np.median(two)), float(np.median(difference)))

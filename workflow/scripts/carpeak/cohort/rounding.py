@@ -1,7 +1,7 @@
 """Printed numbers: how many decimals they show, and by which rule a value becomes them.
 
-A printed number agrees with a value if one of three rules gives exactly its digits: rounding half up, rounding
-half to even (both are in use), or cutting off. The rule that gave it is kept.
+A printed number agrees with a value if one of three rules gives exactly its digits: rounding half up,
+rounding half to even (both are in use), or cutting off. The rule that gave it is kept.
 """
 
 from __future__ import annotations

@@ -74,13 +74,21 @@ def mirrored(low: Printed, high: Printed, estimate: Printed, *, percent: bool) -
     return other_low, other_high, bool(symmetric)
 
 
+def wide_enough(estimate: float, half_width: float, n: int) -> bool:
+    """Whether `n` patients can give a plain 95 % interval of a survival rate so narrow (all in percent).
+
+    Censoring only widens Greenwood's interval: without it the error is that of a share of `n`.
+    """
+    return half_width >= float(ndtri(0.975)) * float(np.sqrt(estimate * (100 - estimate) / n)) - 0.1
+
+
 def remainder(parts: list[Printed]) -> tuple[float, float]:
     """100 less the parts, and by how much printed numbers may be off it."""
     return 100.0 - float(sum(part.value for part in parts)), sum(part.unit / 2 for part in parts)
 
 
 def median_rules(median: float, *, rate_percent: float, at: float) -> dict[str, bool]:
-    """Whether a median time fits a survival rate at a time, by each rule for curves that meet one half exactly.
+    """Whether a median time fits a survival rate at a time, by each rule for curves that meet one half.
 
     ``first_at_half``: the first time at which the curve is at or below one half. ``midpoint``: the middle of
     the stretch on which it is one half, as R's survival reports it.
@@ -93,7 +101,7 @@ def median_rules(median: float, *, rate_percent: float, at: float) -> dict[str, 
 
 
 def attainable_p(pairs: int) -> list[float]:
-    """Every two-sided P that the exact signed-rank test of so many pairs without ties can give, from the smallest."""
+    """Every two-sided P that the exact signed-rank test of so many pairs without ties can give."""
     ways = np.ones(1)
     for rank in range(1, pairs + 1):
         longer = np.zeros(ways.size + rank)

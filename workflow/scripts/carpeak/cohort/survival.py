@@ -1,4 +1,4 @@
-"""Survival: Kaplan-Meier curves with two kinds of intervals, medians, rates, numbers at risk, log-rank (lifelines)."""
+"""Survival by lifelines: Kaplan-Meier curves, two kinds of intervals, medians, rates, at risk, log-rank."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def follow_up(days: ArrayLike, died: ArrayLike) -> tuple[float, float, float]:
 
 
 def log_rank(days: Sequence[ArrayLike], events: Sequence[ArrayLike]) -> float:
-    """P of the log-rank test between two or more groups (lifelines); missing without an event or a second group."""
+    """P of the log-rank test of two or more groups; missing without an event or a second group."""
     from lifelines.statistics import multivariate_logrank_test
 
     groups = [held(d, e) for d, e in zip(days, events)]

@@ -1,4 +1,4 @@
-"""The tables of a cohort, read and checked as a whole: every mistake is told at once, with its row and column."""
+"""The tables of a cohort, read and checked as a whole: every mistake is told at once, with its place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from carpeak import config as configuration
-from carpeak import sheet
 from carpeak.errors import UserError, listed, nearest
+from carpeak.study import config as configuration
+from carpeak.study import sheet
 
 from . import columns as columns_
+from . import rounding
 from .columns import Column, FieldError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS = ("os", "efs", "relapse")
 DATES = ("infusion_date", "relapse_date", "death_date", "last_date")
-COUNTED_GRADES = tuple(f"grade_{n}" for n in range(1, 6))
+TWO_NUMBERS = ("interval_of", "symmetric")
 _ONE_OF_A_KIND = {"events": (), "event_counts": ("event",), "series": ("patient", "day", "variable")}
 
 
@@ -61,9 +62,13 @@ def read(settings: Mapping[str, Any], schemas: str | Path) -> Cohort:
         for name in ("events", "event_counts", "series")
         if settings[name]
     }
-    source, statements = "", ()
+    source: str = ""
+    statements: tuple[Mapping[str, Any], ...] = ()
     if settings["statements"]:
         source, statements = read_statements(settings["statements"], schemas)
+    problems = _column_problems(settings, known)
+    if problems:
+        raise UserError(listed("cohort", problems))
     return Cohort(settings, patients, known, **tables, source=source, statements=statements)
 
 
@@ -85,6 +90,22 @@ def _settings_problems(settings: Mapping[str, Any]) -> list[str]:
         if word not in settings["responses"]
     ]
     return found
+
+
+def _column_problems(settings: Mapping[str, Any], known: Mapping[str, Column]) -> list[str]:
+    words = [name for name, column in known.items() if column.grouping]
+    numbers = [name for name, column in known.items() if column.numeric]
+    found = [
+        f"groups: there is no column '{name}' of words{nearest(name, words)}"
+        for name in settings["groups"]
+        if name not in words
+    ]
+    return found + [
+        f"pairs: there is no column '{name}' of numbers{nearest(name, numbers)}"
+        for pair in settings["pairs"]
+        for name in pair
+        if name not in numbers
+    ]
 
 
 def read_patients(settings: Mapping[str, Any], schemas: Path) -> tuple[pd.DataFrame, dict[str, Column]]:
@@ -147,7 +168,8 @@ def read_rows(path: str, schema: Path, *, patients: Sequence[str] | None) -> pd.
         problems += _repeated(rows, _ONE_OF_A_KIND[name])
     if patients is not None and "patient" in known:
         problems += [
-            f"row {number}: patient '{row['patient']}' is not in the sheet of patients{nearest(row['patient'], patients)}"
+            f"row {number}: patient '{row['patient']}' is not in the sheet of patients"
+            f"{nearest(row['patient'], patients)}"
             for number, row in rows
             if row["patient"] and row["patient"] not in patients
         ]
@@ -263,9 +285,31 @@ def _with_days(row: Mapping[str, Any]) -> dict[str, Any]:
 def read_statements(path: str, schemas: Path) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """The source and the statements of a text. Raises UserError."""
     document = configuration.load_yaml(path)
-    checked = configuration.check(document, schemas / "statements.schema.yaml", source=path)
+    schema = configuration.load_yaml(schemas / "statements.schema.yaml")
+    checked = configuration.with_defaults(document, schema)
+    wrong = configuration.problems(checked, schema)
+    if wrong:
+        raise UserError(listed(path, wrong))
     seen: set[str] = set()
     repeated = [s["id"] for s in checked["statements"] if s["id"] in seen or seen.add(s["id"])]  # type: ignore[func-returns-value]
-    if repeated:
-        raise UserError(listed(path, [f"the id '{name}' stands twice" for name in repeated]))
+    problems = [f"the id '{name}' stands twice" for name in repeated]
+    problems += [sentence for one in checked["statements"] for sentence in _value_problems(one)]
+    if problems:
+        raise UserError(listed(path, problems))
     return checked["source"], tuple(checked["statements"])
+
+
+def _value_problems(statement: Mapping[str, Any]) -> Iterator[str]:
+    """A value that is no number where one is computed."""
+    kind = next(iter(statement.get("compute", {"words": {}})))
+    value = statement["value"]
+    if kind == "words":
+        return
+    values = [value] if isinstance(value, str) else value
+    if kind in TWO_NUMBERS and (isinstance(value, str) or len(value) != 2):
+        yield f"statement '{statement['id']}': an interval has two numbers; write value: [\"1.0\", \"2.0\"]"
+    elif kind not in TWO_NUMBERS and not isinstance(value, str):
+        yield f"statement '{statement['id']}': its value is one number"
+    for one in values:
+        if rounding.printed(one) is None:
+            yield f"statement '{statement['id']}': '{one}' is not a number; give the number as it is printed"

@@ -33,7 +33,7 @@ def exact(doses: Sequence[float], responded: Sequence[bool]) -> Trend:
     every choice at least as far from the expected sum. Missing P where dose or response never varies.
     Raises ValueError where the doses have no common unit that is coarse enough.
     """
-    given = [(dose, bool(hit)) for dose, hit in zip(doses, responded) if dose == dose]
+    given = [(dose, bool(hit)) for dose, hit in zip(doses, responded) if not np.isnan(dose)]
     hits = sum(hit for _, hit in given)
     if len({dose for dose, _ in given}) < 2 or hits in (0, len(given)):
         return Trend(len(given), hits, float("nan"), float("nan"))

@@ -146,11 +146,14 @@ def _symmetric(base: Verdict, stated: Any, spec: Any) -> Verdict:
     )
     if symmetric:
         return replace(base, recomputed=base.stated, verdict=AGREES, methods=("symmetric",))
-    digits = max(low.decimals, high.decimals)
-    ways = (
-        f"{low.text} to {rounding.as_printed(other_high, digits)}",
-        f"{rounding.as_printed(other_low, digits)} to {high.text}",
-    )
+    digits, middle = max(low.decimals, high.decimals), float(estimate.value)
+    ways = {
+        f"{low.text} to {rounding.as_printed(other_high, digits)}": middle - float(low.value),
+        f"{rounding.as_printed(other_low, digits)} to {high.text}": float(high.value) - middle,
+    }
+    n = spec.get("n")
+    if n and spec.get("percent", True):
+        ways = {way: half for way, half in ways.items() if summaries.wide_enough(middle, half, n)} or ways
     return replace(base, recomputed=" or ".join(ways), verdict=DEPENDS, methods=("not_symmetric",))
 
 
