@@ -48,7 +48,9 @@ def simulate(folder, n, *, seed=1):
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     doses = random.choice([0.5, 1.0, 1.5], n)
-    sheet = ["patient\tage\tsex\tdose\tgroup\tresponse\tcrs_grade\tneurotoxicity_grade\tos_days\tos_event\tefs_days\tefs_event\trelapse_days\trelapse_event\tburden\tpeak_first\tpeak_second"]
+    sheet = [
+        "patient\tage\tsex\tdose\tgroup\tresponse\tcrs_grade\tneurotoxicity_grade\tos_days\tos_event\tefs_days\tefs_event\trelapse_days\trelapse_event\tburden\tpeak_first\tpeak_second"
+    ]
     series = ["patient\tday\tvariable\tvalue"]
     events = ["patient\tevent\tgrade\tday"]
     for i, dose in enumerate(doses):
@@ -94,12 +96,15 @@ def simulate(folder, n, *, seed=1):
     }
 
 
-def r(script):
-    """What an R script prints, as numbers; the test is skipped without R, survival and cmprsk."""
+def r(script, *packages):
+    """What an R script prints, as numbers; the test is skipped without R or its packages."""
     if not shutil.which("Rscript"):
         pytest.skip("R is not installed")
-    done = subprocess.run(["Rscript", "-e", f"library(survival);library(cmprsk);{script}"], capture_output=True, text=True)
+    loaded = "".join(f"library({name});" for name in packages)
+    done = subprocess.run(
+        ["Rscript", "-e", f"options(digits=15);{loaded}{script}"], capture_output=True, text=True
+    )
     if "there is no package" in done.stderr:
-        pytest.skip("the R packages survival and cmprsk are not installed")
+        pytest.skip(f"the R packages {', '.join(packages)} are not installed")
     assert done.returncode == 0, done.stderr
     return [float(word) for word in done.stdout.split()]

@@ -110,7 +110,13 @@ DISAGREEING_CHECKS = [  # item, study, check, subject, both values
     ("10", "cll1_paper", "term_of_other_criteria", "neurotoxicity_grade", ("CARTOX", "ASTCT")),
     ("000", "cd38_letter", "stated_twice", "cr_at_4_weeks", ("1", "3")),
     ("000", "cd38_letter", "stated_twice", "cri_at_4_weeks", ("3", "1")),
-    ("000", "cd38_letter", "stated_twice", "toxicity_of_grade_3", ("hepatotoxicity", "haematological toxicity")),
+    (
+        "000",
+        "cd38_letter",
+        "stated_twice",
+        "toxicity_of_grade_3",
+        ("hepatotoxicity", "haematological toxicity"),
+    ),
     ("000", "cd38_letter", "stated_twice", "second_chemotherapy", ("Decitabine + EAAG", "Decitabine + ECAG")),
 ]
 
@@ -157,7 +163,9 @@ P_VALUES = {
 }
 
 
-@pytest.mark.parametrize(("test", "name"), [(test, name) for test, names in P_VALUES.items() for name in names])
+@pytest.mark.parametrize(
+    ("test", "name"), [(test, name) for test, names in P_VALUES.items() for name in names]
+)
 def test_each_printed_p_value_is_reproduced_by_its_test_only(test, name):
     found = told("cd19_prophylaxis")[name]
     other = {"chi_square": "yates", "yates": "chi_square"}[test]
@@ -195,7 +203,9 @@ def test_the_p_value_of_seven_pairs_is_the_smallest_they_can_give():
 def test_intervals_are_symmetric_but_for_those_found():
     found = {one.id: one.verdict for one in told("donor_ball").values() if one.computed_by == "symmetric"}
     assert [name for name, verdict in found.items() if verdict != "agrees"] == ["os_6", "follow_up"]
-    assert all(one.verdict == "agrees" for one in told("cd19_prophylaxis").values() if one.computed_by == "symmetric")
+    assert all(
+        one.verdict == "agrees" for one in told("cd19_prophylaxis").values() if one.computed_by == "symmetric"
+    )
 
 
 def test_nothing_disagrees_that_is_not_listed_here():

@@ -27,18 +27,27 @@ DATED = "patient|infusion_date|relapse_date|death_date|last_date\nP0|2021-03-05|
 BAD_PATIENTS = [
     (row(relapse_event="3"), "row 3, column 'relapse_event': 3 is not an event code; valid codes: 0, 1, 2"),
     (row(os_event="2"), "row 3, column 'os_event': 2 is not an event code; valid codes: 0, 1"),
-    (row(os_days="-4"), "row 3, column 'os_days': -4 is before the infusion; days count from it and are not negative"),
+    (
+        row(os_days="-4"),
+        "row 3, column 'os_days': -4 is before the infusion; days count from it and are not negative",
+    ),
     (row(patient="P1"), "rows 2 and 3 are both of patient 'P1'; keep one"),
     (row(crs_grade="7"), "row 3, column 'crs_grade': grade 7 is above the scale, which ends at 5"),
     (row(crs_grade="-1"), "row 3, column 'crs_grade': -1 is below the smallest valid value, 0"),
     (row(crs_grade="2.5"), "row 3, column 'crs_grade': 2.5 is not a whole number"),
-    (row(share_x="58"), "row 3, column 'share_x': 58 is not a share; shares lie between 0 and 1 (declare it as percent, or divide by 100)"),
+    (
+        row(share_x="58"),
+        "row 3, column 'share_x': 58 is not a share; shares lie between 0 and 1 (declare it as percent, or divide by 100)",
+    ),
     (row(pct="101"), "row 3, column 'pct': 101 is above the largest valid value, 100"),
     (row(pct="58%"), "row 3, column 'pct': '58%' is not a number; write it without the sign"),
     (row(age="12,5"), "row 3, column 'age': '12,5' is not a number; write decimals with a point"),
     (row(age="<18"), "row 3, column 'age': '<18' is not a number; write a number or leave the field empty"),
     (row(age="adult"), "row 3, column 'age': 'adult' is not a number"),
-    (row(age="inf"), "row 3, column 'age': 'inf' is not a finite number; leave the field empty where it is missing"),
+    (
+        row(age="inf"),
+        "row 3, column 'age': 'inf' is not a finite number; leave the field empty where it is missing",
+    ),
     (row(age="140"), "row 3, column 'age': 140 is above the largest valid value, 120"),
     (row(dose="0"), "row 3, column 'dose': 0 must be above 0"),
     (row(sex="W"), "row 3, column 'sex': 'W' is not one of F, M"),
@@ -58,14 +67,20 @@ BAD_PATIENTS = [
     ("patient|age\nP1|2|7\n", "row 2 holds more fields than the header"),
     ("patient|age\n", "the sheet holds a header and no row"),
     ("patient,age\nP1,2\n", "the first line holds no tab"),
-    ("patient|kind\nP1|naiv\n", "row 2, column 'kind': 'naiv' is not one of naive, memory (did you mean 'naive'?)"),
+    (
+        "patient|kind\nP1|naiv\n",
+        "row 2, column 'kind': 'naiv' is not one of naive, memory (did you mean 'naive'?)",
+    ),
     (DATED + "P1|2021-03-05||2021-03-01|\n", "row 3: death_date is before infusion_date"),
     (DATED + "P1|2021-03-05|2021-02-01||2021-05-01\n", "row 3: relapse_date is before infusion_date"),
     (DATED + "P1|2021-03-05||2021-04-01|2021-05-01\n", "row 3: last_date is after death_date"),
     (DATED + "P1|2021-03-05|2021-06-01||2021-05-01\n", "row 3: relapse_date is after the last date known"),
     (DATED + "P1|||2021-04-01|\n", "row 3: dates need the infusion_date, from which days are counted"),
     (DATED + "P1|05/03/2021|||2021-05-01\n", "row 3, column 'infusion_date': not a date; write YYYY-MM-DD"),
-    ("patient|infusion_date|line\nP1|2021-03-05|1\n", "row 2: infusion_date needs death_date or last_date beside it"),
+    (
+        "patient|infusion_date|line\nP1|2021-03-05|1\n",
+        "row 2: infusion_date needs death_date or last_date beside it",
+    ),
     (
         "patient|infusion_date|last_date|os_days|os_event\nP1|2021-03-05|2021-05-01|4|0\n",
         "row 2: both days and dates are given; keep one of them",
@@ -73,7 +88,9 @@ BAD_PATIENTS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "sentence"), BAD_PATIENTS, ids=[sentence[:60] for _, sentence in BAD_PATIENTS])
+@pytest.mark.parametrize(
+    ("text", "sentence"), BAD_PATIENTS, ids=[sentence[:60] for _, sentence in BAD_PATIENTS]
+)
 def test_a_bad_sheet_of_patients_gets_one_clear_sentence(tmp_path, text, sentence):
     with pytest.raises(UserError) as error:
         written(tmp_path, text, VALUE)
@@ -87,24 +104,43 @@ def test_a_bad_sheet_of_patients_gets_one_clear_sentence(tmp_path, text, sentenc
 PATIENTS = "patient|age\nP1|10\nP2|11\n"
 BAD_OTHERS = [
     ({"events": "patient|event|grade\nP3|Anemia|3\n"}, "row 2: patient 'P3' is not in the sheet of patients"),
-    ({"events": "patient|event|grade\nP1|Anemia|0\n"}, "row 2, column 'grade': 0 is below the smallest valid value, 1"),
-    ({"events": "patient|event|grade\nP1|Anemia|6\n"}, "row 2, column 'grade': grade 6 is above the scale, which ends at 5"),
+    (
+        {"events": "patient|event|grade\nP1|Anemia|0\n"},
+        "row 2, column 'grade': 0 is below the smallest valid value, 1",
+    ),
+    (
+        {"events": "patient|event|grade\nP1|Anemia|6\n"},
+        "row 2, column 'grade': grade 6 is above the scale, which ends at 5",
+    ),
     ({"events": "patient|event|grade\nP1||3\n"}, "row 2: the field 'event' is empty"),
     ({"events": "patient|grade\nP1|3\n"}, "the column 'event' is missing"),
-    ({"event_counts": "event|any\nAnemia|2\nAnemia|2\n"}, "rows 2 and 3 are both of event 'Anemia'; keep one"),
-    ({"event_counts": "event|any\nAnemia|-2\n"}, "row 2, column 'any': -2 is below the smallest valid value, 0"),
-    ({"series": "patient|day|variable|value\nP1|1|il6|-3\n"}, "row 2, column 'value': -3 is below the smallest valid value, 0"),
+    (
+        {"event_counts": "event|any\nAnemia|2\nAnemia|2\n"},
+        "rows 2 and 3 are both of event 'Anemia'; keep one",
+    ),
+    (
+        {"event_counts": "event|any\nAnemia|-2\n"},
+        "row 2, column 'any': -2 is below the smallest valid value, 0",
+    ),
+    (
+        {"series": "patient|day|variable|value\nP1|1|il6|-3\n"},
+        "row 2, column 'value': -3 is below the smallest valid value, 0",
+    ),
     (
         {"series": "patient|day|variable|value\nP1|1|il6|3\nP1|1|il6|4\n"},
         "rows 2 and 3 are both of patient 'P1', day '1', variable 'il6'; keep one",
     ),
     ({"statements": "statements: []\n"}, "statements: [] should be non-empty"),
     (
-        {"statements": "statements:\n- {id: a, place: x, says: y, value: '1', compute: {count: {wher: {}}}}\n"},
+        {
+            "statements": "statements:\n- {id: a, place: x, says: y, value: '1', compute: {count: {wher: {}}}}\n"
+        },
         "statements.0.compute.count.wher: unknown key (did you mean 'where'?)",
     ),
     (
-        {"statements": "statements:\n- {id: a, place: x, says: y, value: '1'}\n- {id: a, place: x, says: y, value: '2'}\n"},
+        {
+            "statements": "statements:\n- {id: a, place: x, says: y, value: '1'}\n- {id: a, place: x, says: y, value: '2'}\n"
+        },
         "the id 'a' stands twice",
     ),
     (
@@ -116,7 +152,9 @@ BAD_OTHERS = [
         "statement 'a': 'many' is not a number",
     ),
     (
-        {"statements": "statements:\n- {id: a, place: x, says: y, value: '3', compute: {symmetric: {estimate: '2'}}}\n"},
+        {
+            "statements": "statements:\n- {id: a, place: x, says: y, value: '3', compute: {symmetric: {estimate: '2'}}}\n"
+        },
         "statement 'a': an interval has two numbers",
     ),
 ]
@@ -133,15 +171,26 @@ BAD_SETTINGS = [
     ({}, "needs at least one of the tables patients, event_counts, statements"),
     ({"patients": "patients.tsv", "total": 4}, "total: the rows of patients are counted; leave 'total' out"),
     ({"event_counts": "x.tsv", "series": "y.tsv"}, "series: needs the table 'patients' beside it"),
-    ({"patients": "patients.tsv", "responses": ["NR", "CR"], "responders": ["Cr"]}, "responders: 'Cr' is not in the scale 'responses'"),
-    ({"patients": "patients.tsv", "columns": {"age": {"type": "number"}}}, "'age' is a column of its own kind"),
+    (
+        {"patients": "patients.tsv", "responses": ["NR", "CR"], "responders": ["Cr"]},
+        "responders: 'Cr' is not in the scale 'responses'",
+    ),
+    (
+        {"patients": "patients.tsv", "columns": {"age": {"type": "number"}}},
+        "'age' is a column of its own kind",
+    ),
     ({"patients": "patients.tsv", "groups": ["arm"]}, "groups: there is no column 'arm' of words"),
-    ({"patients": "patients.tsv", "pairs": [["age", "nothing"]]}, "pairs: there is no column 'nothing' of numbers"),
+    (
+        {"patients": "patients.tsv", "pairs": [["age", "nothing"]]},
+        "pairs: there is no column 'nothing' of numbers",
+    ),
     ({"patients": "nowhere.tsv"}, "no such file"),
 ]
 
 
-@pytest.mark.parametrize(("value", "sentence"), BAD_SETTINGS, ids=[sentence[:60] for _, sentence in BAD_SETTINGS])
+@pytest.mark.parametrize(
+    ("value", "sentence"), BAD_SETTINGS, ids=[sentence[:60] for _, sentence in BAD_SETTINGS]
+)
 def test_bad_settings_get_one_clear_sentence(tmp_path, value, sentence):
     (tmp_path / "patients.tsv").write_text("patient\tage\nP1\t3\n")
     with pytest.raises(UserError) as error:
