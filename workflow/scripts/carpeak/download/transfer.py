@@ -2,6 +2,9 @@
 
 What arrives goes to ``NAME.part`` beside the target; ``NAME.part.json`` remembers the address and the
 server's validator (ETag or date), so that a later try resumes only the very same file (RFC 9110, If-Range).
+
+Why not a library: pooch 1.9 checks and retries but starts over each time. Of a transfer that broke off twice
+at 90 % it fetched 2.8 times the file, this 1.0 times; public studies have files of 3 GB.
 """
 
 from __future__ import annotations
