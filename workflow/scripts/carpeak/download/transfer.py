@@ -115,8 +115,8 @@ def _check(wanted: Wanted) -> str:
 def _insist(wanted: Wanted, *, say: Say, patience: Patience) -> bool:
     """Transfer until all is there; returns whether it was put together from pieces.
 
-    A try counts as vain when it brings no byte beyond the farthest so far: a slow line that breaks often
-    still gets there, and a server that always starts anew and breaks off does not keep us for ever.
+    An attempt that adds no new byte counts as failed; after `tries` of them in a row, give up. So a slow line
+    that breaks often still succeeds, and a server that always starts over does not hold us for ever.
     """
     vain, farthest, pieces = 0, wanted.arrived, False
     while True:

@@ -38,7 +38,12 @@ class Preflight:
     def check(self) -> None:
         """Raise UserError with all problems, where there are any."""
         if self.problems:
-            raise UserError(listed(f"{len(self.problems)} to mend before the run can start", self.problems))
+            raise UserError(
+                listed(
+                    f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''} to fix before the run can start",
+                    self.problems,
+                )
+            )
 
 
 def examine(
