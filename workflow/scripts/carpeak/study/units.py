@@ -50,9 +50,8 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
             for key in keys:
                 other = owners.setdefault(key, number)
                 if other != number or keys.count(key) > 1:
-                    wrong.append(
-                        f"duplicate {'file' if len(key) == 1 else 'row'}: {' '.join(key)} (row {other}). A row is one lane."
-                    )
+                    what = "file" if len(key) == 1 else "row"
+                    wrong.append(f"duplicate {what}: {' '.join(key)} (row {other}). A row is one lane.")
             lanes.setdefault(values["sample"], []).append(files)
         found += [f"row {number}: {line}" for line in dict.fromkeys(wrong)]
     for sample, files_of in lanes.items():
