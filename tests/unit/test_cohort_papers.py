@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import pytest
 from carpeak.cohort import crosschecks, grouped, shares, verdicts
-from support.cohorts import published
+from cohorts import published
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import pytest
 from carpeak.cohort import adverse, correlation, grouped, kinetics, paired, rounding, shares, summaries, trend
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
-from support.cohorts import r
+from cohorts import r
 
 
 @pytest.mark.parametrize(("n", "total"), [(0, 6), (1, 12), (7, 12), (6, 7), (23, 67), (12, 12)])
@@ -67,7 +67,10 @@ def test_the_rule_that_chose_the_test_is_kept():
     assert grouped.counted([[3, 2], [2, 5]]).rule == "expected_small"
     assert grouped.counted([[14, 9], [18, 26]]).method == "chi_square"
     assert grouped.counted([[3, 0], [2, 0]]).method == "none"
-    assert grouped.counted(np.full((2, 30), 3)).rule == "too_many_tables"
+    sampled = grouped.counted([[5, 0, 1, 2], [1, 4, 0, 3], [2, 1, 5, 0]])
+    assert (sampled.method, sampled.rule) == ("fisher_sampled", "too_many_tables")
+    (oracle,) = r("cat(fisher.test(matrix(c(5,0,1,2,1,4,0,3,2,1,5,0),3,byrow=T))$p.value)")
+    assert sampled.p == pytest.approx(oracle, abs=0.01)
     small = grouped.usual([[1, 1], [2, 3]])
     assert small["expected_counts"] == small["fisher"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.cohort import competing, survival
-from support.cohorts import r
+from cohorts import r
 
 DATA = {
     "ties": ([5, 5, 8, 8, 8, 12, 15, 15, 20, 22, 22, 30], [1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0]),

@@ -2,7 +2,7 @@
 
 import pytest
 from carpeak.errors import UserError
-from support.cohorts import simulate, tables, written
+from cohorts import simulate, tables, written
 
 HEAD = "patient|age|sex|dose|group|response|crs_grade|died|os_days|os_event|relapse_days|relapse_event|share_x|pct|line"
 GOOD = "P1|10|M|1.5|C|CR|3|no|100|0|90|1|0.5|50|2"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 SMALLEST_N = 4  # three patients can never give a P below 0.33
 EXACT_N = 8
@@ -23,7 +26,7 @@ class Correlation:
     method: str
 
 
-def spearman(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> Correlation:
+def spearman(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> Correlation:
     """Spearman's rank correlation of two values per patient, missing ones left out.
 
     P counts orders of the patients at least as correlated: all of them up to 8 patients, else 20,000 drawn

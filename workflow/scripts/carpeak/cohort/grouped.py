@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EXPECTED_LIMIT = 5  # Cochran (1954): chi-square needs expected counts of about 5
 YATES_TOTAL = 40  # below it the rule by expected counts takes Fisher's test
 EXACT_TABLES = 200_000  # beyond it an exact test of a larger table is not enumerated
+SAMPLED = 20_000
 EXACT_RANKS = 20  # patients in both groups up to which Mann-Whitney is exact
 
 
@@ -29,7 +30,7 @@ class Test:
 
 
 def counted(table: ArrayLike) -> Test:
-    """The test of a table of counts: exact (Fisher) where an expected count is below 5, else chi-square.
+    """The test of a table of counts: Fisher's where an expected count is below 5, else chi-square.
 
     Rows or columns without any count are left out. Missing P where less than two rows or columns remain.
     """
@@ -41,7 +42,7 @@ def counted(table: ArrayLike) -> Test:
         return Test("chi_square", chi_square(kept), "expected_large")
     exact = fisher(kept)
     if np.isnan(exact):
-        return Test("chi_square", chi_square(kept), "too_many_tables")
+        return Test("fisher_sampled", _sampled(kept), "too_many_tables")
     return Test("fisher", exact, "expected_small")
 
 
@@ -97,6 +98,15 @@ def fisher(table: ArrayLike) -> float:
     return _freeman_halton(counts)
 
 
+def _sampled(counts: NDArray[np.int_]) -> float:
+    """P of Fisher's test from SAMPLED random tables of the same margins, with a fixed seed (scipy)."""
+    from scipy.stats import MonteCarloMethod, fisher_exact
+
+    method = MonteCarloMethod(n_resamples=SAMPLED, rng=np.random.default_rng(0))
+    # scipy 1.17 gives a number for some shapes and an array of one for others.
+    return float(np.ravel(fisher_exact(counts, method=method).pvalue).item())
+
+
 def _freeman_halton(counts: NDArray[np.int_]) -> float:
     """Exact P of an r x 2 table; log weights are sums of log binomials of the rows."""
     from scipy.special import gammaln
@@ -118,7 +128,7 @@ def _freeman_halton(counts: NDArray[np.int_]) -> float:
     return float(min(1.0, shares[weights <= observed + 1e-7].sum() / shares.sum()))
 
 
-def ranked(groups: Sequence[Sequence[float]]) -> Test:
+def ranked(groups: Sequence[ArrayLike]) -> Test:
     """Mann-Whitney's test of two groups (exact where small), Kruskal-Wallis' of more (scipy)."""
     from scipy.stats import kruskal, mannwhitneyu
 

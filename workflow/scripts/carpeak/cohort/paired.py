@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 EXACT_PAIRS = 15
 
@@ -24,7 +27,7 @@ class Paired:
     smallest_p: float
 
 
-def compare(first: Sequence[float], second: Sequence[float]) -> Paired:
+def compare(first: ArrayLike, second: ArrayLike) -> Paired:
     """Compare two columns of the same patients (n each); pairs with a missing side are left out.
 
     Differences of 0 are dropped before ranking (Wilcoxon 1945). Up to 15 pairs every choice of signs is

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import ArrayLike
 
 LEVEL = 0.95
 METHODS = {
@@ -60,7 +60,7 @@ def share(n: int, total: int, *, method: str = "clopper_pearson", level: float =
     return Share(n, total, n / total, float(low), float(high))
 
 
-def summary(values: Sequence[float]) -> Summary:
+def summary(values: ArrayLike) -> Summary:
     """Median, range, quartiles and mean of what is not missing; all missing where nothing is there."""
     held = np.asarray(values, dtype=float)
     held = held[~np.isnan(held)]

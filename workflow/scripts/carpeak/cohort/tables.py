@@ -307,7 +307,7 @@ def _value_problems(statement: Mapping[str, Any]) -> Iterator[str]:
         return
     values = [value] if isinstance(value, str) else value
     if kind in TWO_NUMBERS and (isinstance(value, str) or len(value) != 2):
-        yield f"statement '{statement['id']}': an interval has two numbers; write value: [\"1.0\", \"2.0\"]"
+        yield f'statement \'{statement["id"]}\': an interval has two numbers; write value: ["1.0", "2.0"]'
     elif kind not in TWO_NUMBERS and not isinstance(value, str):
         yield f"statement '{statement['id']}': its value is one number"
     for one in values:
