@@ -164,7 +164,7 @@ def courses(cohort: Cohort) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     held = cohort.patients.dropna(subset=["os_days"])
     by = characteristics.groupings(cohort)
-    relapsed = held["relapse_event"] == 1 if "relapse_event" in held else pd.Series(False, index=held.index)
+    relapsed = held["relapse_event"] == 1 if "relapse_event" in held else held["os_days"] < 0
     return pd.DataFrame(
         {
             "patient": held["patient"],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from . import style
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Colour = tuple[float, float, float, float]
 NAMED = 40  # patients whose names are written in the swimmer plot
 TALLEST = 9.0  # inches
 EVENTS = 24
@@ -29,7 +31,7 @@ def group_colours(groups: Sequence[str]) -> dict[str, str]:
     return style.sample_colours(sorted(dict.fromkeys(groups)))
 
 
-def response_colours(scale: Sequence[str]) -> dict[str, str]:
+def response_colours(scale: Sequence[str]) -> dict[str, Colour]:
     """Colours from pale (worst) to dark (best)."""
     return {word: style.AMOUNT(0.12 + 0.78 * i / max(len(scale) - 1, 1)) for i, word in enumerate(scale)}
 
@@ -71,7 +73,7 @@ def swimmer(courses: pd.DataFrame, *, scale: Sequence[str], footer: str = "") ->
         color=style.UP,
         label="relapse",
         zorder=3,
-        linewidths=0.5,
+        linewidths=0 if thin else 0.5,
         edgecolors="white",
     )
     ax.scatter(
@@ -82,7 +84,7 @@ def swimmer(courses: pd.DataFrame, *, scale: Sequence[str], footer: str = "") ->
         color=style.INK,
         label="died",
         zorder=3,
-        linewidths=0.5,
+        linewidths=0 if thin else 0.5,
         edgecolors="white",
     )
     ax.scatter(
@@ -93,7 +95,7 @@ def swimmer(courses: pd.DataFrame, *, scale: Sequence[str], footer: str = "") ->
         color=style.MUTED,
         label="last contact",
         zorder=3,
-        linewidths=0.5,
+        linewidths=0 if thin else 0.5,
         edgecolors="white",
     )
     ax.set_yticks([] if thin else table.index, [] if thin else table["patient"])
@@ -114,38 +116,24 @@ def responses(
     """
     if table.empty:
         return style.note("No response is given.", footer=footer)
-    bars = table[["grouping", "group", "total"]].drop_duplicates(ignore_index=True)
-    bars = bars[bars["total"] > 0].reset_index(drop=True)
+    bars: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in table.fillna({"grouping": "", "group": ""}).to_dict("records"):
+        if row["total"] > 0:
+            bars.setdefault((row["grouping"], row["group"]), {})[row["level"]] = {
+                str(k): v for k, v in row.items()
+            }
     fig = style.figure(1.5 + 0.36 * len(bars), footer=footer)
     ax = fig.add_subplot()
-    colours, gap = response_colours(scale), 0.0
+    colours, place, before = response_colours(scale), 0.0, ""
     places, names = [], []
-    for i, bar in bars.iterrows():
-        gap += 0.45 if i and bar["grouping"] != bars.loc[i - 1, "grouping"] else 0.0
-        place = -(i + gap)
-        part = table[
-            (table["grouping"].fillna("") == _text(bar["grouping"]))
-            & (table["group"].fillna("") == _text(bar["group"]))
-        ]
-        levels = part.set_index("level")
-        left = 0.0
-        for word in scale:
-            share = levels.loc[word, "share"]
-            if not np.isnan(share):
-                ax.barh(place, 100 * share, left=left, height=0.62, color=colours[word], linewidth=0)
-                _inside(ax, left, 100 * share, place, n=levels.loc[word, "n"], colour=colours[word])
-                left += 100 * share
-        hits = levels.loc["responders"]
-        if not np.isnan(hits["share"]):
-            ax.plot([100 * hits["low"], 100 * hits["high"]], [place - 0.42] * 2, color=style.INK, lw=1.1)
-            ax.plot(100 * hits["share"], place - 0.42, "o", color=style.INK, ms=3.4)
+    for (grouping, group), levels in bars.items():
+        place -= 0.45 if grouping != before else 0.0
+        before = grouping
+        _stack(ax, place, levels, colours)
+        title = f"{labels.get(grouping, grouping)}: {group}" if grouping else "all"
+        names.append(f"{title} (n = {levels['responders']['total']:.0f})")
         places.append(place)
-        title = (
-            "all"
-            if not _text(bar["grouping"])
-            else f"{labels.get(bar['grouping'], bar['grouping'])}: {bar['group']}"
-        )
-        names.append(f"{title} (n = {bar['total']:.0f})")
+        place -= 1.0
     ax.set_yticks(places, names)
     ax.set_ylim(min(places) - 0.8, 0.6)
     ax.set_xlim(0, 100)
@@ -154,6 +142,23 @@ def responses(
         ax.barh(0, 0, color=colours[word], label=word)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(scale))
     return fig
+
+
+def _stack(
+    ax: Axes, place: float, levels: Mapping[str, Mapping[str, Any]], colours: Mapping[str, Colour]
+) -> None:
+    """One bar of responses with their numbers, and the interval of the responders below it."""
+    left = 0.0
+    for word, colour in colours.items():
+        width = 100 * float(levels[word]["share"])
+        if width > 0:  # a hidden share is missing
+            ax.barh(place, width, left=left, height=0.62, color=colour, linewidth=0)
+            _inside(ax, left, width, place, n=float(levels[word]["n"]), colour=colour)
+            left += width
+    hits = levels["responders"]
+    if not np.isnan(hits["share"]):
+        ax.plot([100 * hits["low"], 100 * hits["high"]], [place - 0.42] * 2, color=style.INK, lw=1.1)
+        ax.plot(100 * hits["share"], place - 0.42, "o", color=style.INK, ms=3.4)
 
 
 def adverse(table: pd.DataFrame, *, total: int | None, footer: str = "") -> Figure:
@@ -183,7 +188,7 @@ def adverse(table: pd.DataFrame, *, total: int | None, footer: str = "") -> Figu
     ax.set_yticks(places, [textwrap.shorten(str(name), 46) for name in held["event"]])
     ax.set_xlabel(f"patients{f' of {total:,}' if total else ''}")
     ax.set_xlim(0, max(float(total or 0), float(left.max())))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=6)
     return fig
 
@@ -212,19 +217,19 @@ def forest(table: pd.DataFrame, *, labels: Mapping[str, str], footer: str = "") 
             fontsize=8,
         )
         place -= 1
-        for row in part.itertuples():
-            ax.plot([100 * row.low, 100 * row.high], [place] * 2, color=style.MUTED, lw=1.2)
-            ax.plot(100 * row.share, place, "s", color=style.DOWN, ms=4.2)
+        for row in part.to_dict("records"):
+            ax.plot([100 * row["low"], 100 * row["high"]], [place] * 2, color=style.MUTED, lw=1.2)
+            ax.plot(100 * row["share"], place, "s", color=style.DOWN, ms=4.2)
             ax.text(
                 1.01,
                 place,
-                f"{row.n:.0f} of {row.total:.0f}",
+                f"{row['n']:.0f} of {row['total']:.0f}",
                 transform=ax.get_yaxis_transform(),
                 va="center",
                 fontsize=8,
             )
             ticks.append(place)
-            names.append(str(row.level))
+            names.append(str(row["level"]))
             place -= 1
     if first["total"].sum():
         ax.axvline(100 * first["n"].sum() / first["total"].sum(), color=style.ACCENT, lw=0.8, ls=(0, (4, 3)))
@@ -264,8 +269,15 @@ def _kinetics(ax: Axes, part: pd.DataFrame, groups: Mapping[str, str], colours: 
     for name, one in part.groupby("patient", sort=True):
         one = one.sort_values("day")  # noqa: PLW2901
         colour = colours.get(groups.get(str(name), ""), style.MUTED)
-        faint = {"alpha": 0.5, "lw": 0.9} if n <= THIN_FROM else {"alpha": 0.12, "lw": 0.5}
-        ax.plot(one["day"], one["value"].clip(lower=floor), color=colour, rasterized=n > THIN_FROM, **faint)
+        alpha, width = (0.5, 0.9) if n <= THIN_FROM else (0.12, 0.5)
+        ax.plot(
+            one["day"],
+            one["value"].clip(lower=floor),
+            color=colour,
+            rasterized=n > THIN_FROM,
+            alpha=alpha,
+            lw=width,
+        )
     sets = {name: [p for p, g in groups.items() if g == name] for name in colours} or {"all": list(groups)}
     for name, members in sets.items():
         held = part[part["patient"].isin(members)].groupby("day")["value"].median()
@@ -278,9 +290,9 @@ def _kinetics(ax: Axes, part: pd.DataFrame, groups: Mapping[str, str], colours: 
     ax.legend(loc="best")
 
 
-def _inside(ax: Axes, left: float, width: float, place: float, *, n: float, colour: object) -> None:
+def _inside(ax: Axes, left: float, width: float, place: float, *, n: float, colour: Colour) -> None:
     if width >= 4:
-        light = sum(np.array(colour)[:3] * (0.3, 0.59, 0.11)) > 0.55
+        light = float(np.dot(colour[:3], (0.3, 0.59, 0.11))) > 0.55
         ax.text(
             left + width / 2,
             place,
@@ -290,7 +302,3 @@ def _inside(ax: Axes, left: float, width: float, place: float, *, n: float, colo
             fontsize=7.5,
             color=style.INK if light else "white",
         )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -22,6 +22,7 @@ ENDPOINTS = {
 }
 CAUSES = {"relapse": "relapse", "non_relapse_mortality": "death without relapse"}
 MOST_GROUPS = 6
+FEWEST = 3  # patients of a group; below, all are drawn together
 
 
 def survival(
@@ -35,7 +36,7 @@ def survival(
 
     `p_values` maps endpoint and grouping to the log-rank P.
     """
-    panels = [(name, _grouping(curves, name)) for name in ENDPOINTS if (curves["endpoint"] == name).any()]
+    panels = [(name, _grouping(at_risk, name)) for name in ENDPOINTS if (curves["endpoint"] == name).any()]
     if not panels:
         return style.note(
             "No time to death, relapse or the last contact is given: no curves to draw.", footer=footer
@@ -53,18 +54,18 @@ def incidence(
     footer: str = "",
 ) -> Figure:
     """A panel per cause: its incidence by group (or of all), the other cause as competing risk."""
-    panels = [(name, _grouping(curves, name)) for name in CAUSES if (curves["endpoint"] == name).any()]
+    panels = [(name, _grouping(at_risk, name)) for name in CAUSES if (curves["endpoint"] == name).any()]
     if not panels:
         return style.note("No time to relapse or to death without it is given.", footer=footer)
     titles = [(f"Cumulative incidence: {CAUSES[name]}", [(name, "")], by) for name, by in panels]
     return _panels(curves, at_risk, titles, p_values, footer)
 
 
-def _grouping(curves: pd.DataFrame, endpoint: str) -> str:
-    """The first grouping with a drawable number of groups; "" for all patients together."""
-    part = curves[curves["endpoint"] == endpoint]
-    for grouping in dict.fromkeys(part["grouping"].fillna("")):
-        if grouping and part.loc[part["grouping"] == grouping, "group"].nunique() <= MOST_GROUPS:
+def _grouping(at_risk: pd.DataFrame, endpoint: str) -> str:
+    """The first grouping with a drawable number of groups of some patients; "" for all patients together."""
+    part = at_risk[(at_risk["endpoint"] == endpoint) & (at_risk["day"] == 0)]
+    for grouping, groups in part.groupby(part["grouping"].fillna(""), sort=False):
+        if grouping and len(groups) <= MOST_GROUPS and groups["n"].min() >= FEWEST:
             return str(grouping)
     return ""
 
@@ -119,8 +120,10 @@ def _curve(ax: Axes, part: pd.DataFrame, colour: str, name: str, *, bands: bool)
 
 def _risk_table(ax: Axes, risk: pd.DataFrame, names: list[str], colours: Mapping[str, str]) -> None:
     for i, name in enumerate(names):
-        for row in risk[risk["group"].fillna("") == name].itertuples():
-            ax.text(row.day, -i, f"{row.n:.0f}", ha="center", va="center", fontsize=7.5, color=colours[name])
+        for row in risk[risk["group"].fillna("") == name].to_dict("records"):
+            ax.text(
+                row["day"], -i, f"{row['n']:.0f}", ha="center", va="center", fontsize=7.5, color=colours[name]
+            )
     ax.set_ylim(-len(names) + 0.3, 0.9)
     ax.set_yticks([-i for i in range(len(names))], [name or "all" for name in names])
     for label, name in zip(ax.get_yticklabels(), names):
