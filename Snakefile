@@ -12,15 +12,29 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"  # configuration, sample sheet, helpers
-include: "workflow/rules/preflight.smk"  # every library looked at before anything heavy starts
-include: "workflow/rules/ingest.smk"  # any input layout -> raw counts
-include: "workflow/rules/qc.smk"  # which barcodes are cells; one matrix of all samples
-include: "workflow/rules/populations.smk"  # embedding, clusters, labels of all, T and CAR+ T cells
-include: "workflow/rules/car.smk"  # which T cells carry the CAR
-include: "workflow/rules/comparison.smk"  # composition and differential expression
-include: "workflow/rules/claims.smk"  # enrichment and verdicts
-include: "workflow/rules/figures.smk"  # every figure of the report
-include: "workflow/rules/deliverables.smk"  # atlas, provenance, report
+
+
+if "samples" in study.config:
+
+    include: "workflow/rules/preflight.smk"  # every library looked at before anything heavy starts
+    include: "workflow/rules/ingest.smk"  # any input layout -> raw counts
+    include: "workflow/rules/qc.smk"  # which barcodes are cells; one matrix of all samples
+    include: "workflow/rules/populations.smk"  # embedding, clusters, labels of all, T and CAR+ T cells
+    include: "workflow/rules/car.smk"  # which T cells carry the CAR
+    include: "workflow/rules/comparison.smk"  # composition and differential expression
+    include: "workflow/rules/claims.smk"  # enrichment and verdicts
+    include: "workflow/rules/figures.smk"  # every figure of the report
+    include: "workflow/rules/deliverables.smk"  # atlas, provenance, report
+
+
+if "cohort" in study.config:
+
+    include: "workflow/rules/cohort.smk"  # the patients around the cells
+
+
+if "samples" not in study.config:
+
+    include: "workflow/rules/cohort_alone.smk"  # the report of patients without cells
 
 
 if study.downloads:
@@ -42,32 +56,29 @@ rule all:
     """The whole analysis."""
     default_target: True
     input:
-        "results/preflight.tsv",
-        "results/report.html",
-        "results/atlas.h5ad",
-        "results/provenance.json",
+        DELIVERABLES,
 
 
-rule qc:
-    """Stop after quality control and look."""
-    input:
-        "results/preflight.tsv",
-        "results/tables/samples.tsv",
-        QC_FIGURES,
+if "samples" in study.config:
 
+    rule qc:
+        """Stop after quality control and look."""
+        input:
+            "results/preflight.tsv",
+            "results/tables/samples.tsv",
+            QC_FIGURES,
 
-rule car:
-    """Stop after CAR detection and look."""
-    input:
-        "results/preflight.tsv",
-        "results/tables/car.tsv",
-        CAR_FIGURES,
+    rule car:
+        """Stop after CAR detection and look."""
+        input:
+            "results/preflight.tsv",
+            "results/tables/car.tsv",
+            CAR_FIGURES,
 
-
-rule comparison:
-    """Stop after the comparison and look: composition, changed genes, enrichment, claims."""
-    input:
-        "results/preflight.tsv",
-        "results/tables/claims.tsv",
-        "results/tables/composition.tsv",
-        COMPARISON_FIGURES,
+    rule comparison:
+        """Stop after the comparison and look: composition, changed genes, enrichment, claims."""
+        input:
+            "results/preflight.tsv",
+            "results/tables/claims.tsv",
+            "results/tables/composition.tsv",
+            COMPARISON_FIGURES,

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PERSONAL = ("kinetics", "courses", "series")  # one row per patient; left empty where small cells are hidden
+EMPTY = {  # columns of tables without rows, where there are no rows of patients
+    "characteristics": ["grouping", "group", "patients", "variable", "kind", "level", "n", "total", "small"],
+    "tests": ["analysis", "grouping", "variable", "method", "rule", "p"],
+    "responses": ["grouping", "group", "level", "n", "total", "share", "low", "high", "small"],
+    "subgroups": ["variable", "level", "n", "total", "share", "low", "high", "p", "method", "small"],
+    "series": ["patient", "day", "variable", "value"],
+}
 LISTS = ("methods", "missing", "patients")
 
 
@@ -33,11 +40,11 @@ def tables(cohort: Cohort) -> dict[str, pd.DataFrame]:
             characteristics.subgroups(cohort),
         )
     else:
-        found |= {name: pd.DataFrame() for name in ("characteristics", "tests", "responses", "subgroups")}
+        found |= {name: pd.DataFrame(columns=names) for name, names in EMPTY.items() if name != "series"}
     found["rates"], found["curves"] = outcomes.rates(cohort), outcomes.curves(cohort)
     found["at_risk"], found["pairs"] = outcomes.at_risk(cohort), outcomes.pairs(cohort)
     found["courses"] = outcomes.courses(cohort)
-    found["series"] = pd.DataFrame() if cohort.series is None else cohort.series
+    found["series"] = pd.DataFrame(columns=EMPTY["series"]) if cohort.series is None else cohort.series
     found["kinetics"], found["kinetics_groups"] = (
         outcomes.kinetic_findings(cohort),
         outcomes.kinetic_groups(cohort),

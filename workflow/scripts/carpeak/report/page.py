@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 from .. import io
 from ..car import decomposition
 from ..comparison import ambient_genes, car_contrast
-from . import by_rule, car_source, cautions, libraries, methods, provenance, tables, what_changed, wording
+from . import (
+    by_rule,
+    car_source,
+    cautions,
+    cohort,
+    libraries,
+    methods,
+    provenance,
+    tables,
+    what_changed,
+    wording,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +147,7 @@ def _context(
         "rests_on": wording.rests_on(samples),
         "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
         "verdicts": VERDICTS,
+        "cohort": _cohort(inputs, config),
         "contrasts": _contrasts(inputs, config, samples, car, composition),
         "varied": tables.varied(composition, composition_varied),
         "variants": {
@@ -152,6 +164,13 @@ def _context(
         ),
         "core": [name for name in provenance.CORE if name in origin["packages"]],
     }
+
+
+def _cohort(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    if "cohort" not in inputs:
+        return ""
+    figures = {Path(path).stem: embed(path) for path in inputs["cohort_figures"]}
+    return cohort.section(inputs, config, figures)
 
 
 def _limits(path: str) -> dict[str, str]:

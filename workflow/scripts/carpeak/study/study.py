@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cross_checks, read_sources
+from . import claims_file, cohort_block, cross_checks, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -87,6 +87,8 @@ class Study:
 
     def given(self) -> dict[str, list[str]]:
         """The files and folders that the study was given, by role."""
+        if "samples" not in self.config:
+            return {"configuration": [self.source]} | cohort_block.given(self.config)
         annotation = self.config["annotation"]
         files = {
             "configuration": [self.source],
@@ -97,13 +99,18 @@ class Study:
             "table of downloads": [self.config["download"]["files"]] if self.downloads else [],
             "gene sets": self.gene_set_files,
         }
-        files |= read_sources.given(self.config)
+        files |= read_sources.given(self.config) | cohort_block.given(self.config)
         for sample in self.samples:
             made = sample.aligned
             files[f"cells of {sample.sample}"] = [sample.path] if sample.path and not made else []
             files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path and not made else []
             files[f"reads of {sample.sample}"] = sample.reads.files if sample.reads else []
         return files
+
+    @property
+    def given_cohort(self) -> dict[str, list[str]]:
+        """The files of the cohort, by role."""
+        return cohort_block.given(self.config)
 
     def download(self, name: str) -> Download:
         """The download whose path in the table is `name`."""
@@ -152,15 +159,19 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     """
     source, workflow = Path(source), Path(workflow)
     found = _Found()
-    config, wrong = configuration.examine(
-        value, configuration.load_yaml(workflow / "schemas/config.schema.yaml")
-    )
+    schema = configuration.load_yaml(workflow / "schemas/config.schema.yaml")
+    if cohort_block.stands_alone(value):
+        schema["required"] = []
+    config, wrong = configuration.examine(value, schema)
     if any(line.startswith("contrasts") for line in wrong):
         config["contrasts"] = {}
     base = source.parent
     read_sources.resolve(config, base)
     with found.collecting():
         _resolve_optional(config, base, workflow)
+    if "cohort" in config:
+        with found.collecting():
+            wrong += cohort_block.resolve(config, base, workflow / "schemas")
     reads: dict[str, ReadFiles] | None = None
     with found.collecting():
         reads = read_units(config["units"]) if config["units"] else {}
