@@ -34,4 +34,4 @@ def by_patient(composition: pd.DataFrame, car: pd.DataFrame) -> pd.DataFrame:
         ),
     ]
     together = pd.concat(parts, ignore_index=True)
-    return together.groupby(["patient", "finding"], as_index=False, sort=True)["value"].mean()
+    return together.groupby(["patient", "finding"], sort=True)["value"].mean().reset_index()

@@ -127,7 +127,7 @@ def subgroups(cohort: Cohort) -> pd.DataFrame:
     hit = responded(cohort, held)
     rows = []
     for name, column in _shown(cohort):
-        if name in AFTERWARDS or column.kind == "text":
+        if name in AFTERWARDS or column.after or column.kind == "text":
             continue
         levels = _levels(held[name], column)
         counts = [(int(hit[chosen].sum()), int(chosen.sum())) for chosen in levels.values()]

@@ -34,6 +34,7 @@ class Column:
     levels: tuple[str, ...] = ()
     codes: tuple[int, ...] = ()
     term: str = ""
+    after: bool = False
     criteria: str = ""
 
     @property
@@ -87,6 +88,7 @@ def declared(name: str, spec: Mapping[str, Any]) -> Column:
         high=spec.get("maximum", high),
         levels=tuple(spec.get("levels", ())),
         term=spec.get("term", ""),
+        after=spec.get("after", False),
         criteria=spec.get("criteria", ""),
     )
 

@@ -59,12 +59,15 @@ def rule(shown: Printed, value: float) -> str:
     return ""
 
 
-def as_printed(value: float, decimals: int) -> str:
-    """`value` with so many decimals, half up, as it would be printed."""
+def as_printed(value: float, decimals: int, *, more: int = 0) -> str:
+    """`value` with so many decimals, half up; up to `more` further ones that are not 0."""
     if not math.isfinite(value):
         return "not reached" if value > 0 else ""
-    step = Decimal(1).scaleb(-decimals)
-    return str(_decimal(value).quantize(step, rounding=ROUND_HALF_UP))
+    longest = _decimal(value).quantize(Decimal(1).scaleb(-decimals - more), rounding=ROUND_HALF_UP)
+    text = str(longest)
+    for _ in range(more):
+        text = text.removesuffix("0")
+    return text.removesuffix(".")
 
 
 def _decimal(value: float) -> Decimal:

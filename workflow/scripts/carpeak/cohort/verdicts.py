@@ -92,16 +92,15 @@ def _numeric(base: Verdict, shown: Printed, values: Mapping[str, float]) -> Verd
     rules = {name: rounding.rule(shown, value) for name, value in values.items()}
     agreed = {name: rule for name, rule in rules.items() if rule}
     if not agreed:
-        digits = shown.decimals + (
-            0 if all(value == int(value) for value in values.values()) else EXTRA_DIGITS
+        texts = dict.fromkeys(
+            rounding.as_printed(value, shown.decimals, more=EXTRA_DIGITS) for value in values.values()
         )
-        texts = dict.fromkeys(rounding.as_printed(value, digits) for value in values.values())
         return replace(base, recomputed=" or ".join(texts), verdict=DISAGREES, methods=_named(values))
     best = min(agreed.values(), key=["exact", "comparison", *rounding.RULES].index)
     value = next(values[name] for name, rule in agreed.items() if rule == best)
-    whole = value == int(value)
-    digits = shown.decimals + (EXTRA_DIGITS if best == "cut" else 0)
-    text = rounding.as_printed(value, 0 if shown.comparison and whole else digits)
+    whole = shown.comparison and float(value).is_integer()
+    more = EXTRA_DIGITS if best == "cut" else 0
+    text = rounding.as_printed(value, 0 if whole else shown.decimals, more=more)
     verdict = DEPENDS if best == "cut" else AGREES
     return replace(base, recomputed=text, verdict=verdict, rounding=best, methods=_named(agreed))
 

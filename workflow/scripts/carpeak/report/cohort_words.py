@@ -65,7 +65,7 @@ ENDPOINTS = {
 }
 FINDINGS = {"peak": "peak", "peak_day": "day of the peak", "auc": "area to day 28"}
 REASONS = {  # by the key of a method or of rounding
-    "midpoint": "A curve at or below 50 % has reached its median. This holds only where the median is read as "
+    "midpoint": "A curve at or below 50 % has reached its median. It holds only where the median is read as "
     "the middle of a stretch at exactly 50 %.",
     "beyond_follow_up": "The rate is given for a time that most patients had not reached.",
     "not_symmetric": "The interval is not symmetric about its estimate.",
@@ -149,7 +149,6 @@ def check(row: Mapping[str, Any]) -> str:
     """One sentence on two values that should agree."""
     subject, left, right = row["subject"], blank(row["left"]), blank(row["right"])
     event, _, grade = subject.partition(", ")
-    what = subject.replace("_", " ")
     shown = "has no column for grade 5" if left == "no column" else f"gives {left} of grade 5"
     return CHECKS[row["check"]].format(
         subject=subject,
@@ -161,7 +160,7 @@ def check(row: Mapping[str, Any]) -> str:
         level="any grade" if grade == "any" else grade.replace("_", " "),
         column=row["right_source"].split(": ")[-1].replace("_", " "),
         shown=shown,
-        what=f"{what[:1].upper()}{what[1:]}",
+        what=f"{subject[:1].upper()}{subject[1:]}",
     )
 
 
