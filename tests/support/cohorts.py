@@ -25,11 +25,13 @@ def published(name):
     """One of the five studies of config/studies."""
     folder = STUDIES / name
     block = config.load_yaml(folder / "config.yaml")["cohort"]
-    return tables.read(settings(folder, config.load_yaml(folder / block) if isinstance(block, str) else block), SCHEMAS)
+    return tables.read(
+        settings(folder, config.load_yaml(folder / block) if isinstance(block, str) else block), SCHEMAS
+    )
 
 
 def written(folder, patients=None, value=None, **files):
-    """A cohort of sheets given as text, with ``\\t`` for each run of blanks between fields joined by |."""
+    """A cohort of sheets given as text; | stands for a tab."""
     value = dict(value or {})
     if patients is not None:
         files["patients"] = patients

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.cohort import adverse, correlation, grouped, kinetics, paired, rounding, shares, summaries, trend
+from cohorts import r
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
-from cohorts import r
 
 
 @pytest.mark.parametrize(("n", "total"), [(0, 6), (1, 12), (7, 12), (6, 7), (23, 67), (12, 12)])

@@ -63,7 +63,7 @@ BAD_PATIENTS = [
     ("patient|age|line\nP1||2\nP2||3\n", "the column 'age' is empty in every row; fill it or leave it out"),
     ("patient|agee\nP1|2\n", "unknown column 'agee' (did you mean 'age'?)"),
     ("name|age\nP1|2\n", "the column 'patient' is missing"),
-    ("patient|age|age\nP1|2|2\n", "the column 'age' stands twice in the header"),
+    ("patient|age|age\nP1|2|2\n", "duplicate column 'age' in the header"),
     ("patient|age\nP1|2|7\n", "row 2 holds more fields than the header"),
     ("patient|age\n", "the sheet holds a header and no row"),
     ("patient,age\nP1,2\n", "the first line holds no tab"),

@@ -21,7 +21,7 @@ NAMED = 40  # patients whose names are written in the swimmer plot
 TALLEST = 9.0  # inches
 EVENTS = 24
 SUBGROUPS = 30
-THIN_FROM = 60  # patients from which single curves are drawn faint
+THIN_FROM = 100  # patients from which single curves are drawn faint
 GRADE_COLOURS = ("#DCE6EF", "#A9C1D9", "#E9B384", "#C8583A", "#5A1414")
 UNGRADED = "#E6E9ED"
 

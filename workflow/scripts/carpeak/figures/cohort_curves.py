@@ -104,6 +104,8 @@ def _panels(
         if grouping:
             ax.legend(loc="lower left" if endpoint not in CAUSES else "upper left")
         _risk_table(below, risk, names, colours)
+        start = "the landmark" if endpoint == "landmark_os" else "infusion"
+        below.set_xlabel(f"days after {start}")
         ax.tick_params(labelbottom=False)
     return fig
 
@@ -130,6 +132,5 @@ def _risk_table(ax: Axes, risk: pd.DataFrame, names: list[str], colours: Mapping
         label.set_color(colours[name])
     ax.set_xticks(sorted(risk["day"].unique()))
     ax.set_title("at risk", fontsize=8, fontweight="normal", color=style.MUTED, pad=2)
-    ax.set_xlabel("days after infusion")
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .tables import records
+from .wording import upper_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,7 @@ def check(row: Mapping[str, Any]) -> str:
         level="any grade" if grade == "any" else grade.replace("_", " "),
         column=row["right_source"].split(": ")[-1].replace("_", " "),
         shown=shown,
-        what=f"{subject[:1].upper()}{subject[1:]}",
+        what=upper_first(subject),
     )
 
 
@@ -201,7 +202,7 @@ def survival(endpoint: str, part: pd.DataFrame) -> str:
         text += f"; {percent(row['estimate'])} at day {row['day']:.0f} (95 % interval {interval})"
     follow = [row for row in rows if row["statistic"] == "follow_up"]
     text += f"; median follow-up {days(follow[0]['estimate'])}" if follow else ""
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{upper_first(text)}."
 
 
 def days(value: float) -> str:
@@ -277,16 +278,14 @@ def test(row: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str]:
 def pair(row: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """One sentence on two measurements of the same patients."""
     first, second = (labels.get(row[side], row[side]) for side in ("first", "second"))
+    what = f"{upper_first(first)} against {second}, {row['n']:,.0f} pairs"
     if not row["n"] or np.isnan(row["p"]):
-        return f"{first} against {second}: {row['n']:.0f} pairs, nothing to compare."
-    least = (
-        f"; {row['n']:.0f} pairs can give no P below {p_value(row['smallest_p'])}" if row["n"] < 10 else ""
-    )
-    return (
-        f"{first} against {second}, {row['n']:.0f} pairs: medians {number(row['median_first'])} and "
-        f"{number(row['median_second'])}, median difference {number(row['difference'])}, "
-        f"P {p_value(row['p'])} ({METHODS[row['method']]}{least})."
-    )
+        return f"{what}: nothing to compare."
+    medians = f"medians {number(row['median_first'])} and {number(row['median_second'])}"
+    gap = number(row["difference"]).replace("-", "−")
+    least = f"; so few pairs give no P below {p_value(row['smallest_p'])}" if row["n"] < 10 else ""
+    test = f"P {p_value(row['p'])} ({METHODS[row['method']]}{least})"
+    return f"{what}: {medians}, median difference {gap}, {test}."
 
 
 def kinetic(row: Mapping[str, Any]) -> dict[str, str]:
