@@ -38,8 +38,8 @@ def choose_genes(
 ) -> list[str]:
     """The genes a reader may colour by.
 
-    In this order until `most` are found: those `asked` for (claims, the configuration's list), `markers` of the
-    labels, the most changed of each contrast, the clusters' markers.
+    In this order until `most` are found: those `asked` for (claims, the configuration's list), `markers` of
+    the labels, the most changed of each contrast, the clusters' markers.
 
     `contrasts` are tables of differential expression (de.CONTRAST.tsv), `clusters` is a markers table.
     """

@@ -8,26 +8,26 @@ from collections.abc import Sequence
 # Okabe and Ito's colours for lineages; CD4 states in blues, CD8 states in oranges, dark = differentiated.
 COLOURS = {
     "T cell": "#0072B2",
-    "B cell": "#56B4E9",
+    "B cell": "#3A8FCB",
     "NK cell": "#009E73",
-    "Monocyte/DC": "#E69F00",
+    "Monocyte/DC": "#B87A00",
     "Red cell": "#C8431F",
     "Platelet": "#CC79A7",
-    "Plasma cell": "#D9CE2E",
+    "Plasma cell": "#8F8600",
     "HSC": "#5B4B8A",
     "CD4 Tn": "#5B8FC7",
     "CD4 Tcm": "#3E76B5",
     "CD4 Tem": "#1F4F94",
     "CD4 CTL": "#0A2550",
-    "CD8 Tn": "#D98A3D",
+    "CD8 Tn": "#CC7F33",
     "CD8 Tcm": "#C4701F",
     "CD8 Tem": "#A8500F",
     "CD8 Teff": "#6E2803",
     "Treg": "#0E9A77",
     "CD4": "#1F6CB0",
     "CD8": "#DB6B1D",
-    "unassigned": "#8F98A3",
-    "not a T cell": "#DDE1E6",
+    "unassigned": "#858E99",
+    "not a T cell": "#8A929C",
 }
 SAMPLE_COLOURS = ("#3B4BA3", "#E08A00", "#4FA3A5", "#A3508B", "#7A8B3C", "#8C6D5A", "#6C7A89", "#C2607A")
 CLUSTER_COLOURS = (
