@@ -20,6 +20,8 @@ from . import what_changed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import EnrichmentSettings
+
 NBSP = "\u00a0"
 Z95 = 1.959964  # normal quantile of a 95 % interval
 NAMED = 3  # genes or terms that one finding names
@@ -84,7 +86,7 @@ def findings(
     car: pd.DataFrame,
     de: pd.DataFrame,
     enrichment: pd.DataFrame,
-    limits: Mapping[str, float],
+    limits: EnrichmentSettings,
     name: str,
 ) -> list[Finding]:
     """At most seven findings of at most `MAX_WORDS` words; `name` is the contrast's, for links."""
@@ -98,7 +100,7 @@ def findings(
     found += _carriers(sides, car)
     if not few:
         found += _genes(de, limits, f"fig-volcano.{name}")
-        found += _terms(enrichment, limits["adjusted_p"], f"fig-enrichment.{name}")
+        found += _terms(enrichment, limits.adjusted_p, f"fig-enrichment.{name}")
     return found
 
 
@@ -236,7 +238,7 @@ def _carriers(sides: Mapping[str, str], car: pd.DataFrame) -> list[Finding]:
     return []
 
 
-def _genes(de: pd.DataFrame, limits: Mapping[str, float], link: str) -> list[Finding]:
+def _genes(de: pd.DataFrame, limits: EnrichmentSettings, link: str) -> list[Finding]:
     found = what_changed.changed(de, limits, population="car_t", group="CD4")
     ambient = ambient_genes.is_marked(found)
     own, leaked = found[~ambient], found[ambient]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .. import io
 from ..car import decomposition
 from ..comparison import ambient_genes, car_contrast
 from ..settings import Settings, build
-from . import by_rule, car_source, cautions, libraries, methods, provenance, tables, what_changed, wording
+from . import (
+    by_rule,
+    car_source,
+    cautions,
+    headline,
+    libraries,
+    library_verdict,
+    methods,
+    provenance,
+    tables,
+    what_changed,
+    wording,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +45,7 @@ DE_COLUMNS += [
     "p_adjusted",
     ambient_genes.COLUMN,
 ]
+_AS_THEY_ARE = " /:;,=+()[]{}!*'@$|~?&^`\\"  # characters that a data URI in double quotes can hold
 ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
 
 
@@ -57,7 +70,11 @@ def page(
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(inputs["template"]).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "share": what_changed.percent,
@@ -69,12 +86,16 @@ def page(
         "count": wording.count,
         "upperfirst": wording.upper_first,
     }
-    template = environment.from_string(Path(inputs["template"]).read_text(encoding="utf-8"))
+    template = environment.get_template(Path(inputs["template"]).name)
     return template.render(
         **_context(inputs, config, chemistry or {}),
-        css=Path(inputs["style"]).read_text(encoding="utf-8"),
-        javascript=Path(inputs["behaviour"]).read_text(encoding="utf-8"),
+        css=_joined(inputs["style"]),
+        javascript=_joined(inputs["behaviour"]),
     )
+
+
+def _joined(paths: Sequence[str]) -> str:
+    return "\n".join(Path(path).read_text(encoding="utf-8") for path in paths)
 
 
 def _context(
@@ -95,6 +116,7 @@ def _context(
     labels = dict(
         zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True)
     )
+    car_fit = decomposition.told(io.read_json(inputs["car_fit"]))
     return {
         "config": settings,
         "simulated": settings.simulated,
@@ -129,7 +151,7 @@ def _context(
         ),
         "car": tables.records(car),
         "origins": car_source.told(inputs, end_is_known=bool(chemistry)),
-        "car_fit": decomposition.told(io.read_json(inputs["car_fit"])),
+        "car_fit": car_fit,
         "conclusions": rules_compared,
         "turned": by_rule.turned(rules_compared),
         "against_rest": by_rule.against_rest(io.read_table(inputs["car_contrast"]), car),
@@ -148,6 +170,19 @@ def _context(
         ),
         "provenance": origin,
         "configuration": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
+        "maps": {
+            name: {"title": tables.POPULATIONS[name], "data": text.replace("</", "<\\/")}
+            for name, text in (
+                (Path(path).stem, Path(path).read_text(encoding="utf-8")) for path in reversed(inputs["maps"])
+            )
+        },
+        "verdict_of_libraries": library_verdict.verdicts(
+            samples,
+            car,
+            io.read_table(inputs["ambient"]),
+            fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
+        ),
+        "paper_claims": Path(inputs["claims_file"]).read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
         "files": tables.file_list(
             [f"figures/{Path(path).name}" for path in inputs["figures"]], list(settings.contrasts)
@@ -175,6 +210,7 @@ def _contrasts(
         sides = asdict(contrast)
         de = io.read_table(de_file, usecols=DE_COLUMNS)
         enrichment = io.read_table(terms_file)
+        bars = headline.bars(sides, composition)
         heading, replication = cautions.replication(samples, (sides["reference"], sides["test"]))
         found.append(
             {
@@ -191,6 +227,18 @@ def _contrasts(
                     enrichment=enrichment,
                     limits=settings.enrichment,
                 ),
+                "tiles": headline.tiles(sides, composition, car, io.read_table(inputs["claims"])),
+                "bars": bars,
+                "key": list(dict.fromkeys((label, colour) for bar in bars for label, _, colour in bar.parts)),
+                "short": headline.findings(
+                    sides=sides,
+                    composition=composition,
+                    car=car,
+                    de=de,
+                    enrichment=enrichment,
+                    limits=settings.enrichment,
+                    name=name,
+                ),
                 "few": what_changed.few_cells(composition, sides),
                 "genes": tables.genes(de, settings.enrichment),
                 "terms": tables.terms(enrichment),
@@ -203,7 +251,7 @@ def embed(path: str | Path) -> Figure:
     """An SVG file as a data URI; an image element keeps its ids apart from those of other figures."""
     data = Path(path).read_bytes()
     width, height = _size(data)
-    uri = "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+    uri = "data:image/svg+xml," + quote(data, safe=_AS_THEY_ARE)  # base64 would grow it by a third
     return Figure(uri, width, height, f"figures/{Path(path).name}")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..settings import ChangeLimits
 
 POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
 VARIANTS = {
     "unintegrated": "without Harmony",
     "equal_depth": "at equal depth",
