@@ -49,13 +49,14 @@ def judged():
         {"claim": "C4", "statement": "CD4 Tn leads", "quantity": share, "main": found("supported", 0.28)}
         | {"variants": by_rule, "reason": "CD4 Tn leads."},
         {"claim": "C8", "statement": "GZMK rises", "quantity": gene, "main": found("supported", 1.7)}
-        | {"variants": {}},
+        | {"variants": {}, "reason": ""},
         {
             "claim": "C1",
             "statement": "Cells",
             "quantity": {"kind": "captured_cells"},
             "main": {},
             "variants": {},
+            "reason": "",
         },
     ]
 
