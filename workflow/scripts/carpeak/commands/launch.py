@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import home
+from ..errors import UserError
 from .lock import remove_stale
 
 CORES = ("-c", "--cores", "-j", "--jobs", "--profile", "--executor", "-e")
 FOLDER = ("-d", "--directory")
+DEPLOYMENT = ("--software-deployment-method", "--sdm", "--use-conda", "--use-singularity", "--use-apptainer")
 NOTHING_MADE = ("-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--summary", "--dag", "--rulegraph")
 
 
@@ -35,7 +37,16 @@ def command(configuration: Path, folder: Path, options: Sequence[str]) -> list[s
 
 
 def run(configuration: Path, folder: Path, options: Sequence[str]) -> int:
-    """Run Snakemake and say where the report is; returns its exit status."""
+    """Run Snakemake and say where the report is; returns its exit status.
+
+    Raises UserError where environments per rule are asked of an installed package: they lack the package.
+    """
+    if home.is_installed() and has(options, DEPLOYMENT):
+        msg = (
+            f"{DEPLOYMENT[0]} needs a clone of the repository: an installed carpeak runs in its own "
+            "environment. Leave the option out, or run snakemake in a clone."
+        )
+        raise UserError(msg)
     if not has(options, FOLDER):
         remove_stale(folder)
     status = _waited(command(configuration, folder, options))
