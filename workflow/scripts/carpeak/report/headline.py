@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison import ambient_genes
+from ..comparison import ambient_marks
 from ..figures import palette
 from ..names import FEW_CELLS, UNASSIGNED
 from . import what_changed
@@ -240,7 +240,7 @@ def _carriers(sides: Mapping[str, str], car: pd.DataFrame) -> list[Finding]:
 
 def _genes(de: pd.DataFrame, limits: EnrichmentSettings, link: str) -> list[Finding]:
     found = what_changed.changed(de, limits, population="car_t", group="CD4")
-    ambient = ambient_genes.is_marked(found)
+    ambient = ambient_marks.is_marked(found)
     own, leaked = found[~ambient], found[ambient]
     parts = []
     for verb, part in (

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .. import io
-from ..car import decomposition
-from ..comparison import ambient_genes, car_contrast
+from ..comparison import ambient_marks, car_contrast
 from ..settings import Settings, build
 from . import (
     by_rule,
+    car_change,
     car_source,
     cautions,
     headline,
@@ -43,7 +43,7 @@ DE_COLUMNS += [
     "pct_reference",
     "auc",
     "p_adjusted",
-    ambient_genes.COLUMN,
+    ambient_marks.COLUMN,
 ]
 _AS_THEY_ARE = " /:;,=+()[]{}!*'@$|~?&^`\\"  # characters that a data URI in double quotes can hold
 ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
@@ -116,7 +116,7 @@ def _context(
     labels = dict(
         zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True)
     )
-    car_fit = decomposition.told(io.read_json(inputs["car_fit"]))
+    car_fit = car_change.of_fits(io.read_json(inputs["car_fit"]))
     return {
         "config": settings,
         "simulated": settings.simulated,
@@ -155,10 +155,10 @@ def _context(
         "conclusions": rules_compared,
         "turned": by_rule.turned(rules_compared),
         "against_rest": by_rule.against_rest(io.read_table(inputs["car_contrast"]), car),
-        "cd8": car_contrast.cd8_sentences(io.read_table(inputs["car_cd8"])),
+        "cd8": car_contrast.cd8_mimicry(io.read_table(inputs["car_cd8"])),
         "crosstabs": {name: tables.crosstab(table) for name, table in labels.items()},
         "rests_on": wording.rests_on(samples),
-        "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
+        "claims": tables.claims(io.read_table(inputs["claims"]), judged, inputs["claims_file"]),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(inputs, settings, samples, car, composition),
         "varied": tables.varied(composition, composition_varied),
