@@ -563,7 +563,7 @@
         context.drawImage(panel.canvas, left, 42);
         left += panel.canvas.width + gap;
       }
-      const note = this.root.dataset.simulated ? "Simulated data. " : "";
+      const note = this.root.dataset.note || "";
       const key = this.colouring.kind === "label" ? `coloured by ${this.colouring.name}` : `${this.colouring.name}: 0 (pale) to ${number(this.colouring.one.high)} ${this.colouring.unit}`;
       context.fillText(note + key, gap, height - 18);
       sheet.toBlob((blob) => {

@@ -45,7 +45,7 @@ DE_COLUMNS += [
     "p_adjusted",
     ambient_marks.COLUMN,
 ]
-_AS_THEY_ARE = " /:;,=+()[]{}!*'@$|~?&^`\\"  # characters that a data URI in double quotes can hold
+_AS_THEY_ARE = " /:;,=+[]{}!*'@$|~?&^`\\"  # characters that a data URI in double quotes can hold
 ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
 
 
@@ -249,7 +249,7 @@ def _contrasts(
 
 def embed(path: str | Path) -> Figure:
     """An SVG file as a data URI; an image element keeps its ids apart from those of other figures."""
-    data = Path(path).read_bytes()
+    data = re.sub(rb"<!DOCTYPE.*?>|<metadata>.*?</metadata>", b"", Path(path).read_bytes(), flags=re.S)
     width, height = _size(data)
     uri = "data:image/svg+xml," + quote(data, safe=_AS_THEY_ARE)  # base64 would grow it by a third
     return Figure(uri, width, height, f"figures/{Path(path).name}")
