@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import io
-from ..car import decomposition
-from ..comparison import ambient_genes, car_contrast
+from ..comparison import ambient_marks, car_contrast
 from ..settings import Settings, build
-from . import by_rule, car_source, cautions, libraries, methods, provenance, tables, what_changed, wording
+from . import (
+    by_rule,
+    car_change,
+    car_source,
+    cautions,
+    libraries,
+    methods,
+    provenance,
+    tables,
+    what_changed,
+    wording,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +41,7 @@ DE_COLUMNS += [
     "pct_reference",
     "auc",
     "p_adjusted",
-    ambient_genes.COLUMN,
+    ambient_marks.COLUMN,
 ]
 ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
 
@@ -129,14 +139,14 @@ def _context(
         ),
         "car": tables.records(car),
         "origins": car_source.told(inputs, end_is_known=bool(chemistry)),
-        "car_fit": decomposition.told(io.read_json(inputs["car_fit"])),
+        "car_fit": car_change.of_fits(io.read_json(inputs["car_fit"])),
         "conclusions": rules_compared,
         "turned": by_rule.turned(rules_compared),
         "against_rest": by_rule.against_rest(io.read_table(inputs["car_contrast"]), car),
-        "cd8": car_contrast.cd8_sentences(io.read_table(inputs["car_cd8"])),
+        "cd8": car_contrast.cd8_mimicry(io.read_table(inputs["car_cd8"])),
         "crosstabs": {name: tables.crosstab(table) for name, table in labels.items()},
         "rests_on": wording.rests_on(samples),
-        "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
+        "claims": tables.claims(io.read_table(inputs["claims"]), judged, inputs["claims_file"]),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(inputs, settings, samples, car, composition),
         "varied": tables.varied(composition, composition_varied),

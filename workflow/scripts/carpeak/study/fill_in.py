@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .problem import Problem
+
 if TYPE_CHECKING:
     from .samples import Sample
 
@@ -12,7 +14,7 @@ FILL_IN = "FILL_IN"
 COLUMNS = ("condition", "donor")
 
 
-def unfilled(config: Mapping[str, Any], samples: Iterable[Sample], *, source: str) -> list[str]:
+def unfilled(config: Mapping[str, Any], samples: Iterable[Sample], *, source: str) -> list[Problem]:
     """One sentence that names every place that still holds the mark; none where none does."""
     rows: dict[str, list[str]] = {}
     for sample in samples:
@@ -24,4 +26,5 @@ def unfilled(config: Mapping[str, Any], samples: Iterable[Sample], *, source: st
         places.append(f"{source} (transgene.features)")
     if not places:
         return []
-    return [f"{FILL_IN} still stands in {', and in '.join(places)}: write the true values there."]
+    text = f"{FILL_IN} still stands in {', and in '.join(places)}: write the true values there."
+    return [Problem(FILL_IN, text)]
