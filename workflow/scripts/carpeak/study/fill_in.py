@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .problem import Problem
-
 if TYPE_CHECKING:
     from .samples import Sample
 
@@ -14,7 +12,7 @@ FILL_IN = "FILL_IN"
 COLUMNS = ("condition", "donor")
 
 
-def unfilled(config: Mapping[str, Any], samples: Iterable[Sample], *, source: str) -> list[Problem]:
+def unfilled(config: Mapping[str, Any], samples: Iterable[Sample], *, source: str) -> list[str]:
     """One sentence that names every place that still holds the mark; none where none does."""
     rows: dict[str, list[str]] = {}
     for sample in samples:
@@ -26,5 +24,4 @@ def unfilled(config: Mapping[str, Any], samples: Iterable[Sample], *, source: st
         places.append(f"{source} (transgene.features)")
     if not places:
         return []
-    text = f"{FILL_IN} still stands in {', and in '.join(places)}: write the true values there."
-    return [Problem(FILL_IN, text)]
+    return [f"{FILL_IN} still stands in {', and in '.join(places)}: write the true values there."]

@@ -192,7 +192,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             claims = claims_file.read(config["claims"], workflow / "schemas/claims.schema.yaml")
     study = Study(config, samples, str(source), downloads or (), claims)
     if unfilled := fill_in.unfilled(config, samples, source=str(source)):
-        return study, unfilled  # what else is wrong mostly follows from it
+        return study, [Problem("", text) for text in unfilled]  # what else is wrong mostly follows from it
     if samples:
         found.problems += [Problem("", text) for text in cross_checks.braces(study.given())]
     return study, found.problems
