@@ -220,7 +220,7 @@ def test_what_holds_for_all_claims_is_said_once(page, folder):
     assert page.count("every interval covers the sampling of cells only") == 1
     table = io.read_table(folder / "results/tables/claims.tsv")
     judged = io.read_json(folder / "results/claims.json")["claims"]
-    groups = tables.claims(table, judged, fixtures_scripts.config()["claims"])
+    groups = tables.claims(table, fixtures_scripts.config()["claims"], judged)
     assert sum(len(group["claims"]) for group in groups) == len(table)
 
 

@@ -55,7 +55,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def claims(
-    table: pd.DataFrame, judged: Sequence[Mapping[str, Any]], file: str | Path
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
