@@ -24,10 +24,7 @@ def settings(folder, value):
 def published(name):
     """One of the five studies of config/studies."""
     folder = STUDIES / name
-    block = config.load_yaml(folder / "config.yaml")["cohort"]
-    return tables.read(
-        settings(folder, config.load_yaml(folder / block) if isinstance(block, str) else block), SCHEMAS
-    )
+    return tables.read(settings(folder, config.load_yaml(folder / "cohort.yaml")), SCHEMAS)
 
 
 def written(folder, patients=None, value=None, **files):

@@ -19,7 +19,7 @@ from runs import ROOT
 TEMPLATE = ROOT / "workflow/resources/report/cohort.html.j2"
 
 
-def finished(folder, cohort, *, config=None, correlations=None):
+def finished(folder, cohort, *, cells_simulated=None, correlations=None):
     """The tables and figures of a cohort in `folder`, and the section made of them."""
     found = analyse.tables(cohort)
     for name, table in found.items():
@@ -27,25 +27,23 @@ def finished(folder, cohort, *, config=None, correlations=None):
     io.write_json(analyse.summary(cohort, found), folder / "summary.json")
     inputs = {name: str(folder / f"{name}.tsv") for name in found} | {"summary": str(folder / "summary.json")}
     figures = cohort_set.figures(inputs, scale=cohort.settings["responses"], footer="")
-    shown = {}
     for name, figure in figures.items():
         style.save(figure, folder / f"cohort_{name}.svg", folder / f"cohort_{name}.png")
-        shown[f"cohort_{name}"] = {
-            "uri": "data:,",
-            "width": 1,
-            "height": 1,
-            "file": f"figures/cohort_{name}.svg",
-        }
     if correlations is not None:
         io.write_table(correlations, folder / "correlations.tsv")
     paths = {
         "cohort": [str(folder / f"{name}.tsv") for name in found],
         "cohort_summary": str(folder / "summary.json"),
         "cohort_template": str(TEMPLATE),
+        "cohort_figures": [str(folder / f"cohort_{name}.svg") for name in figures],
         "cohort_correlations": [str(folder / "correlations.tsv")] if correlations is not None else [],
     }
-    html = section.section(paths, {"cohort": cohort.settings} | (config or {}), shown)
+    html = section.section(paths, embed, cells_simulated=cells_simulated)
     return found, html
+
+
+def embed(path):
+    return {"uri": "data:,", "width": 1, "height": 1, "file": f"figures/{path}"}
 
 
 def text(html):
@@ -168,7 +166,7 @@ def test_dates_are_in_no_table(tmp_path):
 
 def test_real_patients_beside_simulated_cells_are_told_apart(tmp_path):
     cohort = published("cll1_paper")
-    said = text(finished(tmp_path, cohort, config={"simulated": True, "samples": "x.tsv"})[1])
+    said = text(finished(tmp_path, cohort, cells_simulated=True)[1])
     assert "These patients are not simulated. The cells of this page are" in said
 
 
@@ -214,18 +212,19 @@ def test_a_published_cohort_is_a_valid_study_without_samples(name):
 
 
 BAD_BLOCKS = [
-    ({"cohort": {"patient": "x.tsv"}}, "cohort.patient: unknown key (did you mean 'patients'?)"),
-    ({"cohort": {"patients": "nowhere.tsv"}}, "cohort.patients: no such file"),
-    ({"cohort": "nowhere.yaml"}, "no such file"),
-    ({"cohort": 3}, "should be of type object or string"),
-    ({"cohort": {}, "samples": "samples.tsv"}, "the key 'transgene' is missing"),
-    ({"title": "nothing"}, "the key 'samples' is missing"),
-    ({"cohort": {"small_cells": -1, "total": 0}}, "cohort.small_cells: -1 is less than the minimum of 0"),
+    ({"cohort": "cohort.yaml"}, "patient: 3", "patient: unknown key (did you mean 'patients'?)"),
+    ({"cohort": "cohort.yaml"}, "patients: nowhere.tsv", "patients: no such file"),
+    ({"cohort": "cohort.yaml"}, "small_cells: -1", "small_cells: -1 is less than the minimum of 0"),
+    ({"cohort": "nowhere.yaml"}, "", "no such file"),
+    ({"cohort": {"patients": "x.tsv"}}, "", "should be of type string"),
+    ({"cohort": "cohort.yaml", "samples": "samples.tsv"}, "total: 3", "the key 'transgene' is missing"),
+    ({"title": "nothing"}, "", "the key 'samples' is missing"),
 ]
 
 
-@pytest.mark.parametrize(("value", "sentence"), BAD_BLOCKS, ids=[sentence[:50] for _, sentence in BAD_BLOCKS])
-def test_a_bad_block_is_told_in_one_sentence(tmp_path, value, sentence):
+@pytest.mark.parametrize(("value", "block", "sentence"), BAD_BLOCKS, ids=[one[2][:50] for one in BAD_BLOCKS])
+def test_a_bad_block_is_told_in_one_sentence(tmp_path, value, block, sentence):
+    (tmp_path / "cohort.yaml").write_text(block)
     (tmp_path / "samples.tsv").write_text(
         "sample\tcondition\tdonor\tpath\na\tproduct\tP1\tx\nb\tpeak\tP1\ty\n"
     )

@@ -41,7 +41,8 @@ def test_its_tables_hold_the_verdicts(paper):
 def test_nothing_is_run_again_and_a_changed_sheet_is(tmp_path):
     block = simulate(tmp_path, 20)
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"title": "Twenty", "cohort": {"simulated": True, **block}}))
+    (tmp_path / "cohort.yaml").write_text(yaml.safe_dump({"simulated": True, **block}))
+    config.write_text(yaml.safe_dump({"title": "Twenty", "cohort": "cohort.yaml"}))
     snakemake(tmp_path, "--configfile", str(config))
     first = tables(tmp_path)
     assert "cohort/rates.tsv" in first

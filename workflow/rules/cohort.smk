@@ -1,18 +1,18 @@
 """The patients around the cells: their statistics, their figures, and what a text says of them.
 
-INPUTS: the tables that `cohort` of the configuration names; results/tables/{composition,car}.tsv
+INPUTS: the tables that the file `cohort` of the configuration names; results/tables/{composition,car}.tsv
 OUTPUTS: results/cohort/, results/figures/cohort_{swimmer,survival,incidence,responses,adverse,subgroups,kinetics}
     .svg and .png
 """
 
-COHORT = study.config["cohort"]
+COHORT = study.cohort
 COHORT_FOOTER = "Simulated patients." if COHORT["simulated"] else ""
 COHORT_NAMES = ["characteristics", "tests", "responses", "subgroups", "rates", "curves", "at_risk", "courses"]
 COHORT_NAMES += ["pairs", "series", "kinetics", "kinetics_groups", "adverse", "statements", "checks"]
 COHORT_TABLES = expand("results/cohort/{name}.tsv", name=COHORT_NAMES)
 COHORT_PLOTS = ["responses", "subgroups", "swimmer", "survival", "incidence", "adverse", "kinetics"]
 COHORT_FIGURES = expand("results/figures/cohort_{name}.svg", name=COHORT_PLOTS)
-COHORT_CORRELATIONS = ["results/cohort/correlations.tsv"] if "samples" in study.config else []
+COHORT_CORRELATIONS = ["results/cohort/correlations.tsv"] if study.samples else []
 
 
 rule cohort:
@@ -101,7 +101,7 @@ rule draw_cohort:
         "../scripts/draw_cohort.py"
 
 
-if "samples" in study.config:
+if study.samples:
 
     rule cohort_cells:
         """The patients' numbers against what their cells show, by rank; no simulated cells beside real patients."""

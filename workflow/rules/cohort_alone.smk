@@ -47,6 +47,7 @@ rule cohort_report:
         mem_mb=1000,
     params:
         config=study.config,
+        block=study.cohort,
         code=code("cohort_report"),
     script:
         "../scripts/cohort_report.py"

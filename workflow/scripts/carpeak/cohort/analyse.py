@@ -67,6 +67,8 @@ def summary(cohort: Cohort, found: dict[str, pd.DataFrame]) -> dict[str, Any]:
             str(name): int(n) for name, n in sorted(checks["verdict"].value_counts().to_dict().items())
         },
         "small_cells": small,
+        "small_below": cohort.settings["small_cells"],
+        "simulated": bool(cohort.settings["simulated"]),
         "hidden": bool(cohort.settings["hide_small_cells"]),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,23 +21,26 @@ ORDER = ("disagrees", "depends", "not_recomputable", "agrees")
 COMMON = 12  # adverse events in the section; the table holds all
 
 
-def section(inputs: Mapping[str, Any], config: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+def section(
+    inputs: Mapping[str, Any], embed: Callable[[str], Any], *, cells_simulated: bool | None = None
+) -> str:
     """The HTML of the section.
 
-    `inputs` maps ``cohort`` (the tables' paths), ``cohort_summary``, ``cohort_correlations`` and
-    ``cohort_template`` to paths; `figures` holds the embedded figures by name.
+    `inputs` maps ``cohort`` (the tables), ``cohort_figures``, ``cohort_summary``, ``cohort_correlations`` and
+    ``cohort_template`` to paths; `embed` makes a figure of a path; `cells_simulated` says so of the cells of
+    the same page, None where there are none.
     """
     import jinja2
 
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": words.percent, "p": words.p_value}
     template = environment.from_string(Path(inputs["cohort_template"]).read_text(encoding="utf-8"))
-    return template.render(**_context(inputs, config), figures=figures)
+    figures = {Path(path).stem: embed(path) for path in inputs["cohort_figures"]}
+    return template.render(**_context(inputs), cells_simulated=bool(cells_simulated), figures=figures)
 
 
-def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+def _context(inputs: Mapping[str, Any]) -> dict[str, Any]:
     tables = {Path(path).stem: io.read_table(path, dtype=NAMES) for path in inputs["cohort"]}
     told = io.read_json(inputs["cohort_summary"])
     labels = told["labels"]
@@ -45,9 +48,6 @@ def _context(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
     statements, checks = _statements(tables["statements"]), _checks(tables["checks"])
     return {
         "summary": told,
-        "cells_simulated": bool(config.get("simulated")) and "samples" in config,
-        "patients_simulated": bool(config["cohort"]["simulated"]),
-        "limit": config["cohort"]["small_cells"],
         "findings": _findings(tables, told),
         "statements": statements,
         "checks": [one for one in checks if one["verdict"] == "disagrees"],

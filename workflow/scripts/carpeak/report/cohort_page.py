@@ -12,8 +12,11 @@ from . import cohort, page
 LIBRARIES = ("snakemake", "lifelines", "statsmodels", "scipy", "numpy", "pandas", "matplotlib")
 
 
-def html(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """The HTML of the page; `inputs` maps the names of rule `cohort_report`'s inputs to their paths."""
+def html(inputs: Mapping[str, Any], config: Mapping[str, Any], *, block: Mapping[str, Any]) -> str:
+    """The HTML of the page.
+
+    `inputs` maps the names of rule `cohort_report`'s inputs to their paths; `block` is the cohort's file.
+    """
     import jinja2
     import yaml
 
@@ -21,12 +24,11 @@ def html(inputs: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(Path(inputs["template"]).read_text(encoding="utf-8"))
-    figures = {Path(path).stem: page.embed(path) for path in inputs["cohort_figures"]}
     origin = io.read_json(inputs["provenance"])
-    shown = {key: config[key] for key in ("title", "description", "cohort")}
+    shown = {key: config[key] for key in ("title", "description", "cohort")} | {"the file": block}
     return template.render(
         config=config,
-        section=cohort.section(inputs, config, figures),
+        section=cohort.section(inputs, page.embed),
         provenance=origin,
         libraries={name: origin["packages"][name] for name in LIBRARIES if name in origin["packages"]},
         configuration=yaml.safe_dump(shown, sort_keys=False, allow_unicode=True),

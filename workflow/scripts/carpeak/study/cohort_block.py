@@ -1,4 +1,4 @@
-"""The block ``cohort`` of a configuration: the patients' tables and how to read them."""
+"""The file that `cohort` of a configuration names: the patients' tables and how to read them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,25 @@ def stands_alone(value: Any) -> bool:
     return isinstance(value, Mapping) and "cohort" in value and not {"samples", "transgene"} & set(value)
 
 
-def resolve(config: dict[str, Any], base: Path, schemas: Path) -> list[str]:
-    """Fill the block's defaults and make its paths those of files; returns what is wrong in it.
+def read(path: str, schemas: Path) -> tuple[dict[str, Any], list[object]]:
+    """The block with its defaults and with paths from the working directory, and what is wrong in it.
 
-    A text in its place names a YAML file that holds the block; paths then start from that file's folder.
-    Raises UserError where that file can't be read.
+    Raises UserError where the file can't be read.
     """
-    block, folder, where = config.pop("cohort"), base, "cohort"
-    if isinstance(block, str):
-        path = base / block
-        block, folder, where = configuration.load_yaml(path), path.parent, str(path)
+    block = configuration.load_yaml(path)
     filled, wrong = configuration.examine(block, configuration.load_yaml(schemas / "cohort.schema.yaml"))
+    found: list[object] = list(wrong)
     for name in TABLES:
         if filled[name]:
-            filled[name] = str(folder / filled[name])
+            filled[name] = str(Path(path).parent / filled[name])
             if not Path(filled[name]).is_file():
-                wrong.append(f"{name}: no such file: {filled[name]}")
-    config["cohort"] = filled
-    return [f"{where}.{line}" if where == "cohort" else f"{where}: {line}" for line in wrong]
+                found.append(f"{name}: no such file: {filled[name]}")
+    return filled, found
 
 
-def given(config: Mapping[str, Any]) -> dict[str, list[str]]:
+def given(path: str | None, block: Mapping[str, Any] | None) -> dict[str, list[str]]:
     """The files of the cohort, by role."""
-    block = config.get("cohort") or {}
-    return {f"cohort: {name.replace('_', ' ')}": [block[name]] for name in TABLES if block.get(name)}
+    if not path or not block:
+        return {}
+    tables = {f"cohort: {name.replace('_', ' ')}": [block[name]] for name in TABLES if block[name]}
+    return {"cohort": [path]} | tables
