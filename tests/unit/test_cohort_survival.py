@@ -64,6 +64,13 @@ def test_medians_and_log_rank_against_r(seed):
     assert found == pytest.approx(oracle[3], rel=1e-6)
 
 
+def test_a_bound_that_the_curve_never_gives_is_missing():
+    """One patient: the curve falls to 0 at once, where R gives no bounds."""
+    middle, low, high = survival.median(survival.kaplan_meier([5], [1]))
+    assert (middle, high) == (5, np.inf)
+    assert np.isnan(low)
+
+
 def test_lifelines_published_example():
     """The Waltons' two groups, as lifelines' documentation shows them: median 56 and P below 1e-25."""
     from lifelines.datasets import load_waltons

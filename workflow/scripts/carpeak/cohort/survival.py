@@ -108,10 +108,12 @@ def at_risk(days: ArrayLike, day: float) -> int:
 def median(curve: Curve, *, level: float = LEVEL) -> tuple[float, float, float]:
     """Median time and its interval by the log-log bounds (Brookmeyer and Crowley 1982).
 
-    The first time at which the curve is at or below one half; infinite where it never is.
+    The first time at which the curve is at or below one half; infinite where it never is. The lower bound is
+    missing where the curve falls to 0 before its bound reaches one half, as in R.
     """
     low, high = bounds(curve, level=level)
-    return tuple(_first_at_half(curve.times, values) for values in (curve.estimate, low, high))  # type: ignore[return-value]
+    middle, first, last = (_first_at_half(curve.times, values) for values in (curve.estimate, low, high))
+    return middle, first if first <= middle else float("nan"), last
 
 
 def _first_at_half(times: NDArray[np.float64], values: NDArray[np.float64]) -> float:
