@@ -58,10 +58,7 @@ rule merge:
     resources:
         mem_mb=8000,
     params:
-        samples=[
-            {name: getattr(sample, name) for name in ("sample", "condition", "donor", "batch")}
-            for sample in study.samples
-        ],
+        samples=study.sheet("sample", "condition", "donor", "batch"),
         features=study.config["transgene"]["features"],
         genes=study.config["genes"],
         code=code("merge"),

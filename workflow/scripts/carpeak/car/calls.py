@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .. import io
 from ..names import NEGATIVE, POSITIVE, T_CELL, UNDETERMINED
 from ..stats import intervals
 from . import calibrated_rule, decomposition, fit_check, posterior
@@ -136,7 +137,7 @@ def by_mixture(library: LibraryCounts, options: CarSettings) -> Called:
         found.low,
         found.high,
         found.identifiable,
-        _plain(fit),
+        io.plain(fit),
         found.fit,
     )
 
@@ -146,17 +147,6 @@ def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
     state = POSITIVE if library.sorted == "CAR+" else NEGATIVE
     call = np.where(library.is_t, state, UNDETERMINED)
     return Called(np.full(len(call), np.nan), call, fit={"sorted": library.sorted})
-
-
-def _plain(value: Any) -> Any:
-    """`value` with None in place of numbers that JSON can't hold."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value
 
 
 CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture, "sorted": by_sort}

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     libraries = f"{n} {'library' if n == 1 else 'libraries'}"
     print(f"{given}: {libraries}; configuration: {checked.study.source}\n")
     if checked.seen:
-        print(preflight.told(checked.seen))
+        print(preflight.as_text(checked.seen))
     if checked.later:
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(checked.later)}\n")
     if checked.problems:

@@ -137,7 +137,7 @@ def _in_run(folder: Path) -> tuple[Path, str]:
     return folder, ""
 
 
-def there(path: str) -> bool:
+def path_exists(path: str) -> bool:
     """Whether a path of the sheet exists, if only as the start of file names."""
     place = Path(path)
     try:

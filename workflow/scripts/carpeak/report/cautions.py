@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..names import FEW_CELLS
+from ..names import FEW_CELLS, POPULATION_NAMES
+from .wording import upper_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def cautions(
     `chemistry` maps samples to 3p or 5p where the sample sheet tells; `sorted_against` are libraries that
     should hold no CAR+ cell; `limits` maps samples to what pre-flight found.
     """
-    names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+    names = {name: upper_first(text) for name, text in POPULATION_NAMES.items()}
     found = [f"Library {sample}: {text}." for sample, text in (limits or {}).items() if text]
     found += [
         f"Library {sample}: {value['message']}"

@@ -120,7 +120,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "origins": car_source.sentences_and_warnings(results.car_source, end_is_known=bool(chemistry)),
         "car_fit": car_change.of_fits(results.car_fit),
         "conclusions": rules_compared,
-        "turned": by_rule.turned(rules_compared),
+        "turned": by_rule.claims_that_differ(rules_compared),
         "against_rest": by_rule.against_rest(results.car_contrast, car),
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import re
@@ -15,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, io
 
 CORE = (
     "snakemake",
@@ -88,20 +87,15 @@ def checksums(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
         for file in files:
             if file.is_file():
                 size = file.stat().st_size
-                checksum = sha256(file) if size <= LARGEST else None
+                checksum = _sha256(file.resolve(), file.stat().st_mtime_ns) if size <= LARGEST else None
                 entries.append({"file": str(file), "bytes": size, "sha256": checksum})
     return entries
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    return _sha256(path.resolve(), path.stat().st_mtime_ns)
-
-
 @cache
 def _sha256(path: Path, _changed: int) -> str:
-    with path.open("rb") as file:  # several libraries may share one large file: it is read once
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file; several libraries may share one large file, which is read once."""
+    return io.sha256(path)
 
 
 def timings(logs: str | Path) -> list[dict[str, Any]]:

@@ -134,7 +134,7 @@ def missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] =
         for column in ("path", "raw_path"):
             path = getattr(sample, column)
             given = sample.aligned or downloading.making(downloads, path or "")
-            if path and not paths.there(path) and not given:
+            if path and not paths.path_exists(path) and not given:
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
     return found + _same_cells(samples)
 
