@@ -6,6 +6,7 @@ OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the s
     (results/tables/sensitivity.*), results/contrast/{contrast}.status.json
 """
 
+
 rule compose:
     """Shares of every label in every sample, with intervals, and under other choices."""
     input:
