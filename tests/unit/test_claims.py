@@ -189,10 +189,8 @@ def test_a_reversed_study_opposes_them():
         flipped = {"CD8": 600, "CD4": 250, "unassigned": 20}
         counts[f"{population}_lineage"] = {"product": flipped, "peak": flipped}
     found = judged(study(counts, de=de_table(-1.0), sets=enrichment(None, (12, 1e-6))))
-    for name, one in found.items():
-        assert one["verdict"] == (
-            OPPOSED if name[:2] in ("C4", "C5", "C6", "C7", "C8", "C9") else one["verdict"]
-        ), name
+    unmoved = {"C1": SUPPORTED, "C2": SUPPORTED, "C3": SUPPORTED, "C10": NONE}  # they speak of no direction
+    assert {name: one["verdict"] for name, one in found.items()} == dict.fromkeys(found, OPPOSED) | unmoved
 
 
 def test_a_study_without_change_supports_none_of_the_changes():

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cross_checks, read_sources
+from . import claims_file, cross_checks, fill_in, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -195,6 +195,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
         with found.collecting():
             claims = claims_file.read(config["claims"], workflow / "schemas/claims.schema.yaml")
     study = Study(config, samples, str(source), downloads or (), claims)
+    if unfilled := fill_in.unfilled(config, samples, source=str(source)):
+        return study, [Problem("", text) for text in unfilled]  # what else is wrong mostly follows from it
     if samples:
         found.problems += [Problem("", text) for text in cross_checks.braces(study.given())]
     return study, found.problems
