@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..io import atomic
 from ..preflight.discover import Found, discover
-from ..preflight.survey import Survey
+from ..preflight.survey import Survey, survey_library
 from ..study.fill_in import FILL_IN
 
 EPILOG = f"""\
