@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test test-all lint accept bench calibrate lock wheel clean help
+.PHONY: demo test test-all lint accept bench calibrate lock architecture wheel clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -65,6 +65,9 @@ bench: $(VENV)/.run ## speed beside a plain script: make bench SCRIPT=plain.py
 
 calibrate: $(VENV)/.run ## the CAR caller on simulated libraries, into docs/
 	$(BIN)/python benchmarks/calibrate.py --out docs
+
+architecture: $(VENV)/.run ## the picture of the package in docs/architecture.md, from its imports
+	$(BIN)/python docs/draw_architecture.py
 
 wheel: $(VENV)/.run ## the package as a wheel, into dist/
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

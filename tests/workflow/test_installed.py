@@ -79,7 +79,7 @@ def test_the_command_of_the_wheel_finds_its_workflow(carpeak, tmp_path):
     assert "carpeak run my_study" in carpeak("--help", cwd=tmp_path)
     out = carpeak("demo", "here", "-n", "--cores", "1", cwd=tmp_path)
     assert re.search(r"^report +1$", out, re.MULTILINE)
-    assert str(ROOT) not in out
+    assert not [place for place in ("workflow", "Snakefile", "config") if str(ROOT / place) in out]
     assert str(carpeak.site / "carpeak/share") in out
     refused = carpeak(
         "run", carpeak.site / "carpeak/share/config/config.yaml", "--use-conda", cwd=tmp_path, status=1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..settings import ChangeLimits
 
 POPULATIONS = {name: wording.upper_first(text) for name, text in POPULATION_NAMES.items()}
+PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
 VARIANTS = {
     "unintegrated": "without Harmony",
     "equal_depth": "at equal depth",
