@@ -34,6 +34,8 @@ class Sample:
     select: str = ""
     batch: str = ""
     flow_car_percent: float | None = None
+    lanes: float | None = None
+    doublet_percent: float | None = None
     chemistry: str | None = None
     sorted: str | None = None
     reads: ReadFiles | None = None
@@ -83,7 +85,7 @@ def read_sheet(
 
 
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
-    if column.get("type") != "number":
+    if column.get("type") not in {"number", "integer"}:
         return text
     try:
         return float(text)
@@ -104,6 +106,8 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
         select=values.get("select", ""),
         batch=values.get("batch", values["sample"]),
         flow_car_percent=values.get("flow_car_percent"),
+        lanes=values.get("lanes"),
+        doublet_percent=values.get("doublet_percent"),
         chemistry=values.get("chemistry"),
         sorted=values.get("sorted"),
     )
