@@ -94,7 +94,7 @@ def find_doublets(
         source,
         found=found,
         used=used,
-        differs=disagreement(rate, found),
+        differs=disagreement(rate, found, beyond=STATED_WITHIN if stated else DIFFER),
     )
 
 
@@ -126,13 +126,13 @@ def settled_rate(rate: float, found: float | None, *, stated: bool) -> float:
     return float(min(np.clip(rate, found / within, found * within), UNTOLD))
 
 
-def disagreement(rate: float, found: float | None) -> str:
-    """ "fewer" or "more" where the `found` rate is far below or above the expected `rate`."""
+def disagreement(rate: float, found: float | None, *, beyond: float = DIFFER) -> str:
+    """Where the `found` rate is `beyond` times the expected `rate` or less: "more" or "fewer"; else empty."""
     if found is None:
         return ""
-    if rate > max(DIFFER * found, LEAST_TOLD):
+    if rate > max(beyond * found, LEAST_TOLD):
         return "fewer"
-    return "more" if found > DIFFER * max(rate, LEAST_TOLD) else ""
+    return "more" if found > beyond * max(rate, LEAST_TOLD) else ""
 
 
 def neighbour_shares(
@@ -141,38 +141,27 @@ def neighbour_shares(
     seed: int,
     ratio: int = RATIO,
     ignored: NDArray[np.bool_] | None = None,
-    single: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of simulated doublets among the neighbours of each cell, and of each simulated doublet.
 
-    `ignored` masks genes that say nothing here (cell cycle). `single` masks cells that pairs are drawn from
-    (default: all).
+    `ignored` masks genes that say nothing here (cell cycle).
     """
     from scipy import sparse as sp
 
     n = counts.shape[0]
     expression = normalise(counts)
     genes = variable_genes(expression, n=N_GENES, ignored=ignored)
-    pairs = simulate(counts, n=ratio * n, genes=genes, seed=seed, single=single)
+    pairs = simulate(counts, n=ratio * n, genes=genes, seed=seed)
     stacked = sp.vstack([expression[:, genes], pairs], format="csr", dtype=np.float64)
     points = components(stacked, fit=n, n=min(N_PCS, n - 1, len(genes) - 1))
     return count_simulated(points, n=n)
 
 
-def simulate(
-    counts: sparse.csr_matrix,
-    *,
-    n: int,
-    genes: NDArray[np.intp],
-    seed: int,
-    single: NDArray[np.bool_] | None = None,
-) -> sparse.csr_matrix:
-    """Log expression in `genes` of `n` random pairs of different cells of `single`, their raw counts added."""
+def simulate(counts: sparse.csr_matrix, *, n: int, genes: NDArray[np.intp], seed: int) -> sparse.csr_matrix:
+    """Log expression in `genes` of `n` random pairs of different cells, their raw counts added."""
     generator = np.random.default_rng(seed)
-    pool = np.arange(counts.shape[0]) if single is None else np.flatnonzero(single)
-    first = generator.integers(0, len(pool), n)
-    second = (first + generator.integers(1, len(pool), n)) % len(pool)
-    first, second = pool[first], pool[second]
+    first = generator.integers(0, counts.shape[0], n)
+    second = (first + generator.integers(1, counts.shape[0], n)) % counts.shape[0]
     factors, part = size_factors(counts), counts[:, genes]
     pairs = (part[first] + part[second]).astype(np.float64)
     pairs.data = np.log1p(pairs.data / np.repeat(factors[first] + factors[second], np.diff(pairs.indptr)))

@@ -124,6 +124,7 @@ def _context(
             if config["car"]["rule"] == "sorted"
             else (),
             limits=_limits(inputs["preflight"]),
+            car=tables.records(car),
         ),
         "car": tables.records(car),
         "origins": car_source.told(inputs, end_is_known=bool(chemistry)),

@@ -19,7 +19,7 @@ REMOVED = {
     "high_mito": "high mitochondrial share",
     "doublet": "doublets",
 }
-CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the expected rate"}
+CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the rate that the scores show"}
 
 
 def rests_on(samples: pd.DataFrame) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,58 @@ import jsonschema
 import yaml
 
 from ..errors import UserError, listed, nearest
+from .given import read_text
+
+MOST_NODES = 200_000  # values of a YAML file; labels set by hand may name many cells
+LARGEST_NUMBER = 2**53  # whole numbers beyond are no longer told apart as floats
+QUOTED = 120  # characters of a wrong value that a message repeats
 
 
 def load_yaml(path: str | Path) -> Any:
     """Read a YAML file.
 
-    Raises UserError, with the line, where the file is missing, is not YAML or holds a key twice (of which
-    YAML would silently take the last).
+    Raises UserError, with the line, where the file is missing, is not YAML, holds a key twice (of which YAML
+    would silently take the last), or grows without bounds by its aliases.
     """
+    text = read_text(path)
     try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            return yaml.load(file, Loader=_OnceLoader)
-    except FileNotFoundError:
-        msg = f"{path}: no such file."
+        _demand_bounded(text)
+        return yaml.load(text, Loader=_OnceLoader)
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
+        msg = f"{path}: not valid YAML: {_shortened(str(error))}"
         raise UserError(msg) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path}: not valid YAML: {error}"
+    except RecursionError:
+        msg = f"{path}: not valid YAML: nested too deeply, or an alias that holds itself."
         raise UserError(msg) from None
+
+
+def _demand_bounded(text: str) -> None:
+    """Raise YAMLError where the text, its aliases written out, holds more than `MOST_NODES` values.
+
+    Events are read, nothing is built: an alias counts as much as what it stands for.
+    """
+    if "*" not in text:
+        return
+    sizes: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
+
+    def add(anchor: str | None, size: int) -> None:
+        name, total = open_nodes[-1]
+        open_nodes[-1] = name, total + size
+        if anchor:
+            sizes[anchor] = size
+        if total + size > MOST_NODES:
+            raise yaml.YAMLError(f"its aliases make more than {MOST_NODES:,} values of it; write it out")
+
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent):
+            add(event.anchor, 1)
+        elif isinstance(event, yaml.AliasEvent):
+            add(None, sizes.get(str(event.anchor), 1))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 1))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            add(*open_nodes.pop())
 
 
 class _OnceLoader(yaml.SafeLoader):
@@ -69,28 +105,99 @@ def _wants_no_text(schema: Mapping[str, Any]) -> bool:
 def _parsed(text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices."""
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path])
-    return [sentence for error in errors for sentence in _sentences(error)]
+    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices.
+
+    Stricter than JSON Schema: numbers are finite (no key takes infinity), and a pattern is matched to the very
+    end of a text, a line end included.
+    """
+    if wrong := _keys_that_are_no_text(value):
+        return wrong
+    errors = sorted(
+        _Validator(schema).iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path]
+    )
+    return list(dict.fromkeys(sentence for error in errors for sentence in _sentences(error)))
+
+
+def _keys_that_are_no_text(value: Any, where: str = "") -> list[str]:
+    found = []
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            place = f"{where}.{key}" if where else str(key)
+            if not isinstance(key, str):
+                found.append(f"{_shortened(place)}: {_shown(key)} is no text; put quotes around the key")
+            found += _keys_that_are_no_text(item, place)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            found += _keys_that_are_no_text(item, f"{where}.{number}")
+    return found
+
+
+def _is_number(_: Any, value: Any) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= LARGEST_NUMBER  # false for NaN
+    )
+
+
+def _is_unusable_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not _is_number(None, value)
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    return _is_number(_, value) and value == int(value)
+
+
+def _pattern(
+    _: Any, pattern: str, instance: Any, __: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    to_the_end = re.sub(r"\$$", r"\\Z", pattern)
+    if isinstance(instance, str) and not re.search(to_the_end, instance):
+        yield jsonschema.ValidationError(f"{_shown(instance)} does not match '{pattern}'")
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    validators={"pattern": _pattern},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_number, "integer": _is_integer}
+    ),
+)
+
+
+def _shown(value: Any) -> str:
+    """`value` as a message quotes it: not a megabyte of it."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_NUMBER:
+        return "a number of very many digits" if value.bit_length() > 200 else str(value)
+    return _shortened(repr(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}... ({len(text):,} characters)"
+
+
+def _unknown_keys(error: jsonschema.ValidationError, where: str) -> Iterator[str]:
+    schema: Any = error.schema
+    given: Any = error.instance
+    known = list(schema.get("properties", {}))
+    for key in given:
+        if key not in known:
+            full = f"{where}.{key}" if where else str(key)
+            near = nearest(str(key), known) if len(str(key)) < QUOTED else ""
+            yield f"{_shortened(full)}: unknown key{near}; valid keys: {', '.join(known)}"
 
 
 def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
-    where = ".".join(str(part) for part in error.absolute_path)
+    where = _shortened(".".join(str(part) for part in error.absolute_path))
     prefix = f"{where}: " if where else ""
     value: Any = error.validator_value
-    schema: Any = error.schema
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(schema.get("properties", {}))
-        for key in error.instance:
-            if key not in known:
-                full = f"{where}.{key}" if where else str(key)
-                yield f"{full}: unknown key{nearest(str(key), known)}; valid keys: {', '.join(known)}"
+        yield from _unknown_keys(error, where)
     elif error.validator == "required":
         present: Any = error.instance
         for key in value:
@@ -98,12 +205,17 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
                 yield f"{prefix}the key '{key}' is missing"
     elif error.validator == "enum":
         choices = ", ".join(str(c) for c in value if c is not None)
-        yield f"{prefix}{error.instance!r} is not one of: {choices}"
+        yield f"{prefix}{_shown(error.instance)} is not one of: {choices}"
     elif error.validator == "type":
         wanted = " or ".join(value) if isinstance(value, list) else value
-        yield f"{prefix}{error.instance!r} should be of type {wanted}"
+        if _is_unusable_number(error.instance):
+            yield f"{prefix}{_shown(error.instance)} is not a finite number below 2^53"
+        else:
+            yield f"{prefix}{_shown(error.instance)} should be of type {wanted}"
     elif error.validator == "oneOf":
         yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"
+    elif len(error.message) > 2 * QUOTED:
+        yield f"{prefix}{_shown(error.instance)} breaks the rule {error.validator}: {_shortened(str(value))}"
     else:
         yield f"{prefix}{error.message}"
 
