@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from carpeak import io
 from carpeak.libraries import cell_cycle, doublets, qc
+from carpeak.settings import QcSettings
 from carpeak.simulate import cells, design, study
 from carpeak.simulate.library import simulate_library
 from carpeak.simulate.profiles import biology
@@ -60,9 +61,8 @@ def measured(one, n, rate, *, nature, genes, seed):
     """The rows of one library."""
     counts, doublet, between = simulated(one, n, rate, nature=nature, seed=seed)
     mito = genes["symbol"].str.startswith("MT-").to_numpy()
-    bounds = {"preset": "paper", "min_genes": 100, "max_genes": 30_000, "mads": 3.0, "max_mito_percent": None}
     table = qc.metrics(counts, mito=mito)
-    passed = np.flatnonzero(qc.reasons(table, qc.limits(table, has_mito=True, **bounds)) == "")
+    passed = np.flatnonzero(qc.reasons(table, qc.limits(table, options=QcSettings(), has_mito=True)) == "")
     ignored = cell_cycle.mask(genes["symbol"])
     shares, pairs = doublets.neighbour_shares(counts[passed], seed=0, ignored=ignored)
     found = doublets.found_rate(shares, pairs)

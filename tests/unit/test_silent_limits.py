@@ -7,6 +7,7 @@ import pytest
 from carpeak.car import calls, carriers
 from carpeak.libraries import cell_cycle, doublets, qc
 from carpeak.report import cautions, silent_limits
+from carpeak.settings import CarSettings, QcSettings
 from scipy import sparse
 
 NO_SHARES = pd.DataFrame({"population": [], "sample": [], "total": []})
@@ -60,7 +61,7 @@ def test_what_is_expected_comes_from_captured_cells_lanes_and_what_is_stated():
     rng = np.random.default_rng(0)
     counts = sparse.csr_matrix(rng.poisson(rng.gamma(0.5, 1, 400), (1000, 400)).astype(np.int32))
     masks = {"mito": np.arange(400) < 10, "transgene": np.zeros(400, bool)}
-    _, found = qc.judge(counts, **masks, min_genes=10, max_mito_percent=1.0)
+    _, found = qc.judge(counts, **masks, options=QcSettings(min_genes=10, max_mito_percent=1.0))
     assert found["expected_doublet_rate"] == pytest.approx(0.008), (
         "cells removed for other reasons were captured"
     )
@@ -97,7 +98,7 @@ def study(t_cells, others):
 
 
 SHEET = [{"sample": "s1", "condition": "product", "donor": "P1", "flow_car_percent": None}]
-CALIBRATED = {"rule": "calibrated", "fdr": 0.05, "negative_sample": None}
+CALIBRATED = CarSettings()
 RNG = np.random.default_rng(5)
 TELLING_NOTHING = {
     "five UMIs in every cell": (np.full(300, 5), np.full(60, 5)),

@@ -18,8 +18,8 @@ USUALLY = (
 CAUTIONS = {
     "doublets_fewer": (
         "Library {sample}: {expected:.0f} % doublets were expected from its number of cells, and the scores "
-        "show about {found:.1f} %. The scores decided. Cells of several lanes, or a kit with fewer doublets? Give "
-        "the sheet's column lanes or doublet_percent."
+        "show about {found:.1f} %. The scores decided. Cells of several lanes, or a kit with fewer "
+        "doublets? Give the sheet's column lanes or doublet_percent."
     ),
     "doublets_more": (
         "Library {sample}: {expected:.1f} % doublets were expected from its number of cells, and the scores "

@@ -112,8 +112,8 @@ def _parsed(text: str) -> Any:
 def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
     """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices.
 
-    Stricter than JSON Schema: numbers are finite (no key takes infinity), and a pattern is matched to the very
-    end of a text, a line end included.
+    Stricter than JSON Schema: numbers are finite (no key takes infinity), and a pattern is matched to the
+    very end of a text, a line end included.
     """
     if wrong := _keys_that_are_no_text(value):
         return wrong
