@@ -12,7 +12,7 @@ HERE = Path(
 if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
     sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint, home
+from carpeak import fingerprint, home, written
 from carpeak.errors import MARK, UserError, messages
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
@@ -50,6 +50,20 @@ def load_study():
         return studies.load(value, source=source, workflow=WORKFLOW)
     except UserError as error:
         raise SystemExit(f"{MARK}{error}") from None
+
+
+def demand_whole_results():
+    """End where a result is not as long as its job wrote it: with its old time stamp nothing would run again.
+
+    The same where results or logs are no folders, so that no job could write.
+    """
+    found = [
+        f"{name}: a file stands where the run has to make a folder. Rename it."
+        for name in ("results", "logs")
+        if Path(name).exists() and not Path(name).is_dir()
+    ]
+    if found := found or written.cut_short("results"):
+        raise SystemExit(MARK + "\n".join(found))
 
 
 def code(script):
@@ -98,6 +112,7 @@ def inherited_input(wildcards):
 
 
 study = load_study()
+demand_whole_results()
 config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],

@@ -95,7 +95,7 @@ def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> CountMatr
             f"{trio.features.name}: the last line ends with '{types[-1]}': the file is cut short. {AGAIN}"
         )
         raise UserError(msg)
-    kept, others = pick_expression(types)
+    kept, others = pick_expression(types, path)
     inside = slice(None) if kept is None else kept >= 0
     old = Path(trio.features.name).name.removesuffix(".gz").endswith(("genes.tsv", "genes.txt"))
     return CountMatrix(
@@ -117,6 +117,10 @@ def _read_names(source: Source) -> list[pa.Array]:
     import pyarrow.csv
 
     text = whole(source)
+    if b"\0" in text:
+        line = text[: text.index(b"\0")].count(b"\n") + 1
+        msg = f"{source.name}: a NUL character in line {line}: the file is damaged. {AGAIN}"
+        raise UserError(msg)
     width = text.split(b"\n", 1)[0].count(b"\t") + 1
     names = [str(i) for i in range(width)]
     if not text.strip():
@@ -161,7 +165,7 @@ def _read_header(source: Source) -> Header:
 
 def _stream(source: Source, header: Header) -> Iterator[Block]:
     """Yield blocks of the entries; whole numbers as integers, values that are none as floats."""
-    seen, skip, ended = 0, header.lines, True
+    seen, skip = 0, header.lines
     with translated(source.name):
         for piece in pieces(source):
             text = piece
@@ -169,15 +173,13 @@ def _stream(source: Source, header: Header) -> Iterator[Block]:
                 text, skip = text.partition(b"\n")[2], skip - 1
             if not text or text.isspace():
                 continue
-            ended = text.endswith(b"\n")
             gene, cell, value = (column.to_numpy() for column in _parse(text).columns)
             seen += len(value)
             if seen > header.entries:
                 break
             yield gene - 1, cell - 1, value
-    if seen != header.entries or not ended:
+    if seen != header.entries:
         more = "more than that" if seen > header.entries else f"only {seen}"
-        more = "half of the last one" if seen == header.entries else more
         msg = (
             f"{source.name}: announces {header.entries} entries but holds {more}: "
             f"the file is cut short or damaged. {AGAIN}"

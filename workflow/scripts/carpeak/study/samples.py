@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -150,7 +151,7 @@ def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
     for sample in samples:
         if not sample.matrix:
             continue
-        others = rows.setdefault(str(Path(sample.matrix).resolve()), [])
+        others = rows.setdefault(os.path.realpath(sample.matrix), [])
         for other in others:
             names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
             if sample.select == other.select:
