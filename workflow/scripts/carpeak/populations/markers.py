@@ -19,13 +19,13 @@ def load(path: str | Path) -> dict[str, Any]:
 
     Raises UserError naming the file, the label and the remedy.
     """
-    import yaml
+    from ..study.config import load_yaml
 
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        msg = f"{path}: cannot be read as YAML ({error}). Start from a copy of config/markers.yaml."
-        raise UserError(msg) from error
+        value = load_yaml(path)
+    except UserError as error:
+        msg = f"{error}. Start from a copy of config/markers.yaml."
+        raise UserError(msg) from None
     for key in ("lineages", "t_lineage", "t_states"):
         if not isinstance(value, Mapping) or not isinstance(value.get(key), Mapping):
             msg = f"{path}: the top-level key '{key}' is missing. Start from a copy of config/markers.yaml."

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from . import paths
 from .library import Block, CountMatrix, pick_expression
-from .text import AGAIN, Source, head, on_disk, pieces, translated, whole
+from .text import AGAIN, GZIP, Source, head, on_disk, pieces, translated, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,6 +108,25 @@ def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> CountMatr
         stream=lambda: _stream(trio.matrix, header),
         kept=kept,
         others=others,
+        notes=_last_value_in_doubt(trio.matrix),
+    )
+
+
+def _last_value_in_doubt(source: Source) -> tuple[str, ...]:
+    """A note where a plain matrix file ends without a line end; a gzipped one has a checksum."""
+    try:
+        with source.open() as file:
+            if file.read(len(GZIP)) == GZIP:
+                return ()
+            file.seek(-1, 2)
+            ended = file.read(1) == b"\n"
+    except (OSError, ValueError):  # not to be searched, or empty: told when it is read
+        return ()
+    name = Path(source.name).name
+    return (
+        ()
+        if ended
+        else (f"{name} ends without a line end: if it was cut there, its last value is too small",)
     )
 
 

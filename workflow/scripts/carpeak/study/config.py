@@ -59,6 +59,8 @@ def _demand_bounded(text: str) -> None:
         if isinstance(event, yaml.ScalarEvent):
             add(event.anchor, 1)
         elif isinstance(event, yaml.AliasEvent):
+            if str(event.anchor) in (name for name, _ in open_nodes):
+                raise yaml.YAMLError(f"the alias '{event.anchor}' holds itself")
             add(None, sizes.get(str(event.anchor), 1))
         elif isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, 1))
