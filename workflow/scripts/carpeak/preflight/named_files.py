@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,18 +134,14 @@ def _annotation(study: Study) -> Iterator[Callable[[], object]]:
     if given["overrides"] and _there(given["markers"]):
 
         def labels() -> None:
-            known = _labels(markers.load(given["markers"]))
+            loaded = markers.load(given["markers"])
             for number, one in enumerate(given["overrides"], start=1):
+                known = markers.labels(loaded, one["population"], given["scheme"])
                 overrides.check_label(
                     str(one["label"]), known, f"configuration: annotation.overrides, entry {number}"
                 )
 
         yield labels
-
-
-def _labels(loaded: Mapping[str, Any]) -> Sequence[str]:
-    states = [state for scheme in loaded["t_states"].values() for state in scheme]
-    return [*loaded["lineages"], *states]
 
 
 def _unseen(study: Study, config: Mapping[str, Any]) -> Iterator[str]:
