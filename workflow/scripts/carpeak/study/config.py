@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ import yaml
 
 from ..errors import UserError, listed, nearest
 from .given import read_text
+from .problem import Problem
+from .strict import QUOTED, errors, is_unusable_number, keys_that_are_no_text, shortened, shown
 
 MOST_NODES = 200_000  # values of a YAML file; labels set by hand may name many cells
-LARGEST_NUMBER = 2**53  # whole numbers beyond are no longer told apart as floats
-QUOTED = 120  # characters of a wrong value that a message repeats
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -30,7 +29,7 @@ def load_yaml(path: str | Path) -> Any:
         _demand_bounded(text)
         return yaml.load(text, Loader=_OnceLoader)
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
-        msg = f"{path}: not valid YAML: {_shortened(str(error))}"
+        msg = f"{path}: not valid YAML: {shortened(str(error))}"
         raise UserError(msg) from None
     except RecursionError:
         msg = f"{path}: not valid YAML: nested too deeply, or an alias that holds itself."
@@ -111,76 +110,18 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices.
-
-    Stricter than JSON Schema: numbers are finite (no key takes infinity), and a pattern is matched to the
-    very end of a text, a line end included.
-    """
-    if wrong := _keys_that_are_no_text(value):
+def problems(value: Any, schema: Mapping[str, Any]) -> list[Problem]:
+    """Every way in which `value` breaks `schema`; the texts name the key and the valid choices."""
+    if wrong := keys_that_are_no_text(value):
         return wrong
-    errors = sorted(
-        _Validator(schema).iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path]
+    found = (
+        Problem(_key(error), sentence) for error in errors(value, schema) for sentence in _sentences(error)
     )
-    return list(dict.fromkeys(sentence for error in errors for sentence in _sentences(error)))
+    return list(dict.fromkeys(found))
 
 
-def _keys_that_are_no_text(value: Any, where: str = "") -> list[str]:
-    found = []
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            place = f"{where}.{key}" if where else str(key)
-            if not isinstance(key, str):
-                found.append(f"{_shortened(place)}: {_shown(key)} is no text; put quotes around the key")
-            found += _keys_that_are_no_text(item, place)
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            found += _keys_that_are_no_text(item, f"{where}.{number}")
-    return found
-
-
-def _is_number(_: Any, value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) <= LARGEST_NUMBER  # false for NaN
-    )
-
-
-def _is_unusable_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not _is_number(None, value)
-
-
-def _is_integer(_: Any, value: Any) -> bool:
-    return _is_number(_, value) and value == int(value)
-
-
-def _pattern(
-    _: Any, pattern: str, instance: Any, __: Mapping[str, Any]
-) -> Iterator[jsonschema.ValidationError]:
-    to_the_end = re.sub(r"\$$", r"\\Z", pattern)
-    if isinstance(instance, str) and not re.search(to_the_end, instance):
-        yield jsonschema.ValidationError(f"{_shown(instance)} does not match '{pattern}'")
-
-
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    validators={"pattern": _pattern},
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"number": _is_number, "integer": _is_integer}
-    ),
-)
-
-
-def _shown(value: Any) -> str:
-    """`value` as a message quotes it: not a megabyte of it."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_NUMBER:
-        return "a number of very many digits" if value.bit_length() > 200 else str(value)
-    return _shortened(repr(value))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= QUOTED else f"{text[:QUOTED]}... ({len(text):,} characters)"
+def _key(error: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path)
 
 
 def _unknown_keys(error: jsonschema.ValidationError, where: str) -> Iterator[str]:
@@ -191,11 +132,11 @@ def _unknown_keys(error: jsonschema.ValidationError, where: str) -> Iterator[str
         if key not in known:
             full = f"{where}.{key}" if where else str(key)
             near = nearest(str(key), known) if len(str(key)) < QUOTED else ""
-            yield f"{_shortened(full)}: unknown key{near}; valid keys: {', '.join(known)}"
+            yield f"{shortened(full)}: unknown key{near}; valid keys: {', '.join(known)}"
 
 
 def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
-    where = _shortened(".".join(str(part) for part in error.absolute_path))
+    where = shortened(_key(error))
     prefix = f"{where}: " if where else ""
     value: Any = error.validator_value
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
@@ -207,17 +148,18 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
                 yield f"{prefix}the key '{key}' is missing"
     elif error.validator == "enum":
         choices = ", ".join(str(c) for c in value if c is not None)
-        yield f"{prefix}{_shown(error.instance)} is not one of: {choices}"
+        yield f"{prefix}{shown(error.instance)} is not one of: {choices}"
     elif error.validator == "type":
         wanted = " or ".join(value) if isinstance(value, list) else value
-        if _is_unusable_number(error.instance):
-            yield f"{prefix}{_shown(error.instance)} is not a finite number below 2^53"
+        if is_unusable_number(error.instance):
+            yield f"{prefix}{shown(error.instance)} is not a finite number below 2^53"
         else:
-            yield f"{prefix}{_shown(error.instance)} should be of type {wanted}"
+            yield f"{prefix}{shown(error.instance)} should be of type {wanted}"
     elif error.validator == "oneOf":
-        yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"
+        ways = [" with ".join(f"'{key}'" for key in way["required"]) for way in value]
+        yield f"{prefix}needs either {', or '.join(ways)}"
     elif len(error.message) > 2 * QUOTED:
-        yield f"{prefix}{_shown(error.instance)} breaks the rule {error.validator}: {_shortened(str(value))}"
+        yield f"{prefix}{shown(error.instance)} breaks the rule {error.validator}: {shortened(str(value))}"
     else:
         yield f"{prefix}{error.message}"
 
@@ -240,10 +182,11 @@ def check(value: Any, schema_path: str | Path, *, source: str) -> dict[str, Any]
     return filled
 
 
-def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """`value` with defaults, and all its problems; where there are any, only its `sound` keys."""
     if not isinstance(value, Mapping):
-        return with_defaults({}, schema), [f"expected keys and values, found {type(value).__name__}"]
+        wrong = f"expected keys and values, found {type(value).__name__}"
+        return with_defaults({}, schema), [Problem("", wrong)]
     filled: dict[str, Any] = with_defaults(value, schema)
     found = problems(filled, schema)
     return (with_defaults(sound(value, schema), schema) if found else filled), found
