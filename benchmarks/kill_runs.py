@@ -95,9 +95,7 @@ def main():
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--cells", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--folder", type=Path, default=Path(tempfile.gettempdir()) / f"kill_runs.{os.getpid()}"
-    )
+    parser.add_argument("--folder", type=Path, help="default: a new folder for temporary files")
     given = parser.parse_args()
     given.folder = given.folder or Path(tempfile.mkdtemp(prefix="kill_runs."))
     draw, options = random.Random(given.seed), demo(cells=given.cells)
