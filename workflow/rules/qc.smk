@@ -29,6 +29,9 @@ rule filter_cells:
             name: getattr(study.sample(wildcards.sample), name)
             for name in ("sample", "condition", "donor")
         },
+        loading=lambda wildcards: {
+            name: getattr(study.sample(wildcards.sample), name) for name in ("lanes", "doublet_percent")
+        },
         options=study.config["qc"],
         seed=study.config["seed"],
         code=code("filter_cells"),

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import CannotWriteError
+from .errors import CannotWriteError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,10 +138,14 @@ def write_h5ad(cells: AnnData, path: str | Path, *, compression: str | None = "l
 
 
 def read_h5ad(path: str | Path) -> AnnData:
-    """Read an h5ad file into memory."""
+    """Read an h5ad file that the workflow wrote into memory; UserError where it is cut short."""
     import anndata
 
-    return anndata.read_h5ad(path)
+    try:
+        return anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        msg = f"{path}: damaged, or no h5ad file ({str(error).splitlines()[0]}). Delete it and run again."
+        raise UserError(msg) from error
 
 
 def read_cells(path: str | Path) -> list[str]:

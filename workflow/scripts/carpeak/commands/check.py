@@ -39,4 +39,5 @@ def run(args: argparse.Namespace) -> None:
         n = len(checked.problems)
         problems = "1 problem" if n == 1 else f"{n} problems"
         raise UserError(listed(f"{problems} to fix before the study can run", checked.problems))
-    print("Nothing is wrong.")
+    beyond = f" Not looked at: {'; '.join(checked.unseen)}." if checked.unseen else ""
+    print(f"Nothing is wrong.{beyond}")

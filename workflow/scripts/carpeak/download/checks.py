@@ -37,10 +37,15 @@ def check_head(head: bytes, *, name: str, source: str) -> None:
     for suffixes, (offset, magic, kind) in _MAGIC.items():
         if name.lower().endswith(suffixes) and head[offset : offset + len(magic)] != magic:
             msg = (
-                f"{source}: what the server sent for {name} is not a {kind} file (it begins with "
-                f"{head[:16]!r}). Open the address in a browser and look; correct the url or the path."
+                f"{source}: what came for {name} is not a {kind} file{_beginning(head, source)}. Open the "
+                "address in a browser and look; correct the url or the path."
             )
             raise UserError(msg)
+
+
+def _beginning(head: bytes, source: str) -> str:
+    """The first bytes of what a server sent; a file of this machine is not quoted in messages and logs."""
+    return "" if source.lower().startswith("file:") else f" (it begins with {head[:16]!r})"
 
 
 def check_file(path: Path, *, name: str, source: str, size: int | None, sha256: str | None) -> str:

@@ -96,6 +96,9 @@ def _matrix_file(path: Path) -> tuple[Path, str]:
         named = {k: v for k, v in trios_in(path.parent).items() if k.startswith(path.name)}
         if named:
             return _only(named, path.parent, path), ""
+    if path.exists():
+        msg = f"{path}: a pipe or device, not a file. Save its content as a file and name that."
+        raise UserError(msg)
     msg = f"{path}: no such file or folder. Correct the path in the sheet (it is relative to the sheet)."
     raise UserError(msg)
 

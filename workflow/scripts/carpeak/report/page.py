@@ -123,6 +123,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             if settings.car.rule == "sorted"
             else (),
             limits=_limits(results.preflight),
+            car=tables.records(car),
         ),
         "car": tables.records(car),
         "origins": car_source.sentences_and_warnings(results.car_source, end_is_known=bool(chemistry)),

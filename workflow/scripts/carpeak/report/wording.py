@@ -13,7 +13,7 @@ from ..names import REMOVAL_REASONS
 if TYPE_CHECKING:
     import pandas as pd
 
-CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the expected rate"}
+CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the rate that the scores show"}
 
 
 def rests_on(samples: pd.DataFrame) -> str:
