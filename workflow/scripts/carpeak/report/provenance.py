@@ -128,8 +128,12 @@ def _utc(seconds: float) -> str:
 
 
 def commit(folder: str | Path) -> dict[str, Any] | None:
-    """The git commit of the workflow and whether files differ from it; None outside a repository."""
+    """The git commit of the workflow and whether files differ from it; None outside a repository.
+
+    An installed package may lie within the repository of another project, which does not track it.
+    """
     try:
+        _git(folder, "ls-files", "--error-unmatch", ".")
         head = _git(folder, "rev-parse", "HEAD")
         changed = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
