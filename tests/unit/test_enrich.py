@@ -232,7 +232,7 @@ def test_a_study_takes_less_work_than_asking_gseapy_set_by_set(go, tested):
     started = time.process_time()
     for both in lists.values():
         for query in both:
-            assert len(list(calc_pvalues(set(query), sets, background=background))[0])
+            assert len(next(iter(calc_pvalues(set(query), sets, background=background))))
     theirs = time.process_time() - started
     print(f"{ours:.2f} s, gseapy set by set {theirs:.2f} s")
     assert ours < theirs
