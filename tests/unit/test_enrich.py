@@ -218,7 +218,7 @@ def test_planted_term_is_on_top_and_decoy_below(go, tested):
 
 
 def test_a_study_takes_less_work_than_asking_gseapy_set_by_set(go, tested):
-    """The same six lists of 300 changed genes both ways, on the machine at hand."""
+    """The same six lists of 300 changed genes both ways, on the machine at hand: two thirds or less."""
     from gseapy.stats import calc_pvalues
 
     rng = np.random.default_rng(4)
@@ -229,10 +229,12 @@ def test_a_study_takes_less_work_than_asking_gseapy_set_by_set(go, tested):
     ours = time.process_time() - started
     background = set(tested)
     sets = {one.term_id: background & set(one.genes) for one in go}
+    sets = {name: genes for name, genes in sets.items() if 10 <= len(genes) <= 500}
     started = time.process_time()
     for both in lists.values():
         for query in both:
-            assert len(next(iter(calc_pvalues(set(query), sets, background=background))))
+            hit = {name: genes for name, genes in sets.items() if not genes.isdisjoint(query)}
+            assert len(next(iter(calc_pvalues(set(query), hit, background=background)))) == len(hit)
     theirs = time.process_time() - started
     print(f"{ours:.2f} s, gseapy set by set {theirs:.2f} s")
-    assert ours < theirs
+    assert ours < 0.7 * theirs

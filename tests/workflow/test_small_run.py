@@ -219,6 +219,7 @@ def test_snakemakes_own_report(small, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [1])
 def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
     snakemake(tmp_path, *demo(), cores=cores)
