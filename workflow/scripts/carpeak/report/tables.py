@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,24 +53,27 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
+def claims(
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
-    What a reason says of patients is left to the line above the table, which says it once.
+    `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
+    rest is said once, above the table.
     """
     import yaml
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
+    reasons = {one["claim"]: one["reason"] for one in judged}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
-        reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
         row |= {
             "note": entry.get("notes", ""),
             "unit": unit,
-            "reason": wording.typeset(wording.without_patients(reason)),
+            "reason": wording.typeset(reasons[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]
