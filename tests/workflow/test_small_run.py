@@ -219,6 +219,7 @@ def test_snakemakes_own_report(small, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [1])
 def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
     snakemake(tmp_path, *demo(), cores=cores)
@@ -226,13 +227,13 @@ def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
 
 
 @pytest.fixture
-def own_copy(tmp_path):
-    """A copy of the workflow, to edit the package in, and a finished run of it."""
+def own_copy(small, tmp_path):
+    """A copy of the workflow, to edit the package in, and a finished run of it: the small one, taken over."""
     for name in ("workflow", "config", "profiles", "envs"):
         shutil.copytree(ROOT / name, tmp_path / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "Snakefile", tmp_path / "code")
-    (tmp_path / "run").mkdir()
-    snakemake(tmp_path / "run", *demo(), snakefile=tmp_path / "code/Snakefile")
+    shutil.copytree(small, tmp_path / "run")
+    snakemake(tmp_path / "run", "--touch", *demo(), snakefile=tmp_path / "code/Snakefile")
     return tmp_path
 
 
