@@ -152,11 +152,12 @@ def _withheld(called: Called, library: LibraryCounts) -> Called:
         library.car_umis, is_t=library.is_t, cannot_be_car=library.cannot_be_car
     ):
         return called
-    missing = dict.fromkeys(("fraction", "fraction_low", "fraction_high"), float("nan"))
     call = called.call if called.model is None else np.full(len(called.call), UNDETERMINED)
     reason = carriers.IN_OTHER_CELLS
     fit = called.fit | {"not_told": reason, "identifiable": False}
-    return replace(called, call=call, identifiable=False, fit=fit, not_told=reason, **missing)
+    nan = float("nan")
+    shareless = replace(called, fraction=nan, fraction_low=nan, fraction_high=nan)
+    return replace(shareless, call=call, identifiable=False, fit=fit, not_told=reason)
 
 
 def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
