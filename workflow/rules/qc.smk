@@ -30,7 +30,8 @@ rule filter_cells:
             for name in ("sample", "condition", "donor")
         },
         loading=lambda wildcards: {
-            name: getattr(study.sample(wildcards.sample), name) for name in ("lanes", "doublet_percent")
+            name: getattr(study.sample(wildcards.sample), name)
+            for name in ("lanes", "doublet_percent")
         },
         options=study.config["qc"],
         seed=study.config["seed"],
