@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -170,8 +171,10 @@ def test_provenance(small):
     assert value["seeds"] == {"analysis": 0, "simulation": 1}
     assert value["simulated"] is True
     assert value["configuration"]["demo"] == {"variant": "paper", "seed": 1, "cells": SMALL}
-    given = {entry["role"]: entry for entry in value["inputs"]}
-    assert {"product", "peak", "claims", "markers"} <= set(given)
+    files = Counter(entry["role"] for entry in value["inputs"])
+    assert {"configuration", "sample sheet", "markers", "claims", "gene sets"} <= set(files)
+    for sample in ("product", "peak"):  # matrix, features and barcodes
+        assert files[f"cells of {sample}"] == files[f"droplets of {sample}"] == 3
     for entry in value["inputs"]:
         content = (small / entry["file"]).read_bytes()  # an absolute path stays what it is
         assert entry["bytes"] == len(content)
