@@ -21,7 +21,7 @@ from carpeak import fingerprint  # noqa: E402
 # From the top down; a room imports from floors below its own. A new room is added here.
 FLOORS = (
     ("commands",),
-    ("report", "atlas"),
+    ("report", "atlas", "explore"),
     ("claims", "figures", "preflight"),
     ("donors",),
     ("comparison",),
