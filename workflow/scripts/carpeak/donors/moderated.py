@@ -85,7 +85,9 @@ def linear_fit(
         msg = f"{n} libraries and {coefficients} coefficients leave nothing to estimate a variance from"
         raise ValueError(msg)
     parts = [slice(start, start + MANY_GENES) for start in range(0, len(values), MANY_GENES)]
-    solved = [_solve(values[one], design, contrast, None if weights is None else weights[one]) for one in parts]
+    solved = [
+        _solve(values[one], design, contrast, None if weights is None else weights[one]) for one in parts
+    ]
     effect, unscaled, variance = (
         np.concatenate([part[k] for part in solved]) if solved else np.empty(0) for k in range(3)
     )
