@@ -23,8 +23,8 @@ LEAST_PAIRS = 3  # a test of pairs needs a variance with two degrees of freedom
 LEAST_UNPAIRED = 6  # donors a side: with fewer, differences between people hide most contrasts
 FACTORS = ("donor", "batch", "chemistry")
 COLUMNS = [
-    "contrast", "test", "reference", "sort", "decision", "pairs", "coefficients", "rank", "aliased", "reasons",
-    "donor", "used", "notes", "libraries_reference", "libraries_test",
+    "contrast", "test", "reference", "sort", "decision", "pairs", "coefficients", "rank", "aliased",
+    "reasons", "donor", "used", "notes", "libraries_reference", "libraries_test",
     "batch_reference", "batch_test", "chemistry_reference", "chemistry_test",
 ]  # fmt: skip
 

@@ -83,7 +83,7 @@ def _standardised(
 
 
 def normal_score(t: NDArray[np.float64], df: float) -> NDArray[np.float64]:
-    """Normal deviates with the tail probabilities of Student's `t`, by Hill's expansion (1970, CACM 13:617)."""
+    """Normal deviates with the tail probabilities of Student's `t`, by Hill's (1970) expansion."""
     if np.isinf(df):
         return t
     a = df - 0.5

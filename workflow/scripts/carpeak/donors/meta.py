@@ -1,6 +1,6 @@
-"""One effect out of several donors' effects: random effects, with an interval for the mean and for a new patient.
+"""One effect out of several donors': random effects, an interval for the mean and one for a new patient.
 
-Paule and Mandel (1982) for the variance between donors, Hartung and Knapp (2001) for the interval of the mean;
+Paule and Mandel (1982) for the variance between donors, Hartung and Knapp (2001) for the mean's interval;
 the donors' own variances need not be exact for the interval to hold. Held to metafor and statsmodels.
 
 Ours and not statsmodels': its iteration stops at 1e-5 of Q, and a closer one falls to tau = 0 by rounding
@@ -70,7 +70,7 @@ def pool(effects: ArrayLike, variances: ArrayLike) -> Pooled:
 
 
 def _paule_mandel(y: NDArray[np.float64], v: NDArray[np.float64]) -> float:
-    """The variance between donors at which the weighted squares about the mean are n - 1; 0 where they are less."""
+    """The variance between donors at which the weighted squares are n - 1; 0 where they are less."""
 
     def excess(tau2: float) -> float:
         weights = 1 / (v + tau2)

@@ -67,12 +67,9 @@ def sums(
 def pairs(
     units: pd.DataFrame, donors: Sequence[str], *, test: str, reference: str, least: int = LEAST_CELLS
 ) -> list[tuple[str, int, int]]:
-    """The donors with at least `least` cells on both sides: name, row of the test and of the reference unit."""
-    rows = {
-        (str(one.donor), str(one.condition)): number
-        for number, one in enumerate(units.itertuples())
-        if one.n_cells >= least
-    }
+    """The donors with at least `least` cells on both sides, with the rows of their test and reference unit."""
+    keys = zip(units["donor"].astype(str), units["condition"].astype(str), units["n_cells"], strict=True)
+    rows = {(donor, condition): row for row, (donor, condition, n) in enumerate(keys) if n >= least}
     return [
         (donor, rows[donor, test], rows[donor, reference])
         for donor in sorted(donors)

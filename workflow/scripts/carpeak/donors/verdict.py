@@ -120,7 +120,7 @@ def family(verdicts: Sequence[Verdict], limits: Sequence[float]) -> list[Verdict
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p adjusted so that one false finding in the whole family is as rare as the level says (Holm 1979)."""
+    """Adjust p so that one false finding in the whole family is as rare as the level says (Holm 1979)."""
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
