@@ -26,7 +26,7 @@ PSEUDOCOUNT = 0.5
 class Ratios:
     """Centred log2-ratios and their sampling variances, labels x samples."""
 
-    values: NDArray[np.float64]
+    centred: NDArray[np.float64]
     variances: NDArray[np.float64]
 
 
@@ -72,7 +72,7 @@ def changes(tables: Sequence[NDArray[np.float64]], design: NDArray[np.float64]) 
     results = []
     for counts in tables:
         ratios = log_ratios(np.asarray(counts, dtype=float))
-        fit = moderated.linear_fit(ratios.values, design, contrast, weights=1 / ratios.variances)
+        fit = moderated.linear_fit(ratios.centred, design, contrast, weights=1 / ratios.variances)
         results.append(moderated.moderated(fit))
     effects = np.array([one.effect for one in results])
     variances = np.array([one.error**2 for one in results])
@@ -90,7 +90,7 @@ def pooled(effects: NDArray[np.float64], variances: NDArray[np.float64], *, df: 
     total = within + (1 + 1 / m) * between
     missing = (1 + 1 / m) * between / total
     observed = (df + 1) / (df + 3) * df * (1 - missing) if np.isfinite(df) else np.inf
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         by_draws = np.where(missing > 0, (m - 1) / missing**2, np.inf)
         freedom = df * np.ones_like(effect) if m == 1 else 1 / (1 / by_draws + 1 / observed)
     error = np.sqrt(total)

@@ -67,7 +67,7 @@ def sums(
 def pairs(
     units: pd.DataFrame, donors: Sequence[str], *, test: str, reference: str, least: int = LEAST_CELLS
 ) -> list[tuple[str, int, int]]:
-    """The donors with at least `least` cells on both sides, with the rows of their test and reference unit."""
+    """The donors with at least `least` cells on both sides: name, row of test, of reference."""
     keys = zip(units["donor"].astype(str), units["condition"].astype(str), units["n_cells"], strict=True)
     rows = {(donor, condition): row for row, (donor, condition, n) in enumerate(keys) if n >= least}
     return [
