@@ -54,7 +54,7 @@ def read_here(folder: Path) -> object:
     """The folder as AnnData, by this project."""
     import anndata
     import pandas as pd
-    from carpeak.readers import open_library
+    from carpeak.readers.layouts import open_library
 
     library = open_library(folder)
     var = pd.DataFrame({"gene_ids": library.gene_ids}, index=library.symbols)

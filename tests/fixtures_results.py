@@ -10,7 +10,8 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pandas as pd
-from carpeak import car_contrast, io
+from carpeak import io
+from carpeak.comparison import car_contrast
 from scipy import sparse
 
 SAMPLES = {"product": "product", "peak": "peak"}

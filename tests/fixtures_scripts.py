@@ -7,7 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import yaml
-from carpeak import study
+from carpeak.names import POPULATIONS
+from carpeak.study import study
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / "workflow"
@@ -84,7 +85,7 @@ def draw(folder):
         outputs=_both(metrics="qc_metrics", removed="qc_removed"),
         params=common,
     )
-    for name in study.POPULATIONS:
+    for name in POPULATIONS:
         inputs = {
             key: f"results/populations/{name}/{file}"
             for key, file in (
@@ -170,7 +171,7 @@ def make_provenance(folder, settings):
 def make_report(folder, settings):
     """Run scripts/report.py and return the page."""
     tables, resources = "results/tables", WORKFLOW / "resources/report"
-    populations = study.POPULATIONS
+    populations = POPULATIONS
     run(
         "report",
         folder,

@@ -6,8 +6,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import readers
 from carpeak.errors import UserError
+from carpeak.readers import layouts
 from carpeak.readers.added import add_to, without
 from scipy import sparse
 
@@ -28,7 +28,7 @@ def write(path, *, prefix="", suffix="-1"):
 @pytest.mark.parametrize("form", [{}, {"prefix": "P4_"}, {"suffix": "-1_2"}, {"suffix": ""}])
 def test_the_cells_that_were_chosen_get_theirs(tmp_path, form):
     words, counts = write(tmp_path / "two.h5ad", **form)
-    library = readers.open_library(tmp_path / "two.h5ad", select="lib=b")
+    library = layouts.open_library(tmp_path / "two.h5ad", select="lib=b")
     planted = Counter({(words[3], "CAR"): 2, (words[19], "tag"): 5, ("A" * SIZE, "CAR"): 9})
     more = add_to(library, ["CAR", "tag"], planted)
     matrix = more.matrix()
@@ -41,20 +41,20 @@ def test_the_cells_that_were_chosen_get_theirs(tmp_path, form):
 
 def test_no_molecule_is_a_feature_of_zeros(tmp_path):
     write(tmp_path / "two.h5ad")
-    more = add_to(readers.open_library(tmp_path / "two.h5ad"), ["CAR"], Counter())
+    more = add_to(layouts.open_library(tmp_path / "two.h5ad"), ["CAR"], Counter())
     assert more.matrix()[:, 12].sum() == 0 and more.matrix().shape == (40, 13)
 
 
 def test_a_feature_that_is_there_is_refused(tmp_path):
     write(tmp_path / "two.h5ad")
     with pytest.raises(UserError, match="has 'G3' already"):
-        add_to(readers.open_library(tmp_path / "two.h5ad"), ["G3"], Counter())
+        add_to(layouts.open_library(tmp_path / "two.h5ad"), ["G3"], Counter())
 
 
 @pytest.mark.parametrize("select", ["", "lib=b"])
 def test_features_can_be_left_out(tmp_path, select):
     write(tmp_path / "two.h5ad")
-    library = readers.open_library(tmp_path / "two.h5ad", select=select)
+    library = layouts.open_library(tmp_path / "two.h5ad", select=select)
     less = without(library, ["G3", "G11", "G99"])
     rest = [i for i in range(12) if i not in {3, 11}]
     assert [*less.symbols] == [f"G{i}" for i in rest]

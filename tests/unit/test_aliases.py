@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import aliases, markers
-from carpeak.aliases import Known
+from carpeak.libraries import aliases
+from carpeak.libraries.aliases import Known
+from carpeak.populations import markers
 from conftest import ROOT
 from test_merge import library
 

@@ -10,14 +10,14 @@ import pytest
 from carpeak.__main__ import main
 from carpeak.errors import UserError
 from carpeak.reads import align, star
-from carpeak.reads.geometry import parse
+from carpeak.study.geometry import parse
 from fixtures_reads import Lanes, bases, endogenous, records, small_reference, spike
 
 
 @pytest.mark.skipif(shutil.which("STAR") is None, reason="no STAR (Debian: rna-star)")
 @pytest.mark.parametrize(("geometry", "umi", "chemistry"), [("10x-v2", 10, "5p"), ("seekone-dd", 12, "3p")])
 def test_star_counts_the_planted_molecules(tmp_path, geometry, umi, chemistry):
-    from carpeak.readers import open_library
+    from carpeak.readers.layouts import open_library
 
     rng = np.random.default_rng(umi)
     size = parse(geometry).size - umi

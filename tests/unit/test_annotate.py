@@ -6,8 +6,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import annotate, embed, evidence, label, markers, states
 from carpeak.errors import UserError
+from carpeak.populations import embed, label, lineages, marker_panels, markers, states
 from conftest import ROOT
 from scipy import sparse
 from scipy.io import mmread
@@ -44,7 +44,7 @@ def embedded(counts, genes, samples, transgene=None):
         resolution=0.5,
         seed=0,
     )
-    cells = annotate.Cells(
+    cells = lineages.Cells(
         counts, names, genes, np.asarray(samples), transgene, result.clusters["cluster"].to_numpy(dtype=str)
     )
     return result, cells
@@ -72,7 +72,7 @@ def test_lineages_of_pbmc3k(real_data):
     """Against Seurat's published clusters of the same cells."""
     counts, genes, truth = pbmc3k(real_data)
     result, cells = embedded(counts, genes, ["pbmc"] * counts.shape[0])
-    found, _ = annotate.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
+    found, _ = lineages.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
     lineage = truth.map(
         {
             "B": "B cell",
@@ -105,7 +105,7 @@ def test_cells_sorted_for_one_lineage(real_data, pattern, lineage):
     chosen = np.flatnonzero(truth.fillna("").str.contains(pattern))
     assert len(chosen) > 300
     result, cells = embedded(counts[chosen], genes, ["pbmc"] * len(chosen))
-    found, _ = annotate.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
+    found, _ = lineages.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
     assert (found["label"] == lineage).mean() >= 0.92
     assert (~found["label"].isin([lineage, "unassigned"])).mean() <= 0.02
 
@@ -268,19 +268,19 @@ def test_marker_file_mistakes(tmp_path, before, after, message):
 def test_what_every_cluster_expresses_is_a_lineage_and_what_leaks_is_not():
     """T cells in both clusters, with much HBB from lysed red cells; then a cluster of monocytes beside them."""
     panels = {name: MARKERS["lineages"][name] for name in ("T cell", "Red cell", "Monocyte/DC")}
-    genes = evidence.panel_genes(panels)
+    genes = marker_panels.panel_genes(panels)
     smoothed = np.full((40, len(genes)), 0.05)
     smoothed[:, [genes.index(g) for g in ("CD3D", "CD3E", "CD3G", "TRAC", "CD2")]] = 1.2
     smoothed[:, [genes.index(g) for g in ("HBB", "HBA1", "HBA2")]] = 1.5
     smoothed[::4] *= 2.5  # some cells have more of everything, so that the rest looks low beside them
     clusters = np.repeat(["0", "1"], 20)
-    shared = evidence.everywhere(smoothed, clusters, genes, panels)
+    shared = marker_panels.everywhere(smoothed, clusters, genes, panels)
     assert {g for g, one in zip(genes, shared) if one} == set(panels["T cell"][0]["genes"])
-    without, with_shared = (evidence.relative(smoothed, clusters, shared=s) for s in (None, shared))
-    scores, old = (evidence.score_panels(one, genes, panels) for one in (with_shared, without))
+    without, with_shared = (marker_panels.relative(smoothed, clusters, shared=s) for s in (None, shared))
+    scores, old = (marker_panels.score_panels(one, genes, panels) for one in (with_shared, without))
     assert (scores.argmax(axis=1) == 0).all()
-    assert scores[:, 0].min() > annotate.SEED_SCORE > np.median(old[:, 0])
+    assert scores[:, 0].min() > lineages.SEED_SCORE > np.median(old[:, 0])
 
     monocytes = np.flatnonzero(clusters == "1")
     smoothed[np.ix_(monocytes, np.flatnonzero(shared))] = 0.1
-    assert not evidence.everywhere(smoothed, clusters, genes, panels).any()
+    assert not marker_panels.everywhere(smoothed, clusters, genes, panels).any()

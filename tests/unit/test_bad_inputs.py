@@ -9,8 +9,9 @@ import shutil
 
 import numpy as np
 import pytest
-from carpeak import readers, survey
 from carpeak.__main__ import main
+from carpeak.preflight import survey
+from carpeak.readers import text as reading
 from fixtures_libraries import (
     CAR,
     CELLS,
@@ -413,7 +414,7 @@ def test_large_libraries_are_judged_by_their_first_cells_and_unpacked_to_the_end
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(survey, "READ_WHOLE", 100)
     monkeypatch.setattr(survey, "HEAD", 500)
-    monkeypatch.setattr(readers.text, "PIECE", 4096)
+    monkeypatch.setattr(reading, "PIECE", 4096)
     assert main(["check", "samples.tsv"]) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ip"))
     exact = int(counts(seed=1)[:, len(GENES)].sum())

@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from carpeak import calibrated, calibration, caller, detected, fitcheck, mixture
+from carpeak import calibration
+from carpeak.car import calibrated_rule, detection, fit_check, mixture, posterior
 from scipy import stats
 
 SETTING = calibration.Setting(0.34, 2.0, 1.5, 1e-6, 4_000)
@@ -12,8 +13,8 @@ SETTING = calibration.Setting(0.34, 2.0, 1.5, 1e-6, 4_000)
 
 def fitted(setting=SETTING, seed=3, **options):
     library = calibration.simulate(setting, seed=seed, **options)
-    ambient = caller.ambient_prior(cell_depth=library.depth.mean(), droplets=library.droplets)
-    return library, caller.fit(library.umis, library.depth, ambient)
+    ambient = posterior.ambient_prior(cell_depth=library.depth.mean(), droplets=library.droplets)
+    return library, posterior.fit(library.umis, library.depth, ambient)
 
 
 @pytest.fixture(scope="module")
@@ -22,39 +23,39 @@ def usual():
 
 
 def test_ambient_prior_counts_droplets_and_keeps_its_uncertainty():
-    ambient = caller.ambient_prior(cell_depth=3000.0, droplets=(10_000, 150))
+    ambient = posterior.ambient_prior(cell_depth=3000.0, droplets=(10_000, 150))
     assert ambient.mean == pytest.approx(150.5 / (250_000 + 10_000 * 3000), rel=1e-9)
-    assert ambient.shape == pytest.approx(1 / (1 / 150.5 + caller.TRANSFER))
+    assert ambient.shape == pytest.approx(1 / (1 / 150.5 + posterior.TRANSFER))
     assert ambient.source == "empty_droplets"
-    cells = caller.ambient_prior(cell_depth=3000.0, droplets=(0.0, 0), non_t=(1_000, 1))
+    cells = posterior.ambient_prior(cell_depth=3000.0, droplets=(0.0, 0), non_t=(1_000, 1))
     assert (cells.source, cells.mean) == ("non_t_cells", pytest.approx(1.5 / 3.25e6))
-    negative = caller.ambient_prior(
+    negative = posterior.ambient_prior(
         cell_depth=1.0, droplets=(0, 0), non_t=(0, 0), negative=(np.array([0]), np.array([1e6]))
     )
     assert negative.source == "negative_sample"
-    assert caller.ambient_prior(cell_depth=1.0).source == "prior"
+    assert posterior.ambient_prior(cell_depth=1.0).source == "prior"
 
 
 def test_two_measurements_of_the_ambient_rate_are_weighed_by_their_errors():
     """Droplets that hold less of the soup than cells do: cells that can't carry the CAR pull the rate up."""
     measured = {"droplets": (10_000, 100), "non_t": (500, 12)}
-    alone = {name: caller.ambient_prior(cell_depth=3000.0, **{name: n}) for name, n in measured.items()}
-    both = caller.ambient_prior(cell_depth=3000.0, **measured)
+    alone = {name: posterior.ambient_prior(cell_depth=3000.0, **{name: n}) for name, n in measured.items()}
+    both = posterior.ambient_prior(cell_depth=3000.0, **measured)
     assert alone["droplets"].mean < both.mean < alone["non_t"].mean
     assert both.shape > max(one.shape for one in alone.values())
     assert both.source == "empty_droplets"
-    few = caller.ambient_prior(cell_depth=3000.0, droplets=(10_000, 100), non_t=(20, 1))
+    few = posterior.ambient_prior(cell_depth=3000.0, droplets=(10_000, 100), non_t=(20, 1))
     assert few.mean - alone["droplets"].mean < 0.5 * (both.mean - alone["droplets"].mean)
 
 
 def test_posterior_agrees_with_an_exact_grid(monkeypatch):
     """Two free parameters (share, mean), the others held: integrate both by brute force with scipy."""
-    monkeypatch.setattr(caller, "DISCREPANCY", 1e-9)
+    monkeypatch.setattr(posterior, "DISCREPANCY", 1e-9)
     library = calibration.simulate(calibration.Setting(0.3, 0.8, 1.5, 2e-5, 300), seed=5)
     depth = np.full(300, 4000.0)
     umis, k, rate = library.umis, 1.5, 2e-5
     prior = mixture.Prior(log_size=(np.log(k), 1e-3), slope=(1.0, 1e-3))
-    found = caller.fit(umis, depth, mixture.Ambient(1e6, 1e6 / rate, "test"), prior=prior)
+    found = posterior.fit(umis, depth, mixture.AmbientPrior(1e6, 1e6 / rate, "test"), prior=prior)
     share, mean = np.linspace(0.0005, 0.9995, 500), np.exp(np.linspace(-5, 4, 900))
     counts = np.bincount(umis)
     ambient = rate * 4000
@@ -85,7 +86,7 @@ def test_probability_orders_cells_better_than_counts(usual):
     from sklearn.metrics import average_precision_score
 
     library, found = usual
-    p = caller.probabilities(found, library.umis, library.depth)
+    p = posterior.probabilities(found, library.umis, library.depth)
     precision = average_precision_score(library.positive, p)
     assert precision > average_precision_score(library.positive, library.umis) + 0.01
     assert precision > average_precision_score(library.positive, library.umis / library.depth) + 0.01
@@ -100,43 +101,43 @@ def test_sparse_counts_are_flagged_not_answered():
 
 @pytest.mark.parametrize("n", [0, 1, 49])
 def test_few_cells_get_probabilities_and_no_share(n):
-    ambient = caller.ambient_prior(cell_depth=3000.0)
+    ambient = posterior.ambient_prior(cell_depth=3000.0)
     umis, depth = np.arange(n) % 3, np.full(n, 3000.0)
-    found = caller.fit(umis, depth, ambient)
+    found = posterior.fit(umis, depth, ambient)
     assert not found.identifiable
     assert np.isnan(found.share)
-    p = caller.probabilities(found, umis, depth)
+    p = posterior.probabilities(found, umis, depth)
     assert len(p) == n
     assert ((p >= 0) & (p <= 1)).all()
-    assert caller.describe(found)["share"] is None
-    assert set(caller.call(p, umis)) <= {"positive", "undetermined", "negative"}
+    assert posterior.describe(found)["share"] is None
+    assert set(posterior.call(p, umis)) <= {"positive", "undetermined", "negative"}
 
 
 def test_library_without_a_transgene_umi_is_negative():
     depth = np.full(3000, 4000.0)
     umis = np.zeros(3000, dtype=int)
-    found = caller.fit(umis, depth, caller.ambient_prior(cell_depth=4000.0, droplets=(20_000, 0)))
+    found = posterior.fit(umis, depth, posterior.ambient_prior(cell_depth=4000.0, droplets=(20_000, 0)))
     assert found.high_90 < 0.1
-    p = caller.probabilities(found, umis, depth)
-    assert set(caller.call(p, umis)) == {"negative"}
-    assert fitcheck.ambient_only_p(found, umis, depth) == 1
+    p = posterior.probabilities(found, umis, depth)
+    assert set(posterior.call(p, umis)) == {"negative"}
+    assert fit_check.ambient_only_p(found, umis, depth) == 1
 
 
 def test_one_monstrous_count_does_no_harm(usual):
     library, found = usual
     umis = library.umis.copy()
     umis[0] = 5_000
-    other = caller.fit(umis, library.depth, found.ambient)
+    other = posterior.fit(umis, library.depth, found.ambient)
     assert np.isfinite(other.share)
-    assert caller.probabilities(other, umis, library.depth)[0] == 1
+    assert posterior.probabilities(other, umis, library.depth)[0] == 1
 
 
 def test_same_input_same_bits_and_order_of_cells_is_nothing(usual):
     library, found = usual
-    again = caller.fit(library.umis, library.depth, found.ambient)
+    again = posterior.fit(library.umis, library.depth, found.ambient)
     assert again.share == found.share
     order = np.random.default_rng(0).permutation(len(library.umis))
-    mixed = caller.fit(library.umis[order], library.depth[order], found.ambient)
+    mixed = posterior.fit(library.umis[order], library.depth[order], found.ambient)
     assert mixed.share == pytest.approx(found.share, abs=1e-6)
 
 
@@ -146,17 +147,17 @@ def test_whole_library_with_controls_and_warnings():
     depth = np.r_[library.depth, np.full(500, 4000.0)]
     umis = np.r_[library.umis, rng.poisson(4e-3, 500)]
     is_t = np.arange(4_500) < 4_000
-    found = calibrated.call_library(umis, depth, is_t=is_t, control=~is_t, droplets=library.droplets)
+    found = calibrated_rule.call_library(umis, depth, is_t=is_t, control=~is_t, droplets=library.droplets)
     assert found.low <= 0.34 <= found.high
     assert found.warnings == []
     assert found.false_positives[1] == 500
     assert found.false_positives[0] <= (umis[4_000:] >= 1).sum()
     true = np.r_[library.positive, np.zeros(500, dtype=bool)]
     assert (~true[found.call == "positive"]).mean() < 0.06
-    none = calibrated.call_library(np.where(is_t, 0, umis), depth, is_t=is_t, control=~is_t)
+    none = calibrated_rule.call_library(np.where(is_t, 0, umis), depth, is_t=is_t, control=~is_t)
     assert any("no more than ambient" in line for line in none.warnings)
     assert none.fit.ambient.source == "non_t_cells"
-    nobody = calibrated.call_library(umis[:0], depth[:0], is_t=is_t[:0], control=is_t[:0])
+    nobody = calibrated_rule.call_library(umis[:0], depth[:0], is_t=is_t[:0], control=is_t[:0])
     assert len(nobody.call) == 0
     assert "fewer than 50" in nobody.warnings[0]
 
@@ -166,27 +167,27 @@ def test_calls_follow_a_hand_made_table():
     umis = np.array([3, 2, 1, 1, 1, 1, 0, 0, 0])
     # errors 0.01, 0.03, 0.10, 0.10: means 0.010, 0.020, 0.060 > 0.05; the last has no UMI
     expected = ["positive", "positive"] + ["undetermined"] * 4 + ["negative", "negative", "undetermined"]
-    assert caller.call(p, umis, fdr=0.05).tolist() == expected
+    assert posterior.call(p, umis, fdr=0.05).tolist() == expected
     # 0.01, 0.03, 0.10, 0.10, 0.40: mean 0.06 with both ties, 0.128 with the next; negatives 0.02, 0.04: 0.03
-    assert caller.call(p, umis, fdr=0.06).tolist()[:5] == ["positive"] * 4 + ["undetermined"]
+    assert posterior.call(p, umis, fdr=0.06).tolist()[:5] == ["positive"] * 4 + ["undetermined"]
     # never against the odds, however lax the level
-    assert caller.call(p, umis, fdr=0.9).tolist()[4:6] == ["positive", "negative"]
+    assert posterior.call(p, umis, fdr=0.9).tolist()[4:6] == ["positive", "negative"]
 
 
 def test_ambient_alone_is_recognised():
     none = calibration.Setting(0.0, 1.0, 1.0, 2e-5, 3_000)
     library, found = fitted(none)
-    assert fitcheck.ambient_only_p(found, library.umis, library.depth) > 0.01
+    assert fit_check.ambient_only_p(found, library.umis, library.depth) > 0.01
     assert found.low_90 < 0.01
-    p = caller.probabilities(found, library.umis, library.depth)
-    assert (caller.call(p, library.umis) == "positive").sum() <= 3
+    p = posterior.probabilities(found, library.umis, library.depth)
+    assert (posterior.call(p, library.umis) == "positive").sum() <= 3
     library, found = fitted(calibration.Setting(0.1, 2.0, 1.0, 2e-6, 3_000))
-    assert fitcheck.ambient_only_p(found, library.umis, library.depth) < 1e-6
+    assert fit_check.ambient_only_p(found, library.umis, library.depth) < 1e-6
 
 
 def test_fit_check_passes_the_model_and_flags_another_shape(usual):
     library, found = usual
-    sound = fitcheck.check(found, library.umis, library.depth)
+    sound = fit_check.check(found, library.umis, library.depth)
     assert not sound.flagged
     assert sum(row[2] for row in sound.table) == len(library.umis)
     rng = np.random.default_rng(0)
@@ -195,25 +196,25 @@ def test_fit_check_passes_the_model_and_flags_another_shape(usual):
         np.where(rng.random(len(library.umis)) < 0.7, 1, 6 + rng.poisson(2, len(library.umis))),
         0,
     )
-    wrong = caller.fit(umis, library.depth, found.ambient)
-    assert fitcheck.check(wrong, umis, library.depth).flagged
+    wrong = posterior.fit(umis, library.depth, found.ambient)
+    assert fit_check.check(wrong, umis, library.depth).flagged
 
 
 def test_features_that_split_alike_agree():
     rng = np.random.default_rng(1)
     total = np.where(rng.random(6000) < 0.4, rng.poisson(3.0, 6000), 0)
     first = rng.binomial(total, 0.55)
-    weak, strong, p = fitcheck.features_agree(first, total - first)
+    weak, strong, p = fit_check.features_agree(first, total - first)
     assert p > 0.01
     assert (weak, strong) == (pytest.approx(0.55, abs=0.05), pytest.approx(0.55, abs=0.05))
     background = first + rng.poisson(0.1, 6000)
-    assert fitcheck.features_agree(background, total - first)[2] < 1e-4
+    assert fit_check.features_agree(background, total - first)[2] < 1e-4
     names = ["RQR8", "scFv"]
-    assert fitcheck.disagreeing(names, np.column_stack([first, total - first])) == []
-    told = fitcheck.disagreeing(names, np.column_stack([background, total - first]))
+    assert fit_check.disagreeing(names, np.column_stack([first, total - first])) == []
+    told = fit_check.disagreeing(names, np.column_stack([background, total - first]))
     assert len(told) == 1
     assert told[0].startswith("RQR8 makes up")
-    assert fitcheck.disagreeing(["RQR8"], background[:, None]) == []
+    assert fit_check.disagreeing(["RQR8"], background[:, None]) == []
 
 
 def test_change_of_depth_alone_is_named_so():
@@ -221,8 +222,8 @@ def test_change_of_depth_alone_is_named_so():
     shallow, other = fitted(calibration.Setting(0.34, 2.0, 1.5, 1e-6, 8_000), seed=2)
     rng = np.random.default_rng(0)
     depth, umis = rng.binomial(shallow.depth.astype(int), 0.4).astype(float), rng.binomial(shallow.umis, 0.4)
-    other = caller.fit(umis, depth, found.ambient)
-    table = detected.decompose(found, library.depth, other, depth).set_index("factor")
+    other = posterior.fit(umis, depth, found.ambient)
+    table = detection.decompose(found, library.depth, other, depth).set_index("factor")
     observed = (umis >= 1).mean() - (library.umis >= 1).mean()
     assert table.loc["total", "change"] == pytest.approx(observed, abs=0.015)
     assert table.loc["depth", "change_high"] < 0
@@ -236,8 +237,8 @@ def test_labels_get_their_own_share():
     right = calibration.simulate(calibration.Setting(0.15, 2.0, 1.5, 1e-6, 3_000), seed=1002)
     umis, depth = np.r_[left.umis, right.umis], np.r_[left.depth, right.depth]
     labels = np.array(["a"] * 3_000 + ["b"] * 2_990 + ["c"] * 10)
-    both = caller.fit(umis, depth, found.ambient)
-    table, p = detected.fit_labels(both, umis, depth, labels)
+    both = posterior.fit(umis, depth, found.ambient)
+    table, p = detection.fit_labels(both, umis, depth, labels)
     table = table.set_index("label")
     assert table.loc["a", "car_fraction_low"] < 0.6 < table.loc["a", "car_fraction_high"]
     assert table.loc["b", "car_fraction_low"] < 0.15 < table.loc["b", "car_fraction_high"]
@@ -275,11 +276,11 @@ def test_settings_of_the_full_calibration_span_the_asked_ranges():
 def test_a_million_cells_take_seconds():
     library = calibration.simulate(calibration.Setting(0.34, 1.5, 1.5, 1e-6, 1_000_000), seed=1)
     started = time.process_time()
-    found = caller.fit(
-        library.umis, library.depth, caller.ambient_prior(cell_depth=4000.0, droplets=library.droplets)
+    found = posterior.fit(
+        library.umis, library.depth, posterior.ambient_prior(cell_depth=4000.0, droplets=library.droplets)
     )
-    p = caller.probabilities(found, library.umis, library.depth)
-    calls = caller.call(p, library.umis)
+    p = posterior.probabilities(found, library.umis, library.depth)
+    calls = posterior.call(p, library.umis)
     assert time.process_time() - started < 30
     assert len(calls) == 1_000_000
     assert abs(found.share - 0.34) < 0.03

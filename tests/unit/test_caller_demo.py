@@ -6,7 +6,7 @@ odds and depth, doublets stay, droplets hold less of the soup than cells do, as 
 
 import numpy as np
 import pytest
-from carpeak import caller
+from carpeak.car import posterior
 from carpeak.simulate import cells, design
 
 CAPTURED = design.CELLS // 2
@@ -33,7 +33,7 @@ def drawn(library, seed):
     control = kept & ~is_t & (first["type"] != "NK cell").to_numpy()
     empty = rng.poisson(0.75 * library.ambient * np.exp(rng.normal(-0.08, SPREAD, 20_000)))
     seen = int(rng.binomial(empty.sum(), soup / library.ambient))
-    ambient = caller.ambient_prior(
+    ambient = posterior.ambient_prior(
         cell_depth=float(depth[kept & is_t].mean()),
         droplets=(empty.sum() ** 2 / (empty**2).sum(), seen),
         non_t=(int(control.sum()), int((x[control] >= 1).sum())),
@@ -46,7 +46,7 @@ def test_intervals_hold_the_share_of_the_demo(library):
     rows = []
     for seed in range(20):
         umis, depth, car, ambient = drawn(library, seed)
-        found = caller.fit(umis, depth, ambient)
+        found = posterior.fit(umis, depth, ambient)
         true = car.mean()
         rows.append((found.low <= true <= found.high, found.share - true, found.high_90 - found.low_90))
     covered, error, width = np.array(rows, dtype=float).T

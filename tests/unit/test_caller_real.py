@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from carpeak import calibrated, caller
+from carpeak.car import calibrated_rule, posterior
 from scipy import sparse
 
 LIBRARIES = {"sorted": "10310322", "unsorted": "10310324", "product": "11141510"}
@@ -41,7 +41,7 @@ def libraries(real_data):
 
 def called(library):
     umis, depth, is_t, control = library
-    return calibrated.call_library(umis, depth, is_t=is_t, control=control)
+    return calibrated_rule.call_library(umis, depth, is_t=is_t, control=control)
 
 
 def test_sorted_cells_carry_more_than_is_detected(libraries):
@@ -82,9 +82,9 @@ def test_known_mixture_of_sorted_and_unsorted_cells(libraries):
         other = rng.choice(np.flatnonzero(libraries["unsorted"][2]), 396, replace=False)
         umis = np.r_[sorted_umis[positive], libraries["unsorted"][0][other]]
         depth = np.r_[sorted_depth[positive], rng.choice(sorted_depth[is_t], 396)]
-        ambient = caller.ambient_prior(cell_depth=4000.0, non_t=(825, 1))
-        found = caller.fit(umis, depth, ambient)
-        thin = caller.fit(rng.binomial(umis, 0.15), depth, ambient)
+        ambient = posterior.ambient_prior(cell_depth=4000.0, non_t=(825, 1))
+        found = posterior.fit(umis, depth, ambient)
+        thin = posterior.fit(rng.binomial(umis, 0.15), depth, ambient)
         rows.append([(umis >= 1).mean(), found.share, found.low <= 0.34 <= found.high, thin.identifiable])
     raw, share, covered, thin_identifiable = np.array(rows).mean(axis=0)
     assert raw < 0.25

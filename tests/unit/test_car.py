@@ -4,7 +4,9 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration, car, io
+from carpeak import calibration, io
+from carpeak.car import calls
+from carpeak.names import NEGATIVE, POSITIVE
 from scipy import sparse, stats
 
 OPTIONS = {"rule": "umi", "min_umis": 1}
@@ -31,8 +33,8 @@ def library():
 
 
 def test_umi_rule_by_hand():
-    calls, fit, table = car.call_samples(*library(), SHEET, {}, options=OPTIONS)
-    assert list(calls.columns) == [
+    called, fit, table = calls.call_samples(*library(), SHEET, {}, options=OPTIONS)
+    assert list(called.columns) == [
         "cell",
         "car_umis",
         "RQR8",
@@ -41,18 +43,18 @@ def test_umi_rule_by_hand():
         "car_probability",
         "car_call",
     ]
-    assert calls["car_umis"].tolist() == [3, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 3, 0, 0]
-    assert (calls["n_umis"] == 7).all()  # the construct is no part of a cell's depth
-    assert calls["car_probability"].isna().all()
-    positive = calls["car_umis"] >= 1
-    assert (calls["car_call"] == np.where(positive, "positive", "undetermined")).all()
+    assert called["car_umis"].tolist() == [3, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 3, 0, 0]
+    assert (called["n_umis"] == 7).all()  # the construct is no part of a cell's depth
+    assert called["car_probability"].isna().all()
+    positive = called["car_umis"] >= 1
+    assert (called["car_call"] == np.where(positive, "positive", "undetermined")).all()
     assert fit == {
         "rule": "umi",
         "features": ["RQR8", "scFv"],
         "samples": {s: {"min_umis": 1} for s in ("s1", "s2")},
     }
     first, second = table.to_dict("records")
-    assert list(table.columns) == car.TABLE_COLUMNS
+    assert list(table.columns) == calls.TABLE_COLUMNS
     assert (first["t_cells"], first["n_positive"], first["n_undetermined"], first["n_negative"]) == (
         5,
         3,
@@ -68,7 +70,7 @@ def test_umi_rule_by_hand():
 
 def test_false_positives_are_measured_on_cells_that_cannot_be_car():
     """NK cells, HSC and unassigned cells carry the transgene here and must not count."""
-    table = car.call_samples(*library(), SHEET, {}, options=OPTIONS)[2]
+    table = calls.call_samples(*library(), SHEET, {}, options=OPTIONS)[2]
     first, second = table.to_dict("records")
     exact = stats.binomtest(1, 2).proportion_ci(0.95, method="exact")
     assert first["false_positive_rate"] == 0.5
@@ -92,7 +94,7 @@ def test_ambient_rate_prefers_empty_droplets(transgene_umis):
         }
     }
     droplets["s2"] = {"source": "none", "effective_droplets": 0.0, "umis": 0, "transgene_umis": {}}
-    table = car.call_samples(*library(), SHEET, droplets, options=OPTIONS)[2]
+    table = calls.call_samples(*library(), SHEET, droplets, options=OPTIONS)[2]
     assert table.loc[1, "ambient_source"] == "none"
     assert table.loc[0, "ambient_source"] == "empty_droplets"
     assert table.loc[0, "ambient_rate"] == pytest.approx(2e-5)
@@ -100,17 +102,19 @@ def test_ambient_rate_prefers_empty_droplets(transgene_umis):
 
 @pytest.mark.parametrize(("min_umis", "n_positive"), [(1, 3), (2, 1), (4, 0)])
 def test_min_umis(min_umis, n_positive):
-    calls, _, table = car.call_samples(*library(), SHEET, {}, options={"rule": "umi", "min_umis": min_umis})
+    called, _, table = calls.call_samples(
+        *library(), SHEET, {}, options={"rule": "umi", "min_umis": min_umis}
+    )
     assert table.loc[0, "n_positive"] == n_positive
     assert table.loc[0, "detected_fraction"] == pytest.approx(0.6)  # at >= 1 UMI, whatever the rule
-    assert set(calls["car_call"]) <= {"positive", "undetermined"}
+    assert set(called["car_call"]) <= {"positive", "undetermined"}
 
 
 def test_a_library_without_cells_keeps_its_row():
     cells, lineage = library()
     only = (cells.obs["sample"] == "s1").to_numpy()
-    calls, _, table = car.call_samples(cells[only].copy(), lineage[only], SHEET, {}, options=OPTIONS)
-    assert len(calls) == 10
+    called, _, table = calls.call_samples(cells[only].copy(), lineage[only], SHEET, {}, options=OPTIONS)
+    assert len(called) == 10
     assert table["t_cells"].tolist() == [5, 0]
     assert np.isnan(table.loc[1, "detected_fraction"])
 
@@ -118,12 +122,12 @@ def test_a_library_without_cells_keeps_its_row():
 def test_another_caller_plugs_in(monkeypatch):
     def calibrated(library, options):
         probability = np.where(library.car_umis > 0, 0.99, 0.02)
-        call = np.where(library.car_umis > 0, car.POSITIVE, car.NEGATIVE)
-        return car.Called(probability, call, 0.7, 0.6, 0.8, identifiable=True, fit={"k": options["k"]})
+        call = np.where(library.car_umis > 0, POSITIVE, NEGATIVE)
+        return calls.Called(probability, call, 0.7, 0.6, 0.8, identifiable=True, fit={"k": options["k"]})
 
-    monkeypatch.setitem(car.CALLERS, "calibrated", calibrated)
-    calls, fit, table = car.call_samples(*library(), SHEET, {}, options={"rule": "calibrated", "k": 2})
-    assert calls["car_probability"].tolist() == [0.99 if n else 0.02 for n in calls["car_umis"]]
+    monkeypatch.setitem(calls.CALLERS, "calibrated", calibrated)
+    called, fit, table = calls.call_samples(*library(), SHEET, {}, options={"rule": "calibrated", "k": 2})
+    assert called["car_probability"].tolist() == [0.99 if n else 0.02 for n in called["car_umis"]]
     assert table["n_negative"].tolist() == [2, 3]
     assert table["car_fraction"].tolist() == [0.7, 0.7]
     assert table["identifiable"].all()
@@ -161,12 +165,12 @@ def simulated(*, controls=400):
 @pytest.fixture(scope="module")
 def calibrated_run():
     cells, lineage, truth, droplets = simulated()
-    found = car.call_samples(cells, lineage, SHEET, droplets, options=CALIBRATED, contrasts=CONTRASTS)
+    found = calls.call_samples(cells, lineage, SHEET, droplets, options=CALIBRATED, contrasts=CONTRASTS)
     return lineage, truth, *found
 
 
 def test_the_calibrated_rule_through_the_table(calibrated_run):
-    _, truth, calls, _, table = calibrated_run
+    _, truth, called, _, table = calibrated_run
     first, second = table.to_dict("records")
     assert first["identifiable"]
     assert first["car_fraction_low"] < 0.6 < first["car_fraction_high"]
@@ -177,19 +181,19 @@ def test_the_calibrated_rule_through_the_table(calibrated_run):
     assert table["ambient_rate"].to_numpy() == pytest.approx(RATE, rel=0.6)
     states = table[["n_positive", "n_undetermined", "n_negative"]]
     assert states.sum(axis=1).tolist() == table["t_cells"].tolist() == [2000, 2000]
-    positive = (calls["car_call"] == "positive").to_numpy()
-    assert (calls["car_umis"][positive] >= 1).all()
+    positive = (called["car_call"] == "positive").to_numpy()
+    assert (called["car_umis"][positive] >= 1).all()
     assert 1 - truth[positive].mean() <= 0.06
     assert second["n_positive"] == 0
 
 
 def test_probability_and_call_are_about_t_cells(calibrated_run):
-    lineage, _, calls, fit, table = calibrated_run
+    lineage, _, called, fit, table = calibrated_run
     is_t = (lineage == "T cell").to_numpy()
-    assert calls["car_probability"][is_t].between(0, 1).all()
-    assert calls["car_probability"][~is_t].isna().all()
-    assert (calls["car_call"][~is_t] == "undetermined").all()
-    seen = (calls["car_umis"][(lineage == "B cell").to_numpy()][:400] >= 1).mean()
+    assert called["car_probability"][is_t].between(0, 1).all()
+    assert called["car_probability"][~is_t].isna().all()
+    assert (called["car_call"][~is_t] == "undetermined").all()
+    seen = (called["car_umis"][(lineage == "B cell").to_numpy()][:400] >= 1).mean()
     assert table.loc[0, "false_positive_rate"] == pytest.approx(seen)  # from one UMI on, whatever the rule
     assert fit["samples"]["s1"]["controls"] == 400
     assert fit["samples"]["s1"]["controls_called_positive"] <= 400 * seen
@@ -210,14 +214,14 @@ def test_the_fit_is_json_and_warns(calibrated_run, tmp_path):
 
 def test_no_number_where_there_are_too_few_t_cells_or_none():
     cells, lineage = library()
-    _, fit, table = car.call_samples(cells, lineage, SHEET, {}, options=CALIBRATED, contrasts=CONTRASTS)
+    _, fit, table = calls.call_samples(cells, lineage, SHEET, {}, options=CALIBRATED, contrasts=CONTRASTS)
     assert not table["identifiable"].any()
     assert table[["car_fraction", "car_fraction_low", "car_fraction_high"]].isna().all(axis=None)
     assert table["detected_fraction"].tolist() == pytest.approx([0.6, 0.25])
     assert fit["changes"] == []
     assert "fewer than 50" in fit["samples"]["s1"]["warnings"][0]
     only = (cells.obs["sample"] == "s1").to_numpy()
-    _, fit, table = car.call_samples(cells[only].copy(), lineage[only], SHEET, {}, options=CALIBRATED)
+    _, fit, table = calls.call_samples(cells[only].copy(), lineage[only], SHEET, {}, options=CALIBRATED)
     assert table["t_cells"].tolist() == [5, 0]
     assert fit["samples"]["s2"]["share"] is None
 
@@ -225,11 +229,11 @@ def test_no_number_where_there_are_too_few_t_cells_or_none():
 def test_a_negative_sample_gives_the_rate_where_nothing_else_does():
     cells, lineage, _, _ = simulated(controls=0)
     options = CALIBRATED | {"negative_sample": "s2"}
-    table = car.call_samples(cells, lineage, SHEET, {}, options=options)[2].set_index("sample")
+    table = calls.call_samples(cells, lineage, SHEET, {}, options=options)[2].set_index("sample")
     assert table.loc["s1", "ambient_source"] == "negative_sample"
     assert table.loc["s1", "ambient_rate"] == pytest.approx(RATE, rel=0.6)
     assert table.loc["s2", "ambient_source"] == "prior"  # it is no control of itself
-    without = car.call_samples(cells, lineage, SHEET, {}, options=CALIBRATED)[1]
+    without = calls.call_samples(cells, lineage, SHEET, {}, options=CALIBRATED)[1]
     assert "measured nowhere" in without["samples"]["s1"]["warnings"][-1]
 
 
@@ -254,7 +258,7 @@ def test_sorted_and_unsorted_blood_of_a_real_patient(real_data):
         cd3 = np.asarray(counts[[genes.index(g) for g in ("CD3D", "CD3E", "CD3G")]].sum(axis=0)).ravel() > 0
         lineage = pd.Series(np.where(cd3, "T cell", "unassigned"))
         sheet = [{"sample": name, "condition": "blood", "donor": "P02"}]
-        shares[name] = car.call_samples(cells, lineage, sheet, {}, options=OPTIONS)[2]
+        shares[name] = calls.call_samples(cells, lineage, sheet, {}, options=OPTIONS)[2]
     assert 0.55 < shares["CAR-T10310322"]["detected_fraction"].item() < 0.75
     assert shares["CAR-T10310324"]["detected_fraction"].item() < 0.01
 
@@ -263,12 +267,12 @@ SORTED = [{**SHEET[0], "sorted": "CAR+"}, {**SHEET[1], "sorted": "CAR-"}]
 
 
 def test_sorted_libraries_are_called_by_the_sort_whatever_the_rna_says():
-    calls, fit, table = car.call_samples(*library(), SORTED, {}, options={"rule": "sorted"})
+    called, fit, table = calls.call_samples(*library(), SORTED, {}, options={"rule": "sorted"})
     is_t = (library()[1] == "T cell").to_numpy()
     first = np.arange(14) < 10
-    assert (calls["car_call"][is_t & first] == "positive").all(), "also the T cells of s1 without a UMI"
-    assert (calls["car_call"][is_t & ~first] == "negative").all(), "also the T cell of s2 with three UMIs"
-    assert (calls["car_call"][~is_t] == "undetermined").all()
+    assert (called["car_call"][is_t & first] == "positive").all(), "also the T cells of s1 without a UMI"
+    assert (called["car_call"][is_t & ~first] == "negative").all(), "also the T cell of s2 with three UMIs"
+    assert (called["car_call"][~is_t] == "undetermined").all()
     assert table["n_positive"].tolist() == [5, 0]
     assert table["n_negative"].tolist() == [0, 4]
     assert table["detected_fraction"].tolist() == [0.6, 0.25], "what the RNA shows stands beside"
@@ -279,8 +283,8 @@ def test_without_a_feature_nothing_is_said_of_detection():
     """A share of 0 would be a measurement, and there was none."""
     cells, lineage = library()
     cells = cells[:, :2].copy()
-    calls, _, table = car.call_samples(cells, lineage, SORTED, {}, options={"rule": "sorted"})
-    assert (calls["car_umis"] == 0).all()
+    called, _, table = calls.call_samples(cells, lineage, SORTED, {}, options={"rule": "sorted"})
+    assert (called["car_umis"] == 0).all()
     measured = ["detected_fraction", "false_positive_rate", "false_positive_rate_high", "ambient_rate"]
     assert table[measured].isna().all(axis=None)
     assert table["n_positive"].tolist() == [5, 0]

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration, caller, car_contrast
+from carpeak import calibration
+from carpeak.car import posterior
+from carpeak.comparison import car_contrast
 from scipy import sparse
 
 SAMPLES = [{"sample": "peak", "condition": "peak", "donor": "P1"}]
@@ -15,8 +17,8 @@ FACTOR = 2.0  # the first ten genes are twice as high in CAR+ cells
 def planted():
     """T cells of known truth with their P(CAR+), and 120 genes whose UMIs are drawn by depth and truth."""
     library = calibration.simulate(calibration.Setting(0.4, 1.2, 1.5, 1e-6, 6_000), seed=4)
-    ambient = caller.ambient_prior(cell_depth=library.depth.mean(), droplets=library.droplets)
-    found = caller.fit(library.umis, library.depth, ambient)
+    ambient = posterior.ambient_prior(cell_depth=library.depth.mean(), droplets=library.droplets)
+    found = posterior.fit(library.umis, library.depth, ambient)
     rng = np.random.default_rng(0)
     level = rng.uniform(2e-5, 4e-4, GENES)
     rates = library.depth[:, None] * level * np.where(np.arange(GENES) < 10, FACTOR, 1.0)
@@ -25,7 +27,7 @@ def planted():
     rest = (library.depth - umis.sum(axis=1)).astype(int)
     counts = sparse.csr_matrix(np.column_stack([umis, rest, library.umis]).astype(np.int32))
     cells = pd.DataFrame({"sample": "peak", "car_umis": library.umis})
-    cells["car_probability"] = caller.probabilities(found, library.umis, library.depth)
+    cells["car_probability"] = posterior.probabilities(found, library.umis, library.depth)
     names = [f"G{i}" for i in range(GENES)] + ["REST", "CAR"]
     transgene = np.array([name == "CAR" for name in names])
     table = car_contrast.compare(

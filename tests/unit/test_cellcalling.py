@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from carpeak import cellcalling, goodturing, ingest
-from carpeak.cellcalling import Ambient
 from carpeak.errors import UserError
+from carpeak.libraries import cell_calling, ingest
+from carpeak.libraries.cell_calling import AmbientProfile
+from carpeak.stats import good_turing
 from scipy import sparse, stats
 from test_ingest import library
 from test_simulate import study
@@ -40,7 +41,7 @@ def test_good_turing_equals_edger():
     species = np.r_[np.array(SPECIES.split(), int), np.ones(30, int)]
     seen = np.repeat(times, species)
     assert seen.sum() == 30902
-    shares = goodturing.proportions(np.r_[seen, 0, 0])
+    shares = good_turing.proportions(np.r_[seen, 0, 0])
     assert shares.sum() == pytest.approx(1)
     assert shares[-2:] == pytest.approx(np.full(2, 120 / 30902 / 2))
     by_times = [shares[:-2][seen == n][0] for n in range(1, 7)]
@@ -49,60 +50,60 @@ def test_good_turing_equals_edger():
 
 
 def test_good_turing_of_all_or_nothing():
-    assert goodturing.proportions(np.zeros(4, int)) == pytest.approx(np.full(4, 0.25))
-    assert goodturing.proportions(np.array([5, 5, 5, 5])) == pytest.approx(np.full(4, 0.25))
+    assert good_turing.proportions(np.zeros(4, int)) == pytest.approx(np.full(4, 0.25))
+    assert good_turing.proportions(np.array([5, 5, 5, 5])) == pytest.approx(np.full(4, 0.25))
 
 
 def test_a_gene_that_was_never_seen_is_not_impossible():
     """Where no gene was seen just once, Good and Turing leave nothing for the unseen."""
-    shares = goodturing.proportions(np.array([0, 40, 60, 0]))
+    shares = good_turing.proportions(np.array([0, 40, 60, 0]))
     assert shares.sum() == pytest.approx(1)
     assert shares[[0, 3]] == pytest.approx([0.005, 0.005])
     counts = sparse.csr_matrix(np.array([[1, 2, 3, 0]]))
-    assert np.isfinite(cellcalling.log_likelihood(counts, Ambient(shares, 50.0, 1, 1))).all()
+    assert np.isfinite(cell_calling.log_likelihood(counts, AmbientProfile(shares, 50.0, 1, 1))).all()
 
 
 def test_likelihood_is_scipys():
-    ambient = Ambient(np.array([0.5, 0.3, 0.2]), 7.0, 1, 1)
+    ambient = AmbientProfile(np.array([0.5, 0.3, 0.2]), 7.0, 1, 1)
     counts = np.array([[3, 0, 1], [0, 0, 9], [2, 2, 2]])
     expected = [stats.dirichlet_multinomial.logpmf(row, 7.0 * ambient.shares, row.sum()) for row in counts]
-    assert cellcalling.log_likelihood(sparse.csr_matrix(counts), ambient) == pytest.approx(expected)
+    assert cell_calling.log_likelihood(sparse.csr_matrix(counts), ambient) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("concentration", [2.0, 50.0, 10_000.0])
 def test_drawn_droplets_follow_the_law(concentration):
     """Counts of a gene in the drawn droplets have the mean and variance of the Dirichlet-multinomial."""
-    ambient = Ambient(np.array([0.5, 0.3, 0.2]), concentration, 1, 1)
+    ambient = AmbientProfile(np.array([0.5, 0.3, 0.2]), concentration, 1, 1)
     size = 40
-    drawn = cellcalling._draw(20_000, size, ambient, np.random.default_rng(3))
+    drawn = cell_calling._draw(20_000, size, ambient, np.random.default_rng(3))
     counts = (drawn == 0).sum(axis=1)
     law = stats.betabinom(size, 0.5 * concentration, 0.5 * concentration)
     assert counts.mean() == pytest.approx(law.mean(), abs=5 * law.std() / np.sqrt(20_000))
     assert counts.var() == pytest.approx(law.var(), rel=0.06)
     rows = np.array([np.bincount(row, minlength=3) for row in drawn[:50]])
-    filled = cellcalling._filling(drawn[:50], ambient)[:, -1]
-    assert filled == pytest.approx(cellcalling.log_likelihood(sparse.csr_matrix(rows), ambient))
+    filled = cell_calling._filling(drawn[:50], ambient)[:, -1]
+    assert filled == pytest.approx(cell_calling.log_likelihood(sparse.csr_matrix(rows), ambient))
 
 
 def test_concentration_of_droplets_that_differ_is_found():
     generator = np.random.default_rng(5)
     rows = [generator.multinomial(80, generator.dirichlet(60 * SHARES)) for _ in range(1500)]
-    profile = cellcalling.ambient_profile(sparse.csr_matrix(np.array(rows)))
+    profile = cell_calling.ambient_profile(sparse.csr_matrix(np.array(rows)))
     assert profile.concentration == pytest.approx(60, rel=0.15)
 
 
 def test_p_values_of_ambient_droplets_are_uniform():
     counts = droplets(np.full(600, 150), SHARES, seed=6)
-    p = cellcalling.chance(counts, Ambient(SHARES, 1e4, 1, 1), seed=0)
+    p = cell_calling.chance(counts, AmbientProfile(SHARES, 1e4, 1, 1), seed=0)
     assert stats.kstest(p, "uniform").pvalue > 0.001
-    assert p.min() >= 1 / (cellcalling.DRAWS + 1)
+    assert p.min() >= 1 / (cell_calling.DRAWS + 1)
 
 
 def test_library_without_cells_gives_none():
     """Large droplets of ambient RNA alone: 300 of them, and hardly ever a false cell."""
     large = droplets(np.full(300, 160), SHARES, seed=7)
     counts = sparse.vstack([empties(4000, seed=8), large], format="csr")
-    is_cell, found = cellcalling.call_cells(counts, exclude=NOTHING, seed=0)
+    is_cell, found = cell_calling.call_cells(counts, exclude=NOTHING, seed=0)
     assert found["tested"] >= 300
     assert is_cell.sum() <= 1
 
@@ -113,13 +114,13 @@ def test_planted_cells_are_found_large_and_small():
     )  # nothing but size tells
     small = droplets(np.full(60, 200), OTHER, seed=11)
     counts = sparse.vstack([empties(4000, seed=12), big, small], format="csr")
-    is_cell, found = cellcalling.call_cells(counts, exclude=NOTHING, seed=0)
+    is_cell, found = cell_calling.call_cells(counts, exclude=NOTHING, seed=0)
     assert is_cell[4000:4200].all()
     assert is_cell[4200:].mean() >= 0.95
     assert is_cell[:4000].sum() <= 2
     assert found["outright"] == 200
     assert found["cells"] == is_cell.sum()
-    again, _ = cellcalling.call_cells(counts, exclude=NOTHING, seed=0)
+    again, _ = cell_calling.call_cells(counts, exclude=NOTHING, seed=0)
     assert (again == is_cell).all()
 
 
@@ -133,8 +134,8 @@ def test_transgene_makes_no_cell():
     full[:, 7] = 30
     counts = sparse.vstack([counts, full], format="csr").astype(np.int32)
     only = np.arange(N_GENES) == 7
-    assert cellcalling.call_cells(counts, exclude=only, seed=0)[0].sum() == 0
-    assert cellcalling.call_cells(counts, exclude=NOTHING, seed=0)[0][3000:].all()
+    assert cell_calling.call_cells(counts, exclude=only, seed=0)[0].sum() == 0
+    assert cell_calling.call_cells(counts, exclude=NOTHING, seed=0)[0][3000:].all()
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["product", "peak"])
@@ -143,7 +144,7 @@ def test_cells_of_the_demo_are_found_in_its_droplets(number):
     _, libraries, _, _ = study(cells=1500)
     truth, counts = libraries[number].barcodes.cell, libraries[number].matrix
     is_transgene = np.arange(counts.shape[1]) >= counts.shape[1] - 2
-    is_cell, _ = cellcalling.call_cells(counts, exclude=is_transgene, seed=0)
+    is_cell, _ = cell_calling.call_cells(counts, exclude=is_transgene, seed=0)
     assert (is_cell & truth).sum() / truth.sum() >= 0.95
     assert (is_cell & truth).sum() / is_cell.sum() >= 0.995
 

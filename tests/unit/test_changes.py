@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from carpeak import calibration, caller, changes
+from carpeak import calibration
+from carpeak.car import decomposition, posterior
 
 CONTRASTS = {"peak_vs_product": {"test": "peak", "reference": "product"}}
 SHEET = [
@@ -19,8 +20,8 @@ def side(share, seed, *, thin=1.0, n=4000):
         rng.binomial(library.umis, thin),
         rng.binomial(library.depth.astype(int), thin).astype(float),
     )
-    ambient = caller.ambient_prior(cell_depth=float(depth.mean()), droplets=library.droplets)
-    return changes.Side(caller.fit(umis, depth, ambient), umis, depth)
+    ambient = posterior.ambient_prior(cell_depth=float(depth.mean()), droplets=library.droplets)
+    return decomposition.Side(posterior.fit(umis, depth, ambient), umis, depth)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def sides():
 
 
 def test_one_entry_per_donor_with_both_sides(sides):
-    found = changes.between(CONTRASTS, SHEET, sides)
+    found = decomposition.between(CONTRASTS, SHEET, sides)
     assert [(e["donor"], e["reference"], e["test"]) for e in found] == [("P1", "ip", "pk")]
     entry = found[0]
     assert entry["detected"] == [sides["ip"].detected, sides["pk"].detected]
@@ -39,14 +40,14 @@ def test_one_entry_per_donor_with_both_sides(sides):
     assert parts["depth"] < -0.03
     observed = entry["detected"][1] - entry["detected"][0]
     assert parts["total"] == pytest.approx(observed, abs=0.03)
-    assert changes.between({}, SHEET, sides) == []
+    assert decomposition.between({}, SHEET, sides) == []
     twice = [*SHEET, {"sample": "pk2", "condition": "peak", "donor": "P1"}]
-    assert changes.between(CONTRASTS, twice, {**sides, "pk2": sides["pk"]}) == []
+    assert decomposition.between(CONTRASTS, twice, {**sides, "pk2": sides["pk"]}) == []
 
 
 def test_too_few_t_cells_are_not_compared(sides):
     few = {**sides, "pk": side(0.7, 4, n=30)}
-    assert changes.between(CONTRASTS, SHEET, few) == []
+    assert decomposition.between(CONTRASTS, SHEET, few) == []
 
 
 def entry(low, high):
@@ -69,7 +70,7 @@ def entry(low, high):
     ],
 )
 def test_the_sentence_says_only_what_the_interval_allows(low, high, end):
-    text = changes.sentence(entry(low, high))
+    text = decomposition.sentence(entry(low, high))
     assert text.startswith("From ip to pk the detected share changed by −4.0 points.")
     assert text.endswith(end)
     assert "sequencing depth −5.0 (−6.0 to −4.0)" in text

@@ -5,9 +5,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import claims, enrich, findings, io, quantities, statements
+from carpeak import io
+from carpeak.claims import judge, quantities, verdict
+from carpeak.comparison import enrichment as over_representation
+from carpeak.comparison.gene_sets import GeneSet
 from carpeak.errors import UserError
-from carpeak.gene_sets import GeneSet
+from carpeak.study import claims_file
 from conftest import ROOT
 from scipy import stats
 
@@ -15,7 +18,7 @@ FILE, SCHEMA = ROOT / "config/claims.yaml", ROOT / "workflow/schemas/claims.sche
 CONTRAST = {"test": "peak", "reference": "product"}
 LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
 SUPPORTED, OPPOSED, OPEN, NONE = "supported", "opposed", "indeterminate", "not_estimable"
-CLAIMS = statements.read(FILE, SCHEMA)
+CLAIMS = claims_file.read(FILE, SCHEMA)
 GENES = ["NKG7", "LAG3", "PRF1", "CST7", "GZMB", "GNLY", "GZMK"]
 TERMS = ["GO:0006954", "GO:0071346", "GO:0032729"]
 PAPER = ["CD4 Tem", "CD4 Tn", "CD8 Teff", "CD8 Tn", "Treg"]
@@ -105,7 +108,7 @@ def enrichment(up=(12, 1e-6), down=None, *, terms=TERMS):
         for term in terms
     ]
     return pd.DataFrame(
-        rows, columns=[name for name in enrich.COLUMNS if name not in ("odds_ratio", "genes")]
+        rows, columns=[name for name in over_representation.COLUMNS if name not in ("odds_ratio", "genes")]
     )
 
 
@@ -137,9 +140,9 @@ def study(counts=None, *, de=None, sets=None, varied=None, de_varied=None, sets_
 
 def judged(frames, *only, scheme="canonical"):
     """The verdicts by claim id; of the claims `only` if any are named."""
-    main, others = claims.assemble(frames, contrast=CONTRAST, scheme=scheme, limits=LIMITS, seed=0)
+    main, others = judge.assemble(frames, contrast=CONTRAST, scheme=scheme, limits=LIMITS, seed=0)
     asked = [one for one in CLAIMS if not only or one["id"] in only]
-    return {one["claim"]: one for one in claims.judge(asked, main, others)}
+    return {one["claim"]: one for one in judge.judge(asked, main, others)}
 
 
 def with_counts(population, condition, **changes):
@@ -319,14 +322,14 @@ def test_margin_interval_covers_the_truth():
     covered = 0
     for _ in range(200):
         counts = pd.Series(rng.multinomial(300, truth), index=list("abcd"))
-        _, low, high = findings.margin(counts, "a", seed=0)
+        _, low, high = verdict.margin(counts, "a", seed=0)
         covered += low <= 0.15 <= high
     assert 182 <= covered <= 199
 
 
 def test_margin_against_the_normal_approximation():
     counts = pd.Series({"a": 5000, "b": 3000, "c": 500, "unassigned": 1500})
-    lead, low, high = findings.margin(counts, "a", seed=0)
+    lead, low, high = verdict.margin(counts, "a", seed=0)
     error = np.sqrt((0.5 + 0.3 - 0.2**2) / 10000)
     assert (lead, low, high) == pytest.approx((0.2, 0.2 - 1.96 * error, 0.2 + 1.96 * error), abs=0.0008)
 
@@ -447,9 +450,11 @@ def test_c9_estimate_is_that_of_the_enrichment_table():
     """From gene sets to claims: the odds ratio that gseapy gives."""
     de = de_table()
     members = [*GENES[:5], *(f"UP{i}" for i in range(10)), *(f"G{i}" for i in range(45))]
-    library = enrich.Library.of([GeneSet("GO:0006954", "inflammatory response", tuple(members))])
+    library = over_representation.GeneSetMatrix.of(
+        [GeneSet("GO:0006954", "inflammatory response", tuple(members))]
+    )
     options = {**LIMITS, "min_size": 10, "max_size": 500}
-    table = enrich.over_representation(de[de["depth"] == "equal"], {"own": library}, **options)
+    table = over_representation.over_representation(de[de["depth"] == "equal"], {"own": library}, **options)
     one = judged(study(sets=table), "C9a")["C9a"]
     row = table[(table["population"] == "car_t") & (table["direction"] == "up")]
     assert one["estimate"] == pytest.approx(np.log2(row["odds_ratio"].item()))
@@ -457,8 +462,8 @@ def test_c9_estimate_is_that_of_the_enrichment_table():
 
 
 def test_what_claims_ask_of_the_enrichment():
-    assert statements.terms(CLAIMS) == sorted(TERMS)
-    assert statements.groups(CLAIMS) == [("car_t", "CD4"), ("t_cells", "CD4")]
+    assert claims_file.terms(CLAIMS) == sorted(TERMS)
+    assert claims_file.groups(CLAIMS) == [("car_t", "CD4"), ("t_cells", "CD4")]
 
 
 def test_c9_term_that_no_library_has_and_term_without_changed_genes():
@@ -504,7 +509,7 @@ def test_composition_that_flips_is_indeterminate(claim, variant):
         SUPPORTED,
         OPPOSED,
     )
-    assert claims.WORDS[variant] in one["reason"]
+    assert judge.WORDS[variant] in one["reason"]
     one = judged(study(exchanged(claim), varied={variant: good_counts()}), claim)[claim]
     assert (one["verdict"], one["main"]["verdict"]) == (OPEN, OPPOSED)
 
@@ -552,7 +557,7 @@ def test_terms_that_flip_are_indeterminate(variant):
 
 
 def test_a_down_claim_mirrors_an_up_claim():
-    tables, _ = claims.assemble(
+    tables, _ = judge.assemble(
         study(de=de_table(-1.0), sets=enrichment(None, (12, 1e-6))),
         contrast=CONTRAST,
         scheme="canonical",
@@ -577,8 +582,8 @@ def test_an_empty_study_is_not_estimable_throughout(tmp_path):
     found = judged({name: io.read_table(tmp_path / f"{name}.tsv") for name in frames})
     assert {one["verdict"] for name, one in found.items() if name != "C1"} == {NONE}
     io.write_json({"claims": list(found.values())}, tmp_path / "claims.json")
-    table = claims.table(list(found.values()))
-    assert list(table.columns) == claims.COLUMNS
+    table = judge.table(list(found.values()))
+    assert list(table.columns) == judge.COLUMNS
 
 
 def test_missing_numbers_do_not_break_the_files(tmp_path):
@@ -611,7 +616,7 @@ def test_a_broken_claims_file_is_told(tmp_path, text, message):
     path = tmp_path / "claims.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=message):
-        statements.read(path, SCHEMA)
+        claims_file.read(path, SCHEMA)
 
 
 def test_two_claims_of_one_name_are_refused(tmp_path):
@@ -619,4 +624,4 @@ def test_two_claims_of_one_name_are_refused(tmp_path):
     one = "{id: A, statement: s, quantity: {kind: untestable}}"
     path.write_text(f"claims: [{one}, {one}]")
     with pytest.raises(UserError, match="two claims are called 'A'"):
-        statements.read(path, SCHEMA)
+        claims_file.read(path, SCHEMA)

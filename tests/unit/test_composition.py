@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import composition, intervals, matrix
+from carpeak.comparison import composition
+from carpeak.stats import intervals, matrix
 
 SHEET = [
     {"sample": "product", "condition": "product", "donor": "P4"},

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from carpeak import config, study
 from carpeak.errors import UserError
+from carpeak.study import config, study
 from runs import ROOT
 
 WORKFLOW = ROOT / "workflow"

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import contamination
-from carpeak.contamination import Evidence
+from carpeak.libraries import ambient_share
+from carpeak.libraries.ambient_share import Evidence
 from scipy import sparse
 
 GENES = ["HBB", "HBA1", "IGKC", "CD3D", "TRAC", "MALAT1", "ACTB", "CAR"]
@@ -35,7 +35,7 @@ def profile(umis=100_000):
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
 def test_planted_share_is_found(share):
-    found = contamination.library(*made(share), GENES, profile())
+    found = ambient_share.library(*made(share), GENES, profile())
     assert found["ambient_share"] == pytest.approx(share, rel=0.12)
     assert found["ambient_share_high"] - found["ambient_share_low"] < 0.25 * share
     assert found["profile"] == "empty_droplets"
@@ -45,12 +45,12 @@ def test_planted_share_is_found(share):
 
 def test_intervals_cover_the_planted_share():
     """Of 60 libraries about 57 should; at least 50 do."""
-    shares = [contamination.library(*made(0.03, seed=seed), GENES, profile()) for seed in range(60)]
+    shares = [ambient_share.library(*made(0.03, seed=seed), GENES, profile()) for seed in range(60)]
     assert sum(one["ambient_share_low"] < 0.03 < one["ambient_share_high"] for one in shares) >= 50
 
 
 def test_a_clean_library_has_none():
-    found = contamination.library(*made(0.0), GENES, profile())
+    found = ambient_share.library(*made(0.0), GENES, profile())
     assert found["ambient_share"] == 0
     assert found["ambient_share_low"] == 0
     assert found["ambient_share_high"] < 1e-4
@@ -60,7 +60,7 @@ def test_doublets_with_red_cells_do_not_count():
     counts, lineages = made(0.03, seed=1)
     with_red = counts.tolil()
     with_red[:12, 0] = 900  # T cells that share their droplet
-    found = contamination.library(with_red.tocsr(), lineages, GENES, profile())
+    found = ambient_share.library(with_red.tocsr(), lineages, GENES, profile())
     assert found["ambient_share"] == pytest.approx(0.03, rel=0.15)
     plain = with_red[:400, [0, 1]].sum() / (with_red[:400].sum() * SOUP[:2].sum())
     assert plain > 0.05, "counted in, they would nearly double the share"
@@ -69,7 +69,7 @@ def test_doublets_with_red_cells_do_not_count():
 def test_a_hallmark_that_other_cells_make_is_left_out():
     """Here T cells have immunoglobulin RNA of their own: haemoglobin and CD3 decide."""
     own = OWN | {"T cell": [0, 0, 0.02, 0.1, 0.1, 0.5, 0.28, 0]}
-    found = contamination.library(*made(0.03, own=own), GENES, profile())
+    found = ambient_share.library(*made(0.03, own=own), GENES, profile())
     assert found["ambient_share"] == pytest.approx(0.03, rel=0.15)
     assert "haemoglobin" in found["evidence"]
     assert "immunoglobulin" not in found["evidence"]
@@ -77,7 +77,7 @@ def test_a_hallmark_that_other_cells_make_is_left_out():
 
 def test_without_other_lineages_nothing_is_estimated():
     counts, lineages = made(0.05)
-    found = contamination.library(counts[:400], lineages[:400], GENES, profile().assign(umis=[0] * 7 + [9]))
+    found = ambient_share.library(counts[:400], lineages[:400], GENES, profile().assign(umis=[0] * 7 + [9]))
     assert np.isnan(found["ambient_share"])
     assert found["evidence"] == ""
     assert "too little hallmark RNA" in found["message"]
@@ -85,7 +85,7 @@ def test_without_other_lineages_nothing_is_estimated():
 
 def test_estimate_by_hand():
     one = Evidence(np.array([1, 2, 3, 2]), np.full(4, 100.0))
-    found = contamination.estimate({"a": one})
+    found = ambient_share.estimate({"a": one})
     assert found.share == pytest.approx(8 / 400)
     assert found.low == pytest.approx(3.4538 / 400, rel=1e-4)  # exact Poisson interval of 8
     assert found.high == pytest.approx(15.7632 / 400, rel=1e-4)
@@ -100,14 +100,14 @@ def test_table_of_two_samples():
     cells = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=GENES))
     labels = pd.DataFrame({"cell": names[::-1], "cell_type": lineages[::-1]})
     samples = [{"sample": name, "condition": name, "donor": "P4"} for name in ("product", "peak")]
-    table = contamination.table(cells, labels, {"peak": profile()}, samples)
-    assert list(table.columns) == contamination.COLUMNS
+    table = ambient_share.table(cells, labels, {"peak": profile()}, samples)
+    assert list(table.columns) == ambient_share.COLUMNS
     assert table["profile"].tolist() == ["cells", "empty_droplets"]
     assert table["ambient_share"].iloc[1] == pytest.approx(0.04, rel=0.15)
 
 
 def test_a_library_without_cells_is_not_estimated():
-    found = contamination.library(
+    found = ambient_share.library(
         sparse.csr_matrix((0, len(GENES)), dtype=int), np.array([], str), GENES, None
     )
     assert np.isnan(found["ambient_share"])
@@ -123,6 +123,6 @@ def test_expected_ambient_rna_by_gene():
         counts, obs=pd.DataFrame({"sample": "peak"}, index=names), var=pd.DataFrame(index=GENES)
     )
     table = pd.DataFrame({"sample": ["peak", "product"], "ambient_share": [0.04, np.nan]})
-    found = contamination.expected(cells, table, {"peak": profile()})
+    found = ambient_share.expected(cells, table, {"peak": profile()})
     assert list(found) == ["peak"]
     assert found["peak"] == pytest.approx(0.04 * SOUP)

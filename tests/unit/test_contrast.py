@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import contrast, intervals, matrix, ranksum
+from carpeak.comparison import differential_expression
+from carpeak.stats import intervals, matrix, ranksum
 from scipy import sparse
 from scipy.io import mmread
 
@@ -49,7 +50,7 @@ def simulated(seed=1, n=500, depth=(1.0, 0.5), n_planted=30):
 
 def run(data, *, min_cells=10, seed=0):
     counts, cells, genes, transgene, _ = data
-    return contrast.compare(
+    return differential_expression.compare(
         counts, cells, genes, transgene=transgene, conditions=CONDITIONS,
         min_pct=0.01, min_cells=min_cells, seed=seed,
     )  # fmt: skip
@@ -148,8 +149,8 @@ def test_transgene_is_neither_tested_nor_part_of_depth(data, results):
 
 def test_layout(results):
     table, sensitivity, status = results
-    assert list(table.columns) == contrast.COLUMNS
-    assert list(sensitivity.columns) == ["variant", *contrast.COLUMNS]
+    assert list(table.columns) == differential_expression.COLUMNS
+    assert list(sensitivity.columns) == ["variant", *differential_expression.COLUMNS]
     blocks = table[["population", "group", "depth"]].drop_duplicates().to_numpy().tolist()
     assert blocks == [
         [p, g, d] for p in ("t_cells", "car_t") for g in ("all", "CD4", "CD8") for d in ("full", "equal")
@@ -207,8 +208,8 @@ def test_nothing_to_compare_gives_header_only_tables(data, keep):
     rows = np.flatnonzero((cells["condition"] == "peak").to_numpy() & (keep != "nobody"))
     table, sensitivity, status = run((counts[rows], cells.iloc[rows], *rest))
     assert table.empty
-    assert list(table.columns) == contrast.COLUMNS
-    assert list(sensitivity.columns) == ["variant", *contrast.COLUMNS]
+    assert list(table.columns) == differential_expression.COLUMNS
+    assert list(sensitivity.columns) == ["variant", *differential_expression.COLUMNS]
     assert {group["status"] for group in status["groups"].values()} == {"too_few_cells"}
 
 
@@ -224,7 +225,7 @@ def test_interferon_genes_top_stimulated_blood(real_data):
     cells = pd.DataFrame({"sample": sample, "condition": sample, "donor": "pool", "car_call": "undetermined"})
     cells[["t_lineage", "t_lineage_unintegrated"]] = "unassigned"
     cells["car_umis"], cells["car_probability"] = 0, np.nan
-    table, _, _ = contrast.compare(
+    table, _, _ = differential_expression.compare(
         sparse.vstack(blocks).tocsr(), cells, genes[0], transgene=np.zeros(len(genes[0]), dtype=bool),
         conditions={"test": "stim", "reference": "ctrl"}, min_pct=0.01, min_cells=10, seed=0,
     )  # fmt: skip

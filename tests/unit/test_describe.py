@@ -3,7 +3,8 @@
 import anndata
 import numpy as np
 import pandas as pd
-from carpeak import describe, graph, ranksum
+from carpeak.populations import describe
+from carpeak.stats import graph, ranksum
 from scipy import sparse
 
 

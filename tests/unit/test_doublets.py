@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import doublets, readers
+from carpeak.libraries import doublets
+from carpeak.readers import layouts
 from scipy import sparse
 from scipy.spatial import cKDTree
 from scipy.stats import spearmanr
@@ -48,7 +49,7 @@ def test_planted_doublets_of_a_clear_mixture_are_found():
 
 @pytest.fixture(scope="module")
 def pbmc(real_data):
-    library = readers.open_library(real_data / "pbmc3k/counts_13714x2700")
+    library = layouts.open_library(real_data / "pbmc3k/counts_13714x2700")
     labels = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv", index_col=0)["classified"]
     labels = labels.reindex(library.barcodes.to_pylist())
     lineage = labels.where(~labels.str.contains("T", na=False), "T cell").to_numpy(object)

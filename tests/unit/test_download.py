@@ -9,11 +9,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from carpeak import config
-from carpeak.download import archive, cellxgene, progress, provide, table, transfer
-from carpeak.download.table import Download
+from carpeak.download import archive, cellxgene, progress, provide, transfer
 from carpeak.download.transfer import Patience, Wanted
 from carpeak.errors import UserError
+from carpeak.study import config, downloads
+from carpeak.study.downloads import Download
 from runs import ROOT
 from server import running
 
@@ -408,18 +408,18 @@ URL = "https://example.org/a"
 
 
 def checked(*rows):
-    return table.check(list(enumerate(rows, start=2)), SCHEMA, root=Path("data"))
+    return downloads.check(list(enumerate(rows, start=2)), SCHEMA, root=Path("data"))
 
 
 def test_rows_become_downloads():
-    downloads, found = checked(
+    rows, found = checked(
         {"path": "RAW.tar", "url": URL, "bytes": 12, "sha256": "A" * 64},
         {"path": "P1/a.h5", "archive": "RAW.tar", "member": "GSM1_*"},
     )
     assert found == []
-    assert downloads[0] == Download("RAW.tar", "data/RAW.tar", url=URL, size=12, sha256="a" * 64)
-    assert downloads[1] == Download("P1/a.h5", "data/P1/a.h5", archive="data/RAW.tar", member="GSM1_*")
-    assert downloads[1].receipt == "results/downloads/P1/a.h5.json"
+    assert rows[0] == Download("RAW.tar", "data/RAW.tar", url=URL, size=12, sha256="a" * 64)
+    assert rows[1] == Download("P1/a.h5", "data/P1/a.h5", archive="data/RAW.tar", member="GSM1_*")
+    assert rows[1].receipt == "results/downloads/P1/a.h5.json"
 
 
 @pytest.mark.parametrize(
@@ -441,8 +441,8 @@ def test_rows_become_downloads():
 )
 def test_mistakes_of_a_row_are_told(changes, words):
     values = {"path": "a", "url": URL, **changes}
-    downloads, found = checked({key: value for key, value in values.items() if value is not None})
-    assert downloads == ()
+    rows, found = checked({key: value for key, value in values.items() if value is not None})
+    assert rows == ()
     for word in ("row 2: ", *words):
         assert word in "\n".join(found)
 
@@ -461,10 +461,10 @@ def test_which_downloads_make_a_path():
         "GSM1_a_matrix.mtx.gz",
         "GSM1_a_features.tsv.gz",
     ]
-    downloads, _ = checked(*({"path": name, "url": URL} for name in names))
+    planned, _ = checked(*({"path": name, "url": URL} for name in names))
 
     def made(path):
-        return [one.name for one in table.making(downloads, path)]
+        return [one.name for one in downloads.making(planned, path)]
 
     assert made("data/P10.h5") == ["P10.h5"]
     assert made("data/P1") == ["P1/matrix.mtx.gz", "P1/barcodes.tsv.gz"]

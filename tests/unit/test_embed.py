@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import embed, graph
+from carpeak.names import in_groups
+from carpeak.populations import embed
+from carpeak.stats import graph
 from scipy import sparse
 
 SETTINGS = {
@@ -116,8 +118,8 @@ def test_transgene_and_named_gene_groups_never_are_variable():
     ],
 )
 def test_gene_groups(gene, group):
-    assert embed.in_groups([gene], [group])[0]
-    assert not embed.in_groups(["CD3D", "TRAC", "HBEGF", "IGF1", "TRADD"], [group]).any()
+    assert in_groups([gene], [group])[0]
+    assert not in_groups(["CD3D", "TRAC", "HBEGF", "IGF1", "TRADD"], [group]).any()
 
 
 def test_components_equal_a_centred_svd():

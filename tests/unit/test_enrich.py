@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import enrich, gene_sets
-from carpeak.gene_sets import GeneSet
+from carpeak.comparison import enrichment, gene_sets
+from carpeak.comparison.gene_sets import GeneSet
 from conftest import ROOT
 from scipy import stats
 
@@ -16,7 +16,7 @@ BUNDLED = ROOT / "workflow/resources/go_bp.gmt.gz"
 
 def libraries(**sets):
     """Libraries by name, ready to be tested."""
-    return {name: enrich.Library.of(value) for name, value in sets.items()}
+    return {name: enrichment.GeneSetMatrix.of(value) for name, value in sets.items()}
 
 
 def de_table(genes, up=(), down=(), *, population="car_t", group="CD4", depth="equal"):
@@ -44,8 +44,8 @@ def tested(go):
 def test_equals_hypergeometric_and_benjamini_hochberg_over_all_tested_terms(go, tested):
     rng = np.random.default_rng(2)
     up, down = set(rng.choice(tested, 300, replace=False)), set(rng.choice(tested, 40, replace=False))
-    table = enrich.over_representation(de_table(tested, up, down - up), libraries(GO_BP=go), **OPTIONS)
-    assert list(table.columns) == enrich.COLUMNS
+    table = enrichment.over_representation(de_table(tested, up, down - up), libraries(GO_BP=go), **OPTIONS)
+    assert list(table.columns) == enrichment.COLUMNS
     background = set(tested)
     for direction, query in (("up", up), ("down", down - up)):
         sets = {one.term_id: set(one.genes) & background for one in go}
@@ -81,7 +81,7 @@ def test_one_table_by_hand():
     genes = [f"G{i:03d}" for i in range(100)]
     sets = [GeneSet("S", "a set", tuple(genes[:10])), GeneSet("O", "other", tuple(genes[50:70]))]
     changed = [*genes[:4], "G099"]
-    table = enrich.over_representation(de_table(genes, changed), libraries(own=sets), **OPTIONS)
+    table = enrichment.over_representation(de_table(genes, changed), libraries(own=sets), **OPTIONS)
     assert len(table) == 1  # the other set holds no changed gene and is not listed ...
     row = table.iloc[0]
     p = (210 * 90 + 252) / 75287520
@@ -98,7 +98,7 @@ def test_size_limits_hold_within_the_background():
         GeneSet("small", "", tuple(genes[:9] + unmeasured[:50])),
         GeneSet("large but measured small", "", tuple(genes[:30] + unmeasured)),
     ]
-    table = enrich.over_representation(de_table(genes, genes[:5]), libraries(own=sets), **OPTIONS)
+    table = enrichment.over_representation(de_table(genes, genes[:5]), libraries(own=sets), **OPTIONS)
     assert list(table["term_id"]) == ["large but measured small"]
     assert table["set_size"].item() == 30
 
@@ -111,18 +111,18 @@ def test_which_genes_count_as_changed():
         }
     )
     limits = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
-    assert list(enrich.changed(de, "up", **limits)) == [True, False, False, False, False, False]
-    assert list(enrich.changed(de, "down", **limits)) == [False, False, True, False, False, False]
+    assert list(enrichment.changed(de, "up", **limits)) == [True, False, False, False, False, False]
+    assert list(enrichment.changed(de, "down", **limits)) == [False, False, True, False, False, False]
     marked = de.assign(ambient_from=["NK cell", "", "", "", np.nan, ""])
-    assert not enrich.changed(marked, "up", **limits).any(), "ambient RNA is no change of T cells"
-    assert list(enrich.changed(marked, "down", **limits)) == [False, False, True, False, False, False]
+    assert not enrichment.changed(marked, "up", **limits).any(), "ambient RNA is no change of T cells"
+    assert list(enrichment.changed(marked, "down", **limits)) == [False, False, True, False, False, False]
 
 
 def test_gene_names_keep_their_case():
     """gseapy.enrich would turn C1orf genes into upper case and could join two names."""
     genes = [f"C1orf{i:03d}" for i in range(60)] + [f"G{i:03d}" for i in range(60)]
     sets = [GeneSet("S", "", tuple(genes[:10])), GeneSet("U", "", tuple(g.upper() for g in genes[:60]))]
-    table = enrich.over_representation(de_table(genes, genes[:20]), libraries(own=sets), **OPTIONS)
+    table = enrichment.over_representation(de_table(genes, genes[:20]), libraries(own=sets), **OPTIONS)
     assert list(table["term_id"]) == ["S"]
     assert table["overlap"].item() == 10
 
@@ -134,7 +134,7 @@ def test_populations_groups_and_libraries_are_apart():
         [de_table(genes, genes[:8]), de_table(genes[:50], down=genes[:8], population="t_cells", group="CD8")],
         ignore_index=True,
     )
-    table = enrich.over_representation(de, libraries(one=sets, two=sets), **OPTIONS)
+    table = enrichment.over_representation(de, libraries(one=sets, two=sets), **OPTIONS)
     got = table[["population", "group", "direction", "library"]].to_numpy().tolist()
     assert got == [
         ["car_t", "CD4", "up", "one"],
@@ -154,8 +154,8 @@ def test_sensitivity_takes_each_variant_from_its_table():
     other = pd.concat([de_table(genes, genes[40:48], depth=d) for d in ("full", "equal")]).assign(
         variant="unintegrated"
     )
-    table = enrich.sensitivity(de, other, libraries(own=sets), groups=[("car_t", "CD4")], **OPTIONS)
-    assert list(table.columns) == ["variant", *enrich.COLUMNS]
+    table = enrichment.sensitivity(de, other, libraries(own=sets), groups=[("car_t", "CD4")], **OPTIONS)
+    assert list(table.columns) == ["variant", *enrichment.COLUMNS]
     assert table[["variant", "term_id", "overlap"]].to_numpy().tolist() == [
         ["full_depth", "A", 8],
         ["unintegrated", "B", 8],
@@ -173,7 +173,7 @@ def test_sensitivity_is_for_the_groups_that_claims_ask_for():
         ]
     )
     groups = [("car_t", "CD4"), ("t_cells", "all")]
-    table = enrich.sensitivity(de, de.iloc[:0].assign(variant=""), sets, groups=groups, **OPTIONS)
+    table = enrichment.sensitivity(de, de.iloc[:0].assign(variant=""), sets, groups=groups, **OPTIONS)
     assert table[["population", "group"]].to_numpy().tolist() == [list(one) for one in groups]
 
 
@@ -185,21 +185,21 @@ def test_named_sets_are_tested_whatever_their_size():
         GeneSet("S", "", tuple(genes[:20])),
     ]
     de = de_table(genes, genes[:8])
-    table = enrich.over_representation(de, libraries(own=sets), **OPTIONS)
+    table = enrichment.over_representation(de, libraries(own=sets), **OPTIONS)
     assert list(table["term_id"]) == ["S"]
-    table = enrich.over_representation(de, libraries(own=sets), **OPTIONS, named=["L"])
+    table = enrichment.over_representation(de, libraries(own=sets), **OPTIONS, named=["L"])
     assert list(table["term_id"]) == ["S", "L"]
     assert table["p_adjusted"].iloc[0] == pytest.approx(2 * table["p_value"].iloc[0])
 
 
 def test_no_rows_give_a_table_with_columns_only():
     empty = de_table([])
-    table = enrich.over_representation(empty, libraries(own=[GeneSet("S", "", ("A",))]), **OPTIONS)
+    table = enrichment.over_representation(empty, libraries(own=[GeneSet("S", "", ("A",))]), **OPTIONS)
     assert len(table) == 0
-    assert list(table.columns) == enrich.COLUMNS
-    varied = enrich.sensitivity(empty, empty.assign(variant=""), {}, groups=[("car_t", "CD4")], **OPTIONS)
+    assert list(table.columns) == enrichment.COLUMNS
+    varied = enrichment.sensitivity(empty, empty.assign(variant=""), {}, groups=[("car_t", "CD4")], **OPTIONS)
     assert len(varied) == 0
-    assert list(varied.columns) == ["variant", *enrich.COLUMNS]
+    assert list(varied.columns) == ["variant", *enrichment.COLUMNS]
 
 
 def test_planted_term_is_on_top_and_decoy_below(go, tested):
@@ -210,7 +210,7 @@ def test_planted_term_is_on_top_and_decoy_below(go, tested):
     up = planted[: int(0.3 * len(planted))] + list(rng.choice(others, 60, replace=False))
     shared = planted[: int(0.15 * len(planted))]
     decoy = GeneSet("DECOY", "", tuple(sorted([*shared, *rng.choice(others, 150, replace=False)])))
-    table = enrich.over_representation(de_table(tested, up), libraries(GO_BP=[*go, decoy]), **OPTIONS)
+    table = enrichment.over_representation(de_table(tested, up), libraries(GO_BP=[*go, decoy]), **OPTIONS)
     ids = list(table["term_id"])
     assert ids.index("GO:0071346") < 20
     assert ids.index("DECOY") > ids.index("GO:0071346")
@@ -225,5 +225,5 @@ def test_a_whole_study_is_quick(go, tested):
         for group in ("all", "CD4", "CD8")
     )
     started = time.process_time()
-    enrich.over_representation(de, libraries(GO_BP=go), **OPTIONS)
+    enrichment.over_representation(de, libraries(GO_BP=go), **OPTIONS)
     assert time.process_time() - started < 8

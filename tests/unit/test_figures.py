@@ -7,8 +7,9 @@ import fixtures_scripts
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import io, matrix
+from carpeak import io
 from carpeak.figures import car, comparison, composition, expression, population, qc, style
+from carpeak.stats import matrix
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -26,7 +26,7 @@ def copy(tmp_path):
 
 
 def test_comments_and_docstrings_change_nothing_and_logic_does(copy):
-    script, module = copy / "filter_cells.py", copy / "carpeak/qc.py"
+    script, module = copy / "filter_cells.py", copy / "carpeak/libraries/qc.py"
     before = hash_of(copy, script)
     text = module.read_text()
     module.write_text("# a comment\n" + text.replace('"""', '"""Other words. ', 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from carpeak import foreign
+from carpeak.comparison import ambient_genes
 from scipy import sparse
 
 GENES = ["CD3E", "PF4", "LYZ", "CD74", "HBB", "CAR"]
@@ -20,7 +20,7 @@ def library(**cells):
 
 
 def found(**cells):
-    return dict(zip(GENES, foreign.sources(*library(**cells), GENES, transgene=TRANSGENE), strict=True))
+    return dict(zip(GENES, ambient_genes.sources(*library(**cells), GENES, transgene=TRANSGENE), strict=True))
 
 
 def test_ten_times_the_expression_of_t_cells_marks_a_gene():
@@ -42,18 +42,18 @@ def test_no_t_cells_mark_haemoglobins_only():
 def test_the_mark_is_that_of_the_condition_in_which_the_gene_is_higher():
     test, reference = np.array(["", "Platelet"]), np.array(["B cell", ""])
     leaks = {
-        "test": dict.fromkeys(foreign.GROUPS, test),
-        "reference": dict.fromkeys(foreign.GROUPS, reference),
+        "test": dict.fromkeys(ambient_genes.GROUPS, test),
+        "reference": dict.fromkeys(ambient_genes.GROUPS, reference),
     }
     leaks["test"]["CD8"] = np.array(["", "NK cell"])
     table = pd.DataFrame({"gene": ["b", "a", "b", "a", "b"], "log2_fold_change": [1.0, 1.0, -1.0, -1.0, 1.0]})
     table["group"] = ["all", "all", "CD4", "CD4", "CD8"]
-    marked = foreign.marked(table, leaks, ["a", "b"])
+    marked = ambient_genes.marked(table, leaks, ["a", "b"])
     assert marked["ambient_from"].tolist() == ["Platelet", "", "", "B cell", "NK cell"]
-    assert foreign.is_marked(marked).tolist() == [True, False, False, True, True]
-    assert foreign.is_marked(marked.replace("", np.nan)).tolist() == [True, False, False, True, True]
-    assert not foreign.is_marked(table).any(), "a table without marks has none"
-    empty = foreign.marked(table.iloc[:0], leaks, ["a", "b"])
+    assert ambient_genes.is_marked(marked).tolist() == [True, False, False, True, True]
+    assert ambient_genes.is_marked(marked.replace("", np.nan)).tolist() == [True, False, False, True, True]
+    assert not ambient_genes.is_marked(table).any(), "a table without marks has none"
+    empty = ambient_genes.marked(table.iloc[:0], leaks, ["a", "b"])
     assert list(empty.columns) == ["gene", "log2_fold_change", "group", "ambient_from"]
 
 
@@ -82,7 +82,9 @@ def spilled(share, *, own_gnly):
     var = pd.DataFrame({"transgene": [False] * 3}, index=genes)
     cells = anndata.AnnData(sparse.csr_matrix(np.array(rows)), obs=obs, var=var)
     labels = pd.DataFrame({"cell": names, "cell_type": lineage})
-    marks = foreign.by_side(cells, labels, {"test": "peak"}, t_lineages=own, ambient={"peak": share * soup})
+    marks = ambient_genes.by_side(
+        cells, labels, {"test": "peak"}, t_lineages=own, ambient={"peak": share * soup}
+    )
     return {group: dict(zip(genes, found, strict=True)) for group, found in marks["test"].items()}
 
 

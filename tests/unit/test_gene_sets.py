@@ -6,9 +6,9 @@ import hashlib
 import gseapy
 import pytest
 import requests
-from carpeak import gene_sets
+from carpeak.comparison import gene_sets
+from carpeak.comparison.gene_sets import GeneSet
 from carpeak.errors import UserError
-from carpeak.gene_sets import GeneSet
 
 
 def written(tmp_path, text, name="own.gmt", encoding="utf-8"):

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from carpeak import ambient, ingest, readers
 from carpeak.errors import UserError
-from carpeak.readers.library import Library
+from carpeak.libraries import empty_droplets, ingest
+from carpeak.readers import layouts
+from carpeak.readers.library import CountMatrix
 from scipy import sparse
 
 
@@ -15,7 +16,7 @@ def library(dense, symbols, *, ids=None, barcodes=None):
     """An opened library with `dense` counts (cells x genes)."""
     matrix = sparse.coo_matrix(np.asarray(dense, dtype=np.int32).reshape(-1, len(symbols)))
     barcodes = barcodes or [f"C{i}-1" for i in range(matrix.shape[0])]
-    return Library(
+    return CountMatrix(
         path=Path("lib"),
         layout="made by a test",
         symbols=np.array(symbols, dtype=object),
@@ -78,7 +79,7 @@ def test_gene_without_a_symbol_takes_its_identifier():
 def test_refused(dense, symbols, barcodes, words):
     opened = library(dense if len(symbols) else np.zeros((0, 1)), symbols or ["A"], barcodes=barcodes)
     if not symbols:
-        opened = Library(
+        opened = CountMatrix(
             opened.path,
             opened.layout,
             opened.symbols[:0],
@@ -93,7 +94,7 @@ def test_refused(dense, symbols, barcodes, words):
 
 def test_real_carpall_product(real_data):
     path = real_data / "carpall_P02/h5/CAR-T11141510.filtered_feature_bc_matrix.h5"
-    cells, summary = ingest.prepare(readers.open_library(path), sample="product", features=["CAT_scFv"])
+    cells, summary = ingest.prepare(layouts.open_library(path), sample="product", features=["CAT_scFv"])
     assert cells.shape == (1099, 36602)
     assert cells.var_names.is_unique
     assert np.flatnonzero(cells.var["transgene"]).tolist() == [36601]  # the last feature (SOURCE.txt)
@@ -116,7 +117,7 @@ def droplets():
 @pytest.mark.parametrize("cells", [["C0-1", "C5-1"], ["C0", "C5"]])
 def test_empty_droplets_are_summed(cells):
     raw = library(droplets(), ["CD3D", "RQR8", "scFv"])
-    profile, genes = ambient.empty_droplets(raw, cells=cells, features=["scFv", "RQR8", "absent"])
+    profile, genes = empty_droplets.empty_droplets(raw, cells=cells, features=["scFv", "RQR8", "absent"])
     assert profile == {
         "source": "empty_droplets",
         "droplets": 2,
@@ -132,18 +133,18 @@ def test_misread_barcodes_hardly_count_as_droplets():
     real, misread = rng.poisson(50, 200), np.ones(2000, int)
     umis = np.r_[500, real, misread]
     raw = library(np.column_stack([umis, rng.binomial(umis, 0.02)]), ["CD3D", "RQR8"])
-    found, _ = ambient.empty_droplets(raw, cells=["C0-1"], features=["RQR8"])
+    found, _ = empty_droplets.empty_droplets(raw, cells=["C0-1"], features=["RQR8"])
     assert found["droplets"] == 2200
     assert found["effective_droplets"] == pytest.approx(200, rel=0.5)
 
 
 def test_raw_matrix_of_another_library_is_refused():
     with pytest.raises(UserError, match="must be of the same library"):
-        ambient.empty_droplets(library(droplets(), ["A", "B", "C"]), cells=["TTTT-1"], features=["A"])
+        empty_droplets.empty_droplets(library(droplets(), ["A", "B", "C"]), cells=["TTTT-1"], features=["A"])
 
 
 def test_raw_matrix_without_empty_droplets():
     raw = library([[500, 1], [400, 0]], ["CD3D", "RQR8"])
-    profile, genes = ambient.empty_droplets(raw, cells=["C0-1", "C1-1"], features=["RQR8"])
+    profile, genes = empty_droplets.empty_droplets(raw, cells=["C0-1", "C1-1"], features=["RQR8"])
     assert profile["source"] == "none"
     assert genes.empty

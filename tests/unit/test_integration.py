@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import embed, graph, integration
+from carpeak.populations import embed, integration
+from carpeak.stats import graph
 
 
 def test_adjusted_rand_equals_scikit_learn():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from carpeak import intervals
+from carpeak.stats import intervals
 from scipy import stats
 
 

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from carpeak import ingest, readers, survey
 from carpeak.errors import UserError
+from carpeak.libraries import ingest
+from carpeak.preflight import survey
+from carpeak.readers import layouts
 from libraries import (
     GENES,
     IDS,
@@ -72,7 +74,7 @@ def counts():
 @pytest.mark.parametrize("layout", [*WITH_IDS, *WITHOUT_IDS])
 def test_every_layout_gives_the_same_ingest_result(tmp_path, counts, layout):
     path = {**WITH_IDS, **WITHOUT_IDS}[layout](tmp_path, counts)
-    cells, summary = ingest.prepare(readers.open_library(path), sample="peak", features=["RQR8"])
+    cells, summary = ingest.prepare(layouts.open_library(path), sample="peak", features=["RQR8"])
     np.testing.assert_array_equal(cells.X.toarray(), counts.toarray())
     assert cells.X.dtype == np.int32
     assert cells.X.has_canonical_format
@@ -86,12 +88,12 @@ def test_every_layout_gives_the_same_ingest_result(tmp_path, counts, layout):
 
 
 def test_select_by_a_column_of_a_loom_file(tmp_path, counts):
-    library = readers.open_library(write_loom(tmp_path / "a.loom", counts), select="library=PK")
+    library = layouts.open_library(write_loom(tmp_path / "a.loom", counts), select="library=PK")
     np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray()[1::2])
 
 
 def test_h5mu_names_what_is_left_out(tmp_path, counts):
-    library = readers.open_library(write_h5mu(tmp_path / "a.h5mu", counts))
+    library = layouts.open_library(write_h5mu(tmp_path / "a.h5mu", counts))
     assert library.layout == "h5mu, rna, X"
     assert library.others == {"prot": len(GENES)}
 
@@ -100,14 +102,14 @@ def test_integer_barcodes_and_symbols_given_twice_as_bd_writes_them(tmp_path, co
     folder = write_trio(tmp_path / "a", counts, zipped=False)
     (folder / "barcodes.tsv").write_text("".join(f"{i}\n" for i in range(100, 109)))
     (folder / "features.tsv").write_text("".join(f"{g}\t{g}\tGene Expression\n" for g in GENES))
-    cells, _ = ingest.prepare(readers.open_library(folder), sample="s", features=["RQR8"])
+    cells, _ = ingest.prepare(layouts.open_library(folder), sample="s", features=["RQR8"])
     assert list(cells.obs_names[:2]) == ["s_100", "s_101"]
     assert list(cells.var_names) == GENES
 
 
 def names(folder, rows):
     (folder / "features.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
-    return readers.open_library(folder)
+    return layouts.open_library(folder)
 
 
 def test_ids_without_symbols_get_them_from_the_table(tmp_path, counts):
@@ -184,7 +186,7 @@ def test_cellxgene_files_have_symbols_in_var_only(tmp_path, counts):
     cells.X = counts.astype(np.float32).log1p()
     cells.var["feature_name"] = pd.Categorical(GENES)
     cells.write_h5ad(tmp_path / "a.h5ad")
-    library = readers.open_library(tmp_path / "a.h5ad")
+    library = layouts.open_library(tmp_path / "a.h5ad")
     assert list(library.symbols) == GENES
     assert list(library.gene_ids) == IDS
     assert library.layout == "h5ad, raw/X"
@@ -210,7 +212,7 @@ def test_bad_tables_are_refused_with_a_sentence(tmp_path, case):
     text, words = BAD_TABLES[case]
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(UserError, match=words):
-        readers.open_library(tmp_path / "t.csv").matrix()
+        layouts.open_library(tmp_path / "t.csv").matrix()
 
 
 def r_files():
@@ -236,7 +238,7 @@ def test_objects_of_r_are_refused_with_the_lines_that_export_them(tmp_path, kind
     path = tmp_path / 'seurat "v5".bin'
     path.write_bytes(data)
     with pytest.raises(UserError, match=reading) as caught:
-        readers.open_library(path)
+        layouts.open_library(path)
     assert "Matrix::writeMM(counts, " in str(caught.value)
     assert json.dumps(path.name) in str(caught.value)
 
@@ -247,7 +249,7 @@ def test_gzipped_hdf5_files_are_refused_with_the_remedy(tmp_path, counts):
     path = write_h5ad(tmp_path / "a.h5ad", counts, place="X")
     (tmp_path / "a.h5ad.gz").write_bytes(gzip.compress(path.read_bytes()))
     with pytest.raises(UserError, match=r"gunzip a\.h5ad\.gz"):
-        readers.open_library(tmp_path / "a.h5ad.gz")
+        layouts.open_library(tmp_path / "a.h5ad.gz")
 
 
 def test_h5seurat_is_refused_with_the_lines_that_export_it(tmp_path):
@@ -257,7 +259,7 @@ def test_h5seurat_is_refused_with_the_lines_that_export_it(tmp_path):
         file.create_group("assays/RNA")
         file["cell.names"] = np.array(["a"], dtype="S")
     with pytest.raises(UserError, match="LoadH5Seurat"):
-        readers.open_library(tmp_path / "a.h5seurat")
+        layouts.open_library(tmp_path / "a.h5seurat")
 
 
 def test_archives_without_one_trio_are_refused(tmp_path, counts):
@@ -266,17 +268,17 @@ def test_archives_without_one_trio_are_refused(tmp_path, counts):
     with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(UserError, match=r"no matrix.mtx in the archive, which holds readme.txt"):
-        readers.open_library(tmp_path / "none.zip")
+        layouts.open_library(tmp_path / "none.zip")
     path = pack_trio(tmp_path / "two.zip", counts, kind="zip", inside="P1")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("P2/matrix.mtx", "x")
     with pytest.raises(UserError, match="several libraries"):
-        readers.open_library(path)
+        layouts.open_library(path)
 
 
 def test_real_seurat_table_and_object(real_data):
-    table = readers.open_library(real_data / "tiny_unit_fixtures/pbmc_raw.txt")
+    table = layouts.open_library(real_data / "tiny_unit_fixtures/pbmc_raw.txt")
     assert table.layout == "dense table, genes x cells"
     assert table.matrix().shape == (80, 230)
     with pytest.raises(UserError, match=r"get\(load\("):
-        readers.open_library(real_data / "tiny_unit_fixtures/pbmc_small.rda")
+        layouts.open_library(real_data / "tiny_unit_fixtures/pbmc_small.rda")

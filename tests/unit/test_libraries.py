@@ -1,7 +1,7 @@
 """What the report tells of the libraries as they came."""
 
 import pandas as pd
-from carpeak import libraries
+from carpeak.report import libraries
 
 SAME = {"genes_in": [30, 30], "genes_left_out": [0, 0], "genes_absent": [0, 0]}
 NOTHING = {"used": {}, "missing": []}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from carpeak import matrix
+from carpeak.stats import matrix
 from scipy import sparse
 
 COUNTS = sparse.csr_matrix(np.array([[4, 0, 6, 90], [0, 0, 0, 0], [1, 1, 0, 8]], dtype=np.int32))

@@ -4,8 +4,9 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import io, merge
+from carpeak import io
 from carpeak.errors import UserError
+from carpeak.libraries import merge
 from scipy import sparse
 
 SAMPLES = pd.DataFrame(

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from carpeak import mixture, sampling
+from carpeak.car import mixture
+from carpeak.stats import importance_sampling
 from scipy import stats
 from scipy.special import expit, logit
 
@@ -66,7 +67,7 @@ def test_tally_counts_every_cell_once():
 
 
 def test_prior_is_the_named_distributions():
-    ambient = mixture.Ambient(3.0, 2e5, "test")
+    ambient = mixture.AmbientPrior(3.0, 2e5, "test")
     prior = mixture.Prior(share=(2.0, 3.0))
     share, rate = expit(POINTS[:, 0]), np.exp(POINTS[:, 3])
     expected = stats.beta.logpdf(share, 2, 3) + np.log(share * (1 - share))
@@ -100,7 +101,7 @@ def test_silent_share_is_nb_at_zero():
 
 
 def test_ceiling_is_beyond_what_ambient_makes():
-    ambient = mixture.Ambient(10.0, 1e6, "test")  # 1e-5 per UMI
+    ambient = mixture.AmbientPrior(10.0, 1e6, "test")  # 1e-5 per UMI
     least = mixture.ceiling(ambient, 10_000.0)
     assert stats.poisson.sf(least - 1, 0.1) < 1e-9
     assert least < 15
@@ -110,7 +111,7 @@ def test_sampling_integrates_a_correlated_normal():
     covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 2.0]])
     normal = stats.multivariate_normal([1.0, -2.0, 0.5], covariance)
     starts = np.random.default_rng(0).normal(size=(64, 3)) * 3
-    found = sampling.sample(normal.logpdf, starts, scale=np.ones(3) * 2)
+    found = importance_sampling.sample(normal.logpdf, starts, scale=np.ones(3) * 2)
     np.testing.assert_allclose(found.weights @ found.points, [1.0, -2.0, 0.5], atol=0.03)
     centred = found.points - found.weights @ found.points
     np.testing.assert_allclose((centred * found.weights[:, None]).T @ centred, covariance, atol=0.12)
@@ -122,10 +123,10 @@ def test_sampling_finds_quantiles_of_a_skewed_distribution():
         p = expit(points[:, 0])
         return stats.beta.logpdf(p, 3, 20) + np.log(p * (1 - p)) - points[:, 1] ** 2 / 2
 
-    found = sampling.sample(
+    found = importance_sampling.sample(
         density, np.random.default_rng(0).normal(size=(64, 2)), scale=np.array([2.0, 1.0])
     )
     at = np.array([0.05, 0.5, 0.95])
-    quantiles = sampling.quantile(expit(found.points[:, 0]), found.weights, at)
+    quantiles = importance_sampling.quantile(expit(found.points[:, 0]), found.weights, at)
     np.testing.assert_allclose(quantiles, stats.beta.ppf(at, 3, 20), rtol=0.03)
     np.testing.assert_allclose(np.quantile(expit(found.even(512)[:, 0]), at), quantiles, rtol=0.05)

@@ -1,6 +1,7 @@
 """Sentences on where the CAR's counts come from, from the files that rules leave."""
 
-from carpeak import io, origins
+from carpeak import io
+from carpeak.report import car_source
 
 COUNTED = {
     "features": ["RQR8", "scFv"],
@@ -27,17 +28,17 @@ def construct(shared, findings=()):
 
 
 def test_a_study_without_reads_says_nothing():
-    assert origins.told({}, end_is_known=False) == {"sentences": [], "warnings": []}
+    assert car_source.told({}, end_is_known=False) == {"sentences": [], "warnings": []}
 
 
 def test_shared_stretches_are_gathered_by_gene():
-    [said] = origins.shared(
+    [said] = car_source.shared(
         construct([stretch("CD8A", 1, 63), stretch("CD28", 70, 99), stretch("CD8A", 790, 892)])
     )
     assert "Of CAR (1,500 bases)" in said and "CD8A 1–63 and 790–892; CD28 70–99." in said
-    [said] = origins.shared(construct([]))
+    [said] = car_source.shared(construct([]))
     assert "shares no stretch" in said
-    [said] = origins.shared(construct([stretch(f"G{i}", i, i + 40) for i in range(20)]))
+    [said] = car_source.shared(construct([stretch(f"G{i}", i, i + 40) for i in range(20)]))
     assert "G7" in said and "G8 " not in said and "12 more genes" in said
 
 
@@ -61,13 +62,14 @@ def test_what_was_counted_and_what_is_doubtful(tmp_path):
         "transgene": [tmp_path / "peak.json"],
         "aligned": [tmp_path / "align/ip/summary.json"],
     }
-    told = origins.told(inputs, end_is_known=True)
-    assumed = origins.told(inputs, end_is_known=False)["sentences"]
+    told = car_source.told(inputs, end_is_known=True)
+    assumed = car_source.told(inputs, end_is_known=False)["sentences"]
     assert set(assumed) - set(told["sentences"]) == {assumed[-1]} and "checked for 3′" in assumed[-1]
     text = " ".join(told["sentences"])
     assert "The matrix of peak lacks RQR8 and scFv; its UMIs were added, no other count was changed." in text
-    assert "UMIs of scFv in ip were counted read by read, not by the aligner, in 10 reads" in origins.added(
-        "ip", {**COUNTED, "features": ["scFv"], "pairs": 10, "replaces": True}
+    assert (
+        "UMIs of scFv in ip were counted read by read, not by the aligner, in 10 reads"
+        in car_source.added("ip", {**COUNTED, "features": ["scFv"], "pairs": 10, "replaces": True})
     )
     assert "in 1,234,567 reads: 1,500 UMIs in 700 of 5,000 cells. 321 reads" in text
     assert (

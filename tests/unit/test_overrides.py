@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from carpeak import overrides
 from carpeak.errors import UserError
+from carpeak.populations import overrides
 
 KNOWN = ["T cell", "B cell", "unassigned"]
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import qc, readers
+from carpeak.libraries import qc
+from carpeak.readers import layouts
 from scipy import sparse
 from scipy.stats import median_abs_deviation
 
@@ -17,7 +18,7 @@ def table(umis, genes, mito):
 
 
 def test_metrics_equal_seurat(real_data):
-    library = readers.open_library(real_data / "pbmc3k/counts_13714x2700")
+    library = layouts.open_library(real_data / "pbmc3k/counts_13714x2700")
     mito = np.array([s.startswith("MT-") for s in library.symbols])
     found = qc.metrics(library.matrix(), mito=mito).set_index(library.barcodes.to_pandas())
     seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv", index_col=0)
@@ -147,7 +148,7 @@ def test_verdict_in_a_sentence_and_no_crash(n, empty, status, words):
 
 def test_the_poor_product_library_is_called_poor(real_data):
     path = real_data / "carpall_P02/h5/CAR-T11141510.filtered_feature_bc_matrix.h5"
-    library = readers.open_library(path)
+    library = layouts.open_library(path)
     mito = np.array([s.startswith("MT-") for s in library.symbols])
     _, thresholds = qc.judge(library.matrix(), mito=mito, transgene=np.zeros(len(mito), bool), **PAPER)
     assert thresholds["status"] == "poor"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import matrix, ranksum
+from carpeak.stats import matrix, ranksum
 from scipy import sparse, stats
 from scipy.io import mmread
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from carpeak import places, readers
 from carpeak.errors import UserError
+from carpeak.readers import hdf5, layouts, paths
+from carpeak.readers import text as reading
 from libraries import GENES, IDS, barcodes, write_h5, write_h5ad, write_trio
 from scipy import sparse
 
@@ -42,7 +43,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
-    library = readers.open_library(LAYOUTS[layout](tmp_path, counts))
+    library = layouts.open_library(LAYOUTS[layout](tmp_path, counts))
     matrix = library.matrix()
     assert matrix.dtype == np.int32
     assert matrix.has_canonical_format
@@ -53,23 +54,23 @@ def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
 
 
 def test_several_blocks_and_unsorted_blocks(tmp_path, counts, monkeypatch):
-    monkeypatch.setattr(readers.text, "PIECE", 128)
-    monkeypatch.setattr(readers.hdf5, "ENTRIES", 5)
+    monkeypatch.setattr(reading, "PIECE", 128)
+    monkeypatch.setattr(hdf5, "ENTRIES", 5)
     for make in ("v3 folder", "not sorted by cell", "v3 h5", "h5ad csc"):
-        matrix = readers.open_library(LAYOUTS[make](tmp_path, counts)).matrix()
+        matrix = layouts.open_library(LAYOUTS[make](tmp_path, counts)).matrix()
         np.testing.assert_array_equal(matrix.toarray(), counts.toarray())
 
 
 def test_other_modalities_are_left_out_and_named(tmp_path, counts):
     types = ["Gene Expression"] * 4 + ["Antibody Capture"] * 2
-    library = readers.open_library(write_trio(tmp_path / "a", counts, types=types))
+    library = layouts.open_library(write_trio(tmp_path / "a", counts, types=types))
     np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray()[:, :4])
     assert list(library.symbols) == GENES[:4]
     assert library.others == {"Antibody Capture": 2}
 
 
 def test_matrix_without_entries(tmp_path):
-    library = readers.open_library(
+    library = layouts.open_library(
         write_trio(tmp_path / "a", sparse.csr_matrix((9, len(GENES)), dtype=np.int32))
     )
     assert library.matrix().shape == (9, len(GENES))
@@ -129,7 +130,7 @@ def test_damaged_folders_are_refused_with_a_sentence(tmp_path, fault):
     damage, words = FOLDER_FAULTS[fault]
     damage(folder)
     with pytest.raises(UserError) as caught:
-        readers.open_library(folder).matrix()
+        layouts.open_library(folder).matrix()
     assert words in str(caught.value)
     assert str(folder) in str(caught.value)
 
@@ -138,7 +139,7 @@ def test_two_libraries_in_one_folder_are_refused(tmp_path, counts):
     write_trio(tmp_path / "x", counts, prefix="p1_")
     write_trio(tmp_path / "x", counts, prefix="p2_")
     with pytest.raises(UserError, match="several libraries"):
-        readers.open_library(tmp_path / "x")
+        layouts.open_library(tmp_path / "x")
 
 
 def test_damaged_single_files_are_refused_with_a_sentence(tmp_path, counts):
@@ -155,18 +156,18 @@ def test_damaged_single_files_are_refused_with_a_sentence(tmp_path, counts):
         "absent": "no such file or folder",
     }.items():
         with pytest.raises(UserError, match=words):
-            readers.open_library(tmp_path / name).matrix()
+            layouts.open_library(tmp_path / name).matrix()
 
 
 def test_log_values_in_h5ad_are_recognised(tmp_path, counts):
     with pytest.raises(UserError, match=r"X holds fractional values .*log-normalised.*layers\['counts'\]"):
-        readers.open_library(write_h5ad(tmp_path / "a.h5ad", counts, place="logs"))
+        layouts.open_library(write_h5ad(tmp_path / "a.h5ad", counts, place="logs"))
 
 
 @pytest.mark.parametrize("side", ["ctrl", "stim"])
 def test_real_kang_folders_equal_scipy(real_data, side):
     folder = real_data / f"kang_ifnb/{side}_9015x1000"
-    library = readers.open_library(folder)
+    library = layouts.open_library(folder)
     assert (library.matrix() != scipy.io.mmread(folder / "matrix.mtx.gz").T.tocsr()).nnz == 0
     with gzip.open(folder / "barcodes.tsv.gz", "rt") as file:
         assert library.barcodes.to_pylist() == file.read().split()
@@ -176,7 +177,7 @@ def test_real_kang_folders_equal_scipy(real_data, side):
 def test_real_folder_equals_scipy_within_memory(real_data):
     folder = real_data / "pbmc3k/counts_13714x2700"
     expected = scipy.io.mmread(folder / "matrix.mtx.gz").T.tocsr()
-    library = readers.open_library(folder)
+    library = layouts.open_library(folder)
     tracemalloc.start()  # counts numpy's memory; arrow's blocks are bounded by BYTES
     matrix = library.matrix()
     peak = tracemalloc.get_traced_memory()[1]
@@ -195,7 +196,7 @@ def test_real_folder_equals_scipy_within_memory(real_data):
     ],
 )
 def test_real_h5_equals_scipy(real_data, name):
-    library = readers.open_library(real_data / name)
+    library = layouts.open_library(real_data / name)
     with h5py.File(real_data / name) as file:
         group = file["matrix"]
         arrays = tuple(group[part][:] for part in ("data", "indices", "indptr"))
@@ -221,7 +222,7 @@ def joined(tmp_path, marks=("-1", "-2")):
 )
 def test_select_takes_one_library_out_of_a_file(tmp_path, select):
     path, dense = joined(tmp_path)
-    library = readers.open_library(path, select=select)
+    library = layouts.open_library(path, select=select)
     np.testing.assert_array_equal(library.matrix().toarray(), dense[4:])
     assert len(library.barcodes) == 5
     assert all(b.endswith("-2") for b in library.barcodes.to_pylist())
@@ -230,11 +231,11 @@ def test_select_takes_one_library_out_of_a_file(tmp_path, select):
 
 def test_select_by_prefix_and_in_a_folder(tmp_path, counts):
     folder = write_trio(tmp_path / "a", counts)
-    library = readers.open_library(folder, select="-1")
+    library = layouts.open_library(folder, select="-1")
     np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray())
     text = "".join(f"{'IP' if i < 6 else 'PK'}_AC{i}\n" for i in range(9))
     (folder / "barcodes.tsv.gz").write_bytes(gzip.compress(text.encode()))
-    library = readers.open_library(folder, select="PK_")
+    library = layouts.open_library(folder, select="PK_")
     np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray()[6:])
 
 
@@ -253,20 +254,20 @@ def test_select_by_prefix_and_in_a_folder(tmp_path, counts):
 )
 def test_select_that_matches_nothing_says_what_there_is(tmp_path, select, words):
     with pytest.raises(UserError, match=words):
-        readers.open_library(joined(tmp_path)[0], select=select)
+        layouts.open_library(joined(tmp_path)[0], select=select)
 
 
 def test_select_by_column_in_a_folder_is_refused(tmp_path, counts):
     with pytest.raises(UserError, match=r"this layout .* has none"):
-        readers.open_library(write_trio(tmp_path / "a", counts), select="library=x")
+        layouts.open_library(write_trio(tmp_path / "a", counts), select="library=x")
 
 
 def test_select_holds_for_droplets_only_where_something_matches(tmp_path, counts):
-    alone = readers.open_library(write_trio(tmp_path / "a", counts))
-    assert readers.chosen_if_any(alone, "_2") is alone
-    both = readers.open_library(joined(tmp_path)[0])
-    assert len(readers.chosen_if_any(both, "-2").barcodes) == 5
-    assert readers.chosen_if_any(both, "") is both
+    alone = layouts.open_library(write_trio(tmp_path / "a", counts))
+    assert layouts.chosen_if_any(alone, "_2") is alone
+    both = layouts.open_library(joined(tmp_path)[0])
+    assert len(layouts.chosen_if_any(both, "-2").barcodes) == 5
+    assert layouts.chosen_if_any(both, "") is both
 
 
 def write_genomes(path, counts, names=("GRCh38", "mm10", "CAR")):
@@ -286,7 +287,7 @@ def write_genomes(path, counts, names=("GRCh38", "mm10", "CAR")):
 
 
 def test_of_several_genomes_the_human_one_and_a_construct_are_taken(tmp_path, counts):
-    library = readers.open_library(write_genomes(tmp_path / "a.h5", counts))
+    library = layouts.open_library(write_genomes(tmp_path / "a.h5", counts))
     assert library.layout == "10x h5, v2, genomes GRCh38 and CAR"
     assert library.others == {"genome mm10": len(GENES)}
     assert list(library.symbols) == [*GENES, "scFv"]
@@ -297,7 +298,7 @@ def test_of_several_genomes_the_human_one_and_a_construct_are_taken(tmp_path, co
 
 def test_several_genomes_none_of_which_is_known_are_refused(tmp_path, counts):
     with pytest.raises(UserError, match=r"several genomes \(mm10, x\)"):
-        readers.open_library(write_genomes(tmp_path / "a.h5", counts, names=("mm10", "x")))
+        layouts.open_library(write_genomes(tmp_path / "a.h5", counts, names=("mm10", "x")))
 
 
 RUN_FOLDERS = {
@@ -317,11 +318,11 @@ RUN_FOLDERS = {
 def test_the_folder_of_a_run_is_enough(tmp_path, counts, inside):
     write_trio(tmp_path / "run" / inside, counts, zipped="Solo" not in inside)
     write_trio(tmp_path / "run" / inside.replace("filter", "raw"), counts)
-    library = readers.open_library(tmp_path / "run")
+    library = layouts.open_library(tmp_path / "run")
     np.testing.assert_array_equal(library.matrix().toarray(), counts.toarray())
     assert library.layout == f"10x folder, v3 ({RUN_FOLDERS[inside]}: {inside})"
     assert library.path == tmp_path / "run"
-    assert len(places.watched(str(tmp_path / "run"))) == 3
+    assert len(paths.watched(str(tmp_path / "run"))) == 3
 
 
 def test_gene_comes_before_genefull_and_filtered_before_raw(tmp_path, counts):
@@ -329,48 +330,48 @@ def test_gene_comes_before_genefull_and_filtered_before_raw(tmp_path, counts):
         for called in ("raw", "filtered"):
             write_trio(tmp_path / "Solo.out" / folder / called, counts, zipped=False)
     for path in (tmp_path, tmp_path / "Solo.out"):
-        assert "Gene/filtered)" in readers.open_library(path).layout
-    assert "GeneFull/filtered" not in readers.open_library(tmp_path).layout
+        assert "Gene/filtered)" in layouts.open_library(path).layout
+    assert "GeneFull/filtered" not in layouts.open_library(tmp_path).layout
 
 
 def test_a_run_with_unfiltered_droplets_only_is_refused(tmp_path, counts):
     write_trio(tmp_path / "Solo.out/Gene/raw", counts, zipped=False)
     with pytest.raises(UserError, match=r"only unfiltered droplets .*Gene/raw.*raw_path"):
-        readers.open_library(tmp_path)
+        layouts.open_library(tmp_path)
 
 
 def test_a_path_that_no_file_can_have_is_refused(tmp_path):
     path = tmp_path / ("x" * 300)
-    assert not places.there(str(path))
+    assert not paths.there(str(path))
     with pytest.raises(UserError, match="cannot be read"):
-        readers.open_library(path)
+        layouts.open_library(path)
 
 
 def test_the_named_one_of_a_plain_and_a_gzipped_matrix_is_read(tmp_path, counts):
     folder = write_trio(tmp_path / "a", counts)
     (folder / "matrix.mtx").write_text("%%MatrixMarket matrix coordinate integer general\n6 9 0\n")
-    assert readers.open_library(folder).matrix().nnz == 0
-    assert readers.open_library(folder / "matrix.mtx.gz").matrix().nnz == counts.nnz
-    assert str(folder / "matrix.mtx.gz") in places.watched(str(folder / "matrix.mtx.gz"))
+    assert layouts.open_library(folder).matrix().nnz == 0
+    assert layouts.open_library(folder / "matrix.mtx.gz").matrix().nnz == counts.nnz
+    assert str(folder / "matrix.mtx.gz") in paths.watched(str(folder / "matrix.mtx.gz"))
 
 
 def test_the_wrong_file_of_a_trio_and_a_matrix_alone_are_refused(tmp_path, counts):
     folder = write_trio(tmp_path / "a", counts, zipped=False)
     with pytest.raises(UserError, match="not a count matrix"):
-        readers.open_library(folder / "barcodes.tsv")
-    assert places.watched(str(folder / "barcodes.tsv")) == [str(folder / "barcodes.tsv")]
+        layouts.open_library(folder / "barcodes.tsv")
+    assert paths.watched(str(folder / "barcodes.tsv")) == [str(folder / "barcodes.tsv")]
     (folder / "matrix.mtx").rename(tmp_path / "counts.mtx")
     with pytest.raises(UserError, match=r"barcodes.tsv .or .gz. is missing beside counts.mtx"):
-        readers.open_library(tmp_path / "counts.mtx")
+        layouts.open_library(tmp_path / "counts.mtx")
 
 
 def test_one_of_several_libraries_is_named_by_the_start_of_its_files(tmp_path, counts):
     write_trio(tmp_path / "x", counts, prefix="GSM1_ip_")
     write_trio(tmp_path / "x", counts[:5], prefix="GSM2_pk_")
     for name in ("GSM2_pk_", "GSM2", "GSM2_pk_matrix.mtx.gz"):
-        assert readers.open_library(tmp_path / "x" / name).matrix().shape == (5, len(GENES))
-        assert places.there(str(tmp_path / "x" / name))
-        assert len(places.watched(str(tmp_path / "x" / name))) == 3
+        assert layouts.open_library(tmp_path / "x" / name).matrix().shape == (5, len(GENES))
+        assert paths.there(str(tmp_path / "x" / name))
+        assert len(paths.watched(str(tmp_path / "x" / name))) == 3
     with pytest.raises(UserError, match=r"several libraries \(GSM1_ip_, GSM2_pk_\).*x/GSM1_ip_"):
-        readers.open_library(tmp_path / "x" / "GSM")
-    assert not places.there(str(tmp_path / "x" / "GSM3"))
+        layouts.open_library(tmp_path / "x" / "GSM")
+    assert not paths.there(str(tmp_path / "x" / "GSM3"))

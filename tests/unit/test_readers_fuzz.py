@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from carpeak import readers
 from carpeak.errors import UserError
+from carpeak.readers import layouts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from libraries import GENES, pack_trio, write_dense, write_h5, write_h5ad, write_h5mu, write_loom, write_trio
@@ -55,7 +55,7 @@ def whole(request, tmp_path_factory):
 def read(path):
     """The matrix at `path` as an array, checked in itself; None where it is refused."""
     try:
-        library = readers.open_library(path)
+        library = layouts.open_library(path)
         matrix = library.matrix()
     except UserError as error:
         assert str(path.parent) in str(error)

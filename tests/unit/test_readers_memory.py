@@ -19,7 +19,8 @@ READ = """
 import sys
 sys.path.insert(0, sys.argv[2])
 import h5py, numpy, pyarrow, pyarrow.compute, pyarrow.csv, scipy.sparse, anndata.io, zipfile, tarfile
-from carpeak import ingest, readers
+from carpeak.libraries import ingest
+from carpeak.readers import layouts
 from carpeak.readers.genes import known_symbols
 
 def peak():
@@ -28,10 +29,10 @@ def peak():
             return int(line.split()[1]) * 1024
 
 known_symbols()
-ingest.prepare(readers.open_library(sys.argv[4]), sample="s", features=["RQR8"])  # so that all is imported
+ingest.prepare(layouts.open_library(sys.argv[4]), sample="s", features=["RQR8"])  # so that all is imported
 open("/proc/self/clear_refs", "w").write("5")  # peak := what is in use now
 before = peak()
-cells, _ = ingest.prepare(readers.open_library(sys.argv[1]), sample="s", features=["RQR8"])
+cells, _ = ingest.prepare(layouts.open_library(sys.argv[1]), sample="s", features=["RQR8"])
 matrix = cells.X
 assert matrix.nnz == int(sys.argv[3])
 print((peak() - before) / (matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes))

@@ -13,10 +13,10 @@ from carpeak.construct.fasta import Record
 from carpeak.errors import UserError
 from carpeak.reads import fastq, probe, scan
 from carpeak.reads.barcodes import Barcodes
-from carpeak.reads.geometry import PRESETS, parse
 from carpeak.reads.molecules import collapse, correct, molecules
 from carpeak.reads.transgene import count_library
-from carpeak.reads.units import Source
+from carpeak.study.geometry import PRESETS, parse
+from carpeak.study.units import ReadFiles
 from fixtures_reads import Lanes, bases, compare, endogenous, other_base, put, records, run, spike
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -106,7 +106,7 @@ def test_without_called_cells_each_droplet_gets_its_own(tmp_path):
     lanes = Lanes(rng)
     truth = spike(lanes, rna, [], droplets, 12, number=150, antisense=False, foreign=20)
     counted = count_library(
-        Source(pairs=tuple((str(a), str(b)) for a, b in lanes.write_named(tmp_path))),
+        ReadFiles(pairs=tuple((str(a), str(b)) for a, b in lanes.write_named(tmp_path))),
         construct=tmp_path / "rna.fa",
         against=[tmp_path / "mrna.fa"],
         cells=[],
@@ -128,8 +128,8 @@ def test_without_called_cells_each_droplet_gets_its_own(tmp_path):
 
 
 def test_the_feature_joins_the_matrix(tmp_path):
-    from carpeak.readers import open_library
-    from carpeak.simulate.cellranger import write_folder
+    from carpeak.readers.layouts import open_library
+    from carpeak.readers.write_tenx import write_folder
     from pandas import DataFrame
     from scipy import sparse
 

@@ -12,8 +12,9 @@ from carpeak.__main__ import main
 from carpeak.construct.orf import reverse_complement
 from carpeak.errors import UserError
 from carpeak.io import read_json
-from carpeak.reads import fastq, units
+from carpeak.reads import fastq
 from carpeak.reads.barcodes import of_cells
+from carpeak.study import units
 from fixtures_reads import Lanes, bases, put, records, recovered, spike
 
 # --- the sheet of lanes
@@ -30,11 +31,11 @@ def test_units(tmp_path):
     rows = ["peak\tL1\ta1\ta2\t\r", "product\tL1\tb1\tb2\r", "", f"peak\tL2\t{tmp_path / 'c1'}\tc2\r"]
     path = sheet(tmp_path, *rows, "relapse\tL1\t\t\td.bam", header="sample\tlane\tr1\tr2\tbam")
     folder = str(tmp_path)
-    product = units.Source(pairs=((f"{folder}/b1", f"{folder}/b2"),))
+    product = units.ReadFiles(pairs=((f"{folder}/b1", f"{folder}/b2"),))
     assert units.read(path) == {
-        "peak": units.Source(pairs=((f"{folder}/a1", f"{folder}/a2"), (f"{folder}/c1", f"{folder}/c2"))),
+        "peak": units.ReadFiles(pairs=((f"{folder}/a1", f"{folder}/a2"), (f"{folder}/c1", f"{folder}/c2"))),
         "product": product,
-        "relapse": units.Source(bams=(f"{folder}/d.bam",)),
+        "relapse": units.ReadFiles(bams=(f"{folder}/d.bam",)),
     }
     options = argparse.Namespace(reads=[], bam=[], units=str(path), sample="product")
     assert units.chosen(options) == product

@@ -9,7 +9,8 @@ import fixtures_scripts
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import cautions, io, methods, provenance, report_tables, summary, wording
+from carpeak import io
+from carpeak.report import cautions, methods, provenance, tables, what_changed, wording
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -180,7 +181,7 @@ def test_sentences_give_the_numbers_of_the_tables():
         | {"p_value": [1e-5, 0.3], "p_adjusted": [1e-4, 0.5]}
     )
     text = " ".join(
-        summary.sentences(
+        what_changed.sentences(
             sides={"reference": "product", "test": "peak"},
             composition=shares,
             car=car,
@@ -218,7 +219,7 @@ def test_few_cells_are_no_conclusion():
     car = {"sample": ["a"], "condition": ["product"], "t_cells": [725], "detected_fraction": [11 / 725]}
     de = {"population": ["car_t", "t_cells"], "group": ["CD4", "all"], "gene": ["UP", "GZMK"]}
     de |= {"depth": "equal", "log2_fold_change": 2.0, "p_adjusted": 1e-9, "ambient_from": ""}
-    found = summary.sentences(
+    found = what_changed.sentences(
         sides={"reference": "product", "test": "blood"},
         composition=shares,
         car=pd.DataFrame(car),
@@ -246,7 +247,7 @@ def test_what_holds_for_all_claims_is_said_once(page, folder):
     assert wording.without_patients("One patient.") == "" and wording.without_patients("As is.") == "As is."
     assert page.count("every interval covers the sampling of cells only") == 1
     table = io.read_table(folder / "results/tables/claims.tsv")
-    groups = report_tables.claims(table, fixtures_scripts.config()["claims"])
+    groups = tables.claims(table, fixtures_scripts.config()["claims"])
     assert sum(len(group["claims"]) for group in groups) == len(table)
 
 
@@ -280,7 +281,7 @@ def test_libraries_of_one_condition_are_pooled_without_an_interval():
             ("car_t", "x", "b", "peak", 9, 30, 0.3, 0.2, 0.5),
         ]
     )
-    row = summary.shares(shares, "car_t", "peak").loc["x"]
+    row = what_changed.shares(shares, "car_t", "peak").loc["x"]
     assert (row["n"], row["total"], row["fraction"]) == (10, 40, 0.25)
     assert np.isnan(row["fraction_low"])
 
@@ -342,7 +343,7 @@ def test_p_values(value, text):
     [(0.3396, "34 %"), (0.0523, "5.2 %"), (0.0004, "0.040 %"), (0.0, "0.0 %"), (np.nan, "–")],
 )
 def test_shares(value, text):
-    assert summary.percent(value).replace("\u00a0", " ") == text
+    assert what_changed.percent(value).replace("\u00a0", " ") == text
 
 
 def test_methods_name_thresholds_and_versions():

@@ -7,7 +7,8 @@ import fixtures_scripts
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import io, methods
+from carpeak import io
+from carpeak.report import methods
 
 PARTS = [("depth", -0.05), ("expression", -0.04), ("ambient", 0.0), ("share", 0.11), ("total", 0.02)]
 

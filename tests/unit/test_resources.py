@@ -8,7 +8,7 @@ import re
 import sqlite3
 
 import pytest
-from carpeak import gene_sets
+from carpeak.comparison import gene_sets
 from conftest import ROOT
 
 RESOURCES = ROOT / "workflow/resources"

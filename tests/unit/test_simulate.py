@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import simulate as demo
 from carpeak.errors import UserError
 from carpeak.simulate import counts as sampling
 from carpeak.simulate import design
 from carpeak.simulate import programmes as prog
+from carpeak.simulate import study as demo
 from carpeak.simulate.truth import cell_table, gene_table, term_table
 from conftest import ROOT
 from scipy import io as scipy_io

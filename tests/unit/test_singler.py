@@ -5,10 +5,11 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import graph, markers, singler_ref
-from carpeak.embed import principal_components
 from carpeak.errors import UserError
-from carpeak.matrix import normalise
+from carpeak.populations import markers, singler
+from carpeak.populations.embed import principal_components
+from carpeak.stats import graph
+from carpeak.stats.matrix import normalise
 from conftest import ROOT
 from scipy.io import mmread
 
@@ -33,7 +34,7 @@ LINEAGES = list(markers.load(ROOT / "config/markers.yaml")["lineages"])
     ],
 )
 def test_names_of_references(name, lineage):
-    assert singler_ref.lineage_of(name, LINEAGES) == lineage
+    assert singler.lineage_of(name, LINEAGES) == lineage
 
 
 def test_pbmc3k_with_novershtern(real_data):
@@ -44,15 +45,13 @@ def test_pbmc3k_with_novershtern(real_data):
     cells = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
     seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
     seurat.index = seurat.index.str.replace("-1", "")
-    reference = singler_ref.read_reference(
-        real_data / "annotation_refs/GSE24759_hema_21246x38_mean_log.csv.gz"
-    )
+    reference = singler.read_reference(real_data / "annotation_refs/GSE24759_hema_21246x38_mean_log.csv.gz")
     log = normalise(counts)
     points = principal_components(
         log[:, np.flatnonzero(np.asarray((counts > 0).mean(axis=0)).ravel() > 0.02)], 20
     )
     weights = graph.fuzzy_weights(*graph.nearest(points, 15))
-    found, _ = singler_ref.classify(singler_ref.scores(log, genes, reference), weights, lineages=LINEAGES)
+    found, _ = singler.classify(singler.scores(log, genes, reference), weights, lineages=LINEAGES)
     truth = cells.map(seurat)
     label = found["label"].to_numpy()
     for name, lineage, least in (
@@ -67,7 +66,7 @@ def test_reference_mistakes(tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_text("gene,A,B\nCD3D,1,x\n")
     with pytest.raises(UserError, match="column 'B' is not numeric"):
-        singler_ref.read_reference(bad)
+        singler.read_reference(bad)
     reference = pd.DataFrame({"A": [1.0], "B": [2.0]}, index=["nothing"])
     with pytest.raises(UserError, match="only 0 of its genes"):
-        singler_ref.scores(None, ["CD3D"], reference)
+        singler.scores(None, ["CD3D"], reference)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from carpeak import study
+from carpeak.study import study
 from runs import ROOT
 
 STUDIES = ROOT / "config/studies"

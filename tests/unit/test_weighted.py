@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration, caller, composition, weighted
+from carpeak import calibration
+from carpeak.car import posterior, weighted_composition
+from carpeak.comparison import composition
 
 SHEET = [{"sample": name, "condition": name, "donor": "P4"} for name in ("product", "peak")]
 AMBIENT = 1e-6
@@ -31,9 +33,9 @@ def library(seed=0, *, n=3000):
 
 
 def fit_of(cells):
-    ambient = caller.ambient_prior(cell_depth=3000.0, droplets=(20_000, 60))
-    found = caller.fit(cells["car_umis"].to_numpy(), cells["n_umis"].to_numpy(float), ambient)
-    return {"rule": "calibrated", "samples": {"product": caller.describe(found)}}
+    ambient = posterior.ambient_prior(cell_depth=3000.0, droplets=(20_000, 60))
+    found = posterior.fit(cells["car_umis"].to_numpy(), cells["n_umis"].to_numpy(float), ambient)
+    return {"rule": "calibrated", "samples": {"product": posterior.describe(found)}}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,9 @@ def test_a_weakly_expressing_state_keeps_its_share(known):
     truth = (cells["t_state"][car] == "b").mean()
     seen = (cells["t_state"][cells["car_umis"] >= 1] == "b").mean()
     assert seen < truth - 0.1  # one UMI misses it
-    table = weighted.composition(cells, fit["samples"], state="t_state", label="t_state").set_index("label")
+    table = weighted_composition.composition(
+        cells, fit["samples"], state="t_state", label="t_state"
+    ).set_index("label")
     assert abs(table.loc["b", "fraction"] - truth) < 0.6 * abs(seen - truth)
     assert table.loc["b", "fraction_low"] < truth < table.loc["b", "fraction_high"]
     assert table["fraction"].sum() == pytest.approx(1)
@@ -89,9 +93,9 @@ def test_the_one_umi_rule_has_no_such_variants(known):
 def test_too_few_t_cells_and_none(known):
     cells, _, _ = known
     few = cells.iloc[:20].reset_index(drop=True)
-    table = weighted.composition(few, fit_of(few)["samples"], state="t_state", label="t_state")
+    table = weighted_composition.composition(few, fit_of(few)["samples"], state="t_state", label="t_state")
     assert table["fraction"].tolist() == [1.0]
-    assert weighted.composition(few.iloc[:0], {}, state="t_state", label="t_state").empty
+    assert weighted_composition.composition(few.iloc[:0], {}, state="t_state", label="t_state").empty
 
 
 def test_independent_draws_of_a_known_spread():
@@ -102,7 +106,9 @@ def test_independent_draws_of_a_known_spread():
         {"sample": "product", "car_umis": drawn.umis, "n_umis": drawn.depth.astype(int)}
         | {"t_state": np.where(np.arange(2000) < 600, "a", "b")}
     )
-    table = weighted.composition(cells, fit_of(cells)["samples"], state="t_state", label="t_state")
+    table = weighted_composition.composition(
+        cells, fit_of(cells)["samples"], state="t_state", label="t_state"
+    )
     width = (table["fraction_high"] - table["fraction_low"]).iloc[0]
     assert 2 * 1.96 * np.sqrt(0.3 * 0.7 / 2000) < width < 0.12
 

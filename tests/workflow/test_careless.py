@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from acceptance import Answers
-from carpeak import embed, io, qc
+from carpeak import io
+from carpeak.libraries import qc
+from carpeak.populations import embed
 
 DAMAGED_REMOVED = 0.80
 RECALL_BETWEEN = 0.60

@@ -11,7 +11,7 @@ import anndata
 import numpy as np
 import pysam
 import pytest
-from carpeak.readers import open_library
+from carpeak.readers.layouts import open_library
 from fixtures_reads import Lanes, bases, endogenous, put, spike
 from runs import snakemake
 

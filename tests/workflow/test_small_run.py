@@ -192,7 +192,7 @@ def plan(folder):
 
 def test_comments_rerun_nothing_and_logic_reruns_what_depends_on_it(own_copy):
     assert plan(own_copy) == {}
-    module = own_copy / "code/workflow/scripts/carpeak/claims.py"
+    module = own_copy / "code/workflow/scripts/carpeak/claims/judge.py"
     module.write_text("# a remark\n" + module.read_text())
     assert plan(own_copy) == {}
     module.write_text(module.read_text() + "\n\nEXTRA = 1\n")

@@ -1,4 +1,4 @@
-"""What the changes mean: gene sets behind them, and verdicts on the paper's statements.
+"""What the changes mean: gene sets behind them, and verdicts on the paper's claims_file.
 
 INPUTS: tables of the comparison (composition.tsv, de.CONTRAST.tsv and their sensitivity.* tables),
     tables/samples.tsv, gene sets (GMT files or Enrichr libraries), the claims file.
@@ -48,8 +48,8 @@ rule enrich:
         mem_mb=2000,
     params:
         options=study.enrichment_limits,
-        named=statements.terms(study.claims),  # tested whatever their size
-        groups=statements.groups(study.claims),
+        named=claims_file.terms(study.claims),  # tested whatever their size
+        groups=claims_file.groups(study.claims),
         code=code("enrich"),
     script:
         "../scripts/enrich.py"

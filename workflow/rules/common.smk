@@ -9,10 +9,12 @@ STARTED = time.time()
 WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from carpeak import config as configuration
-from carpeak import fingerprint, statements
-from carpeak import study as studies
+from carpeak import fingerprint
 from carpeak.errors import MARK, UserError, messages
+from carpeak.names import POPULATIONS
+from carpeak.study import claims_file
+from carpeak.study import config as configuration
+from carpeak.study import study as studies
 from snakemake.utils import update_config
 
 
@@ -91,7 +93,6 @@ config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],
 )  # for report/workflow.rst
-POPULATIONS = studies.POPULATIONS
 
 
 wildcard_constraints:

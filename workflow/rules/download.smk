@@ -7,7 +7,7 @@ OUTPUTS: the files, below data_root; results/downloads/{file}.json, a receipt pe
 import re
 from dataclasses import asdict
 
-from carpeak.download.table import RECEIPTS
+from carpeak.study.downloads import RECEIPTS
 
 
 wildcard_constraints:

@@ -6,7 +6,8 @@ with job(snakemake):
     from pathlib import Path
 
     from carpeak import io
-    from carpeak.reads import align, geometry, transgene
+    from carpeak.reads import align, transgene
+    from carpeak.study import geometry
 
     asked = snakemake.params
     layout = geometry.parse(asked.geometry)

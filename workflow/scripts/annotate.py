@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import io, label
+    from carpeak import io
+    from carpeak.populations import label
 
     inherited = snakemake.input.get("inherited")
     labels, scores = label.label(

@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import car, io
+    from carpeak import io
+    from carpeak.car import calls
 
     counts = io.read_h5ad(snakemake.input.counts)
     labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"])
@@ -11,7 +12,7 @@ with job(snakemake):
     ambient = dict(
         zip(snakemake.params.with_ambient, map(io.read_json, snakemake.input.ambient), strict=True)
     )
-    calls, fit, table = car.call_samples(
+    calls, fit, table = calls.call_samples(
         counts,
         cells["cell_type"],
         snakemake.params.samples,

@@ -4,7 +4,8 @@ from carpeak.job import job
 
 with job(snakemake):
     import pandas as pd
-    from carpeak import composition, io
+    from carpeak import io
+    from carpeak.comparison import composition
 
     qc = pd.concat([io.read_table(path) for path in snakemake.input.cells])
     labels = [io.read_table(snakemake.input[name]) for name in ("labels", "t_labels", "calls")]

@@ -3,12 +3,14 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import car_contrast, io, populations
+    from carpeak import io
+    from carpeak.comparison import car_contrast
+    from carpeak.populations import members
 
     counts, params = io.read_h5ad(snakemake.input.counts), snakemake.params
     labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"])
     calls = io.read_table(snakemake.input.calls)
-    counts = counts[populations.members(counts.obs_names, "t_cells", labels=labels)]
+    counts = counts[members.members(counts.obs_names, "t_cells", labels=labels)]
     cells = counts.obs[["sample"]].astype(str).rename_axis("cell").reset_index()
     cells = io.join_cells(cells, calls[calls["cell"].isin(set(cells["cell"]))])
     transgene = counts.var["transgene"].to_numpy(dtype=bool)

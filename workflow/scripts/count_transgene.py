@@ -3,25 +3,26 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import io, readers
-    from carpeak.readers import added
-    from carpeak.reads import geometry, transgene, units
+    from carpeak import io
+    from carpeak.readers import added, layouts
+    from carpeak.reads import transgene
+    from carpeak.study import geometry, units
 
     asked, given = snakemake.params, snakemake.input
-    library = readers.open_library(asked.path, select=asked.select) if asked.path else None
-    raw = readers.open_library(asked.raw_path) if asked.raw_path else None
+    library = layouts.open_library(asked.path, select=asked.select) if asked.path else None
+    raw = layouts.open_library(asked.raw_path) if asked.raw_path else None
     if not asked.replaces:
         names = [record.name for record in transgene.read_constructs(given.construct)]
         added.demand_absent(library or raw, names)
     counted = transgene.count_library(
-        units.Source(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
+        units.ReadFiles(tuple(map(tuple, asked.pairs)), tuple(asked.bams)),
         construct=given.construct,
         against=given.against,
         cells=library.barcodes.to_pylist() if library else [],
         place=asked.path,
         geometry=geometry.parse(asked.geometry) if asked.geometry else None,
         strand=transgene.strand_of(asked.chemistry, asked.strand),
-        droplets=readers.chosen_if_any(raw, asked.select).barcodes if raw else None,
+        droplets=layouts.chosen_if_any(raw, asked.select).barcodes if raw else None,
         whitelist=given.get("barcodes") or None,
     )
     counted.write(snakemake.output.molecules)

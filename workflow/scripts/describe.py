@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import describe, io
+    from carpeak import io
+    from carpeak.populations import describe
 
     embedding = io.read_table(snakemake.input.embedding)
     neighbors = io.read_arrays(snakemake.input.neighbors)

@@ -5,7 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.download import provide
-    from carpeak.download.table import Download
+    from carpeak.study.downloads import Download
 
     receipt = provide.provide(
         Download(**snakemake.params.wanted),

@@ -3,11 +3,12 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import embed, io, populations
+    from carpeak import io
+    from carpeak.populations import embed, members
 
     counts = io.read_h5ad(snakemake.input.counts)
     labels, calls = (snakemake.input.get(name) for name in ("labels", "calls"))
-    members = populations.members(
+    members = members.members(
         counts.obs_names,
         snakemake.wildcards.population,
         labels=io.read_table(labels) if labels else None,

@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import enrich, gene_sets, io
+    from carpeak import io
+    from carpeak.comparison import enrichment, gene_sets
 
     source, params = snakemake.input, snakemake.params
     de, de_sensitivity = io.read_table(source.de), io.read_table(source.sensitivity)
@@ -12,9 +13,9 @@ with job(snakemake):
     libraries = gene_sets.read_all(source.gene_sets)
     for name, sets in libraries.items():
         gene_sets.check_known(sets, de["gene"], source=name)
-    matrices = {name: enrich.Library.of(sets) for name, sets in libraries.items()}
+    matrices = {name: enrichment.GeneSetMatrix.of(sets) for name, sets in libraries.items()}
     options = params.options | {"named": params.named}
-    table = enrich.over_representation(de[de["depth"] == "equal"], matrices, **options)
+    table = enrichment.over_representation(de[de["depth"] == "equal"], matrices, **options)
     io.write_table(table, snakemake.output.table)
-    varied = enrich.sensitivity(de, de_sensitivity, matrices, groups=params.groups, **options)
+    varied = enrichment.sensitivity(de, de_sensitivity, matrices, groups=params.groups, **options)
     io.write_table(varied, snakemake.output.sensitivity)

@@ -3,7 +3,7 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import gene_sets
+    from carpeak.comparison import gene_sets
 
     sets = gene_sets.fetch(snakemake.wildcards.library)
     gene_sets.write_gmt(sets, snakemake.output.gmt, snakemake.output.checksum)

@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import io, qc
+    from carpeak import io
+    from carpeak.libraries import qc
 
     library = io.read_h5ad(snakemake.input.counts)
     table, thresholds = qc.judge(

@@ -3,10 +3,11 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import ingest, io, readers
-    from carpeak.readers import added
+    from carpeak import io
+    from carpeak.libraries import ingest
+    from carpeak.readers import added, layouts
 
-    library = readers.open_library(snakemake.params.path, select=snakemake.params.select)
+    library = layouts.open_library(snakemake.params.path, select=snakemake.params.select)
     if snakemake.input.get("molecules"):
         library = added.with_transgene(library, snakemake.input.molecules, snakemake.input.counted)
     cells, summary = ingest.prepare(

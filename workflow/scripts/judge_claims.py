@@ -3,14 +3,16 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import claims, io, statements
+    from carpeak import io
+    from carpeak.claims import judge
+    from carpeak.study import claims_file
 
     source, params = snakemake.input, snakemake.params
     frames = {name: io.read_table(path) for name, path in source.items() if path.endswith(".tsv")}
-    main, others = claims.assemble(
+    main, others = judge.assemble(
         frames, contrast=params.contrast, scheme=params.scheme, limits=params.thresholds, seed=params.seed
     )
-    judged = claims.judge(statements.read(source.claims, source.schema), main, others)
-    io.write_table(claims.table(judged), snakemake.output.table)
+    judged = judge.judge(claims_file.read(source.claims, source.schema), main, others)
+    io.write_table(judge.table(judged), snakemake.output.table)
     summary = {"contrast": dict(params.contrast), "donors": main.donors(), "claims": judged}
     io.write_json(summary, snakemake.output.details)

@@ -4,7 +4,9 @@ from carpeak.job import job
 
 with job(snakemake):
     import pandas as pd
-    from carpeak import aliases, io, markers, merge
+    from carpeak import io
+    from carpeak.libraries import aliases, merge
+    from carpeak.populations import markers
 
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]

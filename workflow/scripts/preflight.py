@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import io, preflight
+    from carpeak import io
+    from carpeak.preflight import preflight
 
     found = preflight.examine(
         snakemake.params.libraries,

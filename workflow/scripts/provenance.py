@@ -3,7 +3,8 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import io, provenance
+    from carpeak import io
+    from carpeak.report import provenance
 
     record = provenance.collect(
         config=snakemake.params.config,

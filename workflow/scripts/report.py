@@ -3,9 +3,10 @@
 from carpeak.job import job
 
 with job(snakemake):
-    from carpeak import io, report
+    from carpeak import io
+    from carpeak.report import page
 
-    page = report.page(
+    page = page.page(
         dict(snakemake.input.items()), snakemake.params.config, chemistry=snakemake.params.chemistry
     )
     io.write_text(page, snakemake.output.page)

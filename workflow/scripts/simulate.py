@@ -5,7 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from pathlib import Path
 
-    from carpeak import simulate as demo
+    from carpeak.simulate import study as demo
 
     genes = demo.read_genes(snakemake.input.genes)
     terms = demo.read_terms(snakemake.input.gene_sets)

@@ -12,7 +12,10 @@ from .errors import UserError, nearest
 
 # command: (module with add_arguments(parser) and run(args), what it does); imported when asked for
 COMMANDS = {
-    "check": ("check", "look at the libraries of a study, and say everything that is wrong, before it runs"),
+    "check": (
+        "preflight.check",
+        "look at a study's libraries before it runs, and report every problem",
+    ),
     "construct": ("construct.command", "check a CAR construct and write what aligners need"),
     "reads": ("reads.command", "count a transgene from FASTQ pairs and add it to a matrix that lacks it"),
     "align": ("reads.align", "count all genes from FASTQ pairs with STARsolo"),

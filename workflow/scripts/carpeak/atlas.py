@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import io, matrix
+from . import io
 from .cells import OBS_COLUMNS
+from .stats import matrix
 
 if TYPE_CHECKING:
     import pandas as pd

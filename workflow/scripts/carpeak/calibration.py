@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from . import caller, fitcheck
+from .car import fit_check, posterior
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Library:
+class SimulatedCounts:
     """One simulated library; `droplets`: number of empty droplets and their transgene UMIs."""
 
     umis: Counts
@@ -74,7 +74,7 @@ def settings() -> list[Setting]:
     return grid + more
 
 
-def simulate(setting: Setting, *, seed: int, generator: str = "model") -> Library:
+def simulate(setting: Setting, *, seed: int, generator: str = "model") -> SimulatedCounts:
     """One library of `setting`.
 
     `generator`: `model`, or what the caller does not assume: `bimodal` (CAR+ cells express 0.3 or 1.7
@@ -99,28 +99,28 @@ def simulate(setting: Setting, *, seed: int, generator: str = "model") -> Librar
     umis = rng.poisson(setting.ambient * depth) + np.where(positive, rng.poisson(rate), 0)
     wrong = {"ambient_low": 0.5, "ambient_high": 2.0}.get(generator, 1.0)
     soup = int(rng.poisson(DROPLETS * setting.ambient * wrong * depth.mean()))
-    return Library(umis.astype(np.int64), depth, positive, (DROPLETS, soup))
+    return SimulatedCounts(umis.astype(np.int64), depth, positive, (DROPLETS, soup))
 
 
-def score(setting: Setting, library: Library, *, fdr: float = 0.05) -> dict[str, Any]:
+def score(setting: Setting, library: SimulatedCounts, *, fdr: float = 0.05) -> dict[str, Any]:
     """How the caller and the one-UMI rule do on one library; sums of calibration bins under `bins`.
 
     `bins` is (zero UMIs or more, bins of probability) x (cells, sum of P, CAR+ cells).
     """
     x, truth = library.umis, library.positive
-    ambient = caller.ambient_prior(cell_depth=float(library.depth.mean()), droplets=library.droplets)
-    found = caller.fit(x, library.depth, ambient)
-    p = caller.probabilities(found, x, library.depth)
-    calls = caller.call(p, x, fdr=fdr)
+    ambient = posterior.ambient_prior(cell_depth=float(library.depth.mean()), droplets=library.droplets)
+    found = posterior.fit(x, library.depth, ambient)
+    p = posterior.probabilities(found, x, library.depth)
+    calls = posterior.call(p, x, fdr=fdr)
     called, negative, naive = calls == "positive", calls == "negative", x >= 1
-    fit_check = fitcheck.check(found, x, library.depth)
+    misfit = fit_check.check(found, x, library.depth)
     return {
         "share": found.share,
         "low": found.low_90,
         "high": found.high_90,
         "covered": found.low_90 <= setting.share <= found.high_90,
         "identifiable": found.identifiable,
-        "flagged": fit_check.flagged,
+        "flagged": misfit.flagged,
         "detected": float(naive.mean()),
         "fdr": _rate(~truth, called),
         "false_omission": _rate(truth, negative),

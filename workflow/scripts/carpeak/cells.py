@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import io
+from .names import NOT_T, UNASSIGNED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_T = "not a T cell"
-UNASSIGNED = "unassigned"
-FEW_CELLS = 50  # below this many cells on a side, intervals are too wide for conclusions
 QC_COLUMNS = ["sample", "condition", "donor", "n_umis", "n_genes", "pct_mito", "doublet_score"]
 OBS_COLUMNS = [*QC_COLUMNS, "cluster", "cell_type", "t_state", "car_umis", "car_probability", "car_call"]
 

@@ -45,7 +45,9 @@ def _from(node: ast.ImportFrom, path: Path) -> set[Path]:
 
 
 def _module(target: Path) -> set[Path]:
-    candidates = (target.with_name(target.name + ".py"), target / "__init__.py")
+    candidates = {target.with_name(target.name + ".py"), target / "__init__.py"}
+    candidates |= {folder / "__init__.py" for folder in target.parents}  # importing a module runs them
+    candidates -= {PACKAGE / "__init__.py"}  # it holds the version: a release alone reruns nothing
     return {c for c in candidates if c.is_file() and PACKAGE in c.parents}
 
 

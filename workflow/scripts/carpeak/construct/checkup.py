@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UserError, nearest
 from ..io import write_json, write_text
 from . import fasta, gtf, kmers, reference
-from .doctor import Construct, Finding, examine, gene_of, masked, stretches
+from .doctor import CheckResult, Construct, examine, gene_of, masked, stretches
 from .fasta import Record
 from .kmers import Shared
 
@@ -27,7 +27,7 @@ class Checkup:
 
     constructs: list[Construct]
     chemistry: str
-    findings: list[Finding]
+    findings: list[CheckResult]
     shared: list[Shared]
     masks: list[bytes]
 
@@ -54,7 +54,7 @@ def check(
     shared = kmers.search([c.record for c in constructs], _targets(against))
     if genes:
         shared = reference.name_genes(shared, genes)
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     masks = []
     for construct in constructs:
         own = [h for h in shared if h.record == construct.name]

@@ -43,7 +43,7 @@ class Construct:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One row of construct.tsv; `level` is problem, warning, note or ok."""
 
     construct: str
@@ -103,7 +103,7 @@ def masked(sequence: bytes, shared: Sequence[Shared]) -> bytes:
 
 def examine(
     construct: Construct, shared: Sequence[Shared], *, chemistry: str, others: Sequence[Shared] = ()
-) -> list[Finding]:
+) -> list[CheckResult]:
     """All findings on one construct.
 
     `shared` are its stretches in endogenous sequences, `others` those in the other constructs of the file.
@@ -119,7 +119,7 @@ def examine(
         *_shared(construct, shared),
         *_private(construct, shared, chemistry),
         *(
-            Finding(
+            CheckResult(
                 construct.name,
                 "other_features",
                 "warning",
@@ -133,37 +133,37 @@ def examine(
     ]
 
 
-def _letters(construct: Construct) -> list[Finding]:
+def _letters(construct: Construct) -> list[CheckResult]:
     name, raw = construct.name, construct.source.sequence
     found = []
     ambiguous = len(construct.sequence.translate(None, BASES))
     if ambiguous:
         message = f"{ambiguous} letters are not A, C, G or T: reads across them are lost. Fill them in."
         level = "problem" if ambiguous > len(construct.sequence) / 2 else "warning"
-        found.append(Finding(name, "alphabet", level, message))
+        found.append(CheckResult(name, "alphabet", level, message))
     lower = sum(chr(c).islower() for c in raw)
     if lower:
         message = f"{lower} of {len(raw)} letters are lower case (masked, or a style); written in upper case"
-        found.append(Finding(name, "letter_case", "note", message))
+        found.append(CheckResult(name, "letter_case", "note", message))
     given = f"{construct.source.name} {construct.source.description}".strip()
     if given != name:
         message = f"the feature is named '{name}'; the header was '{given}'"
-        found.append(Finding(name, "name", "note", message))
-    return found if ambiguous else [Finding(name, "alphabet", "ok", "only A, C, G and T"), *found]
+        found.append(CheckResult(name, "name", "note", message))
+    return found if ambiguous else [CheckResult(name, "alphabet", "ok", "only A, C, G and T"), *found]
 
 
-def _length(construct: Construct, main: Orf) -> list[Finding]:
+def _length(construct: Construct, main: Orf) -> list[CheckResult]:
     name, size = construct.name, len(construct.sequence)
     if size < TOO_SHORT:
-        return [Finding(name, "length", "problem", f"{size} bases are too few for reads to align to")]
+        return [CheckResult(name, "length", "problem", f"{size} bases are too few for reads to align to")]
     if size < SHORT:
         message = f"{size} bases: a part of a CAR. Give the whole RNA, from 5' UTR to poly(A)."
-        return [Finding(name, "length", "warning", message)]
+        return [CheckResult(name, "length", "warning", message)]
     if size > WHOLE_VECTOR:
         advice = _advice(construct.sequence, main)
         message = f"{size} bases look like a whole vector. Give the part that is RNA{advice}"
-        return [Finding(name, "length", "warning", message)]
-    return [Finding(name, "length", "ok", f"{size} bases")]
+        return [CheckResult(name, "length", "warning", message)]
+    return [CheckResult(name, "length", "ok", f"{size} bases")]
 
 
 def _advice(sequence: bytes, main: Orf) -> str:
@@ -176,7 +176,7 @@ def _advice(sequence: bytes, main: Orf) -> str:
     )
 
 
-def _frame(construct: Construct, main: Orf) -> list[Finding]:
+def _frame(construct: Construct, main: Orf) -> list[CheckResult]:
     name, sequence = construct.name, construct.sequence
     where = f"longest reading frame {main.start}-{main.end} ({main.size // 3} codons)"
     reverse = longest(reverse_complement(sequence))
@@ -184,21 +184,21 @@ def _frame(construct: Construct, main: Orf) -> list[Finding]:
         message = (
             f"the longest frame ({reverse.size // 3} codons) is on the reverse strand. Reverse-complement."
         )
-        return [Finding(name, "reading_frame", "problem", message)]
+        return [CheckResult(name, "reading_frame", "problem", message)]
     if (broken := frame_break(sequence, main)) is not None:
         message = f"{where}, where another frame goes on: a base is lost or gained near {broken}"
-        return [Finding(name, "reading_frame", "warning", message, main.start, main.end)]
+        return [CheckResult(name, "reading_frame", "warning", message, main.start, main.end)]
     lacks = [what for what, there in (("start", main.has_start), ("stop", main.has_stop)) if not there]
     if lacks:
         message = f"{where} lacks its {' and '.join(lacks)} codon: a part of the construct"
-        return [Finding(name, "reading_frame", "warning", message, main.start, main.end)]
+        return [CheckResult(name, "reading_frame", "warning", message, main.start, main.end)]
     if main.size < CAR_FRAME:
         message = f"{where} is short: CARs have {CAR_FRAME // 3} codons or more"
-        return [Finding(name, "reading_frame", "warning", message, main.start, main.end)]
-    return [Finding(name, "reading_frame", "ok", where, main.start, main.end)]
+        return [CheckResult(name, "reading_frame", "warning", message, main.start, main.end)]
+    return [CheckResult(name, "reading_frame", "ok", where, main.start, main.end)]
 
 
-def _three_prime(construct: Construct, main: Orf, chemistry: str) -> list[Finding]:
+def _three_prime(construct: Construct, main: Orf, chemistry: str) -> list[CheckResult]:
     name, size = construct.name, len(construct.sequence)
     bad = "problem" if chemistry == "3p" else "note"
     after = size - main.end if main.has_stop else 0
@@ -213,34 +213,34 @@ def _three_prime(construct: Construct, main: Orf, chemistry: str) -> list[Findin
             f"{READ_WINDOW} bases of the poly(A) site, mostly past this end: such a reference is nearly "
             "blind. Add the vector up to its poly(A) signal (with a WPRE, about 0.8 kb)."
         )
-        return [Finding(name, "three_prime_end", bad, message)]
+        return [CheckResult(name, "three_prime_end", bad, message)]
     if not signals and tail < 10:
         level = "warning" if chemistry == "3p" else "note"
         message = f"{after} bases after the stop codon but no poly(A) signal (A[AT]TAAA): is it whole?"
-        return [Finding(name, "three_prime_end", level, message)]
+        return [CheckResult(name, "three_prime_end", level, message)]
     if signals and size - signals[-1] > TAIL + 6 and tail < 10:
         message = (
             f"goes on {size - signals[-1] - 5} bases past the last poly(A) signal ({signals[-1]}); RNA ends "
             f"10 to 30 bases after a signal ({', '.join(map(str, signals[:4]))}). Cut there."
         )
-        return [Finding(name, "three_prime_end", "warning", message)]
+        return [CheckResult(name, "three_prime_end", "warning", message)]
     sign = f"poly(A) signal at {signals[-1]}" if signals else f"{tail} A at the end"
-    return [Finding(name, "three_prime_end", "ok", f"{after} bases after the stop codon, {sign}")]
+    return [CheckResult(name, "three_prime_end", "ok", f"{after} bases after the stop codon, {sign}")]
 
 
-def _five_prime(construct: Construct, main: Orf, chemistry: str) -> list[Finding]:
+def _five_prime(construct: Construct, main: Orf, chemistry: str) -> list[CheckResult]:
     before = main.start - 1
     if main.has_start and before >= UTR5:
-        return [Finding(construct.name, "five_prime_end", "ok", f"{before} bases before the start codon")]
+        return [CheckResult(construct.name, "five_prime_end", "ok", f"{before} bases before the start codon")]
     level = "warning" if chemistry == "5p" else "note"
     begins = f"begins {before} bases before the start codon" if main.has_start else "has no start codon"
     message = f"{begins}. Reads of a 5' library begin at the cap: add the bases from the promoter's end on."
-    return [Finding(construct.name, "five_prime_end", level, message)]
+    return [CheckResult(construct.name, "five_prime_end", level, message)]
 
 
-def _repeats(construct: Construct) -> list[Finding]:
+def _repeats(construct: Construct) -> list[CheckResult]:
     return [
-        Finding(
+        CheckResult(
             construct.name,
             "simple_repeat",
             "note",
@@ -252,7 +252,7 @@ def _repeats(construct: Construct) -> list[Finding]:
     ]
 
 
-def _shared(construct: Construct, shared: Sequence[Shared]) -> list[Finding]:
+def _shared(construct: Construct, shared: Sequence[Shared]) -> list[CheckResult]:
     found = []
     for stretch in stretches(shared):
         hit = stretch.best
@@ -262,14 +262,14 @@ def _shared(construct: Construct, shared: Sequence[Shared]) -> list[Finding]:
             f"{hit.start}-{hit.end} ({hit.end - hit.start + 1} bases{differing}) is {stretch.gene}: "
             f"{hit.target} {hit.target_start}-{hit.target_end} ({hit.strand}){more}"
         )
-        found.append(Finding(construct.name, "shared", "warning", message, hit.start, hit.end))
+        found.append(CheckResult(construct.name, "shared", "warning", message, hit.start, hit.end))
     if not found:
         message = f"no stretch of {LENGTH} bases or more is shared with the sequences given"
-        found.append(Finding(construct.name, "shared", "ok", message))
+        found.append(CheckResult(construct.name, "shared", "ok", message))
     return found
 
 
-def _private(construct: Construct, shared: Sequence[Shared], chemistry: str) -> list[Finding]:
+def _private(construct: Construct, shared: Sequence[Shared], chemistry: str) -> list[CheckResult]:
     hidden = masked(construct.sequence, shared)
     window = hidden[-READ_WINDOW:] if chemistry == "3p" else hidden[:READ_WINDOW]
     own, near = (len(part) - part.count(b"N") for part in (hidden, window))
@@ -282,11 +282,11 @@ def _private(construct: Construct, shared: Sequence[Shared], chemistry: str) -> 
             ". Nothing tells its reads from endogenous ones. If the sequences given hold the construct "
         )
         message += "already, give them without it."
-        return [Finding(construct.name, "private", "problem", message)]
+        return [CheckResult(construct.name, "private", "problem", message)]
     if near == 0:
         message += (
             f": a {chemistry[0]}' library can hardly show this construct. Add the UTR, which is its own."
         )
-        return [Finding(construct.name, "private", "problem", message)]
+        return [CheckResult(construct.name, "private", "problem", message)]
     level = "warning" if near < FEW_PRIVATE else "ok"
-    return [Finding(construct.name, "private", level, message)]
+    return [CheckResult(construct.name, "private", level, message)]

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import UserError
+from ..study.downloads import Download
 from . import archive, cellxgene, checks, request, transfer
-from .table import Download
 from .transfer import PATIENCE, Patience, Say, Wanted
 
 IN_PLACE = "found in place"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_UMIS = 10
+MAX_UMIS = 10
 PER_ROW = 3
 
 
@@ -44,10 +44,10 @@ def on_umap(cells: pd.DataFrame, *, samples: Sequence[str], footer: str = "") ->
         drawn = ax.scatter(
             found["umap_1"],
             found["umap_2"],
-            c=np.minimum(found["car_umis"], MOST_UMIS),
+            c=np.minimum(found["car_umis"], MAX_UMIS),
             cmap=style.DETECTED,
             vmin=1,
-            vmax=MOST_UMIS,
+            vmax=MAX_UMIS,
             s=size,
             linewidths=0,
             rasterized=True,
@@ -55,7 +55,7 @@ def on_umap(cells: pd.DataFrame, *, samples: Sequence[str], footer: str = "") ->
     if drawn is not None:
         bar = fig.colorbar(drawn, ax=axes, shrink=0.45, aspect=16, pad=0.015, anchor=(0, 0.05))
         bar.set_label("transgene UMIs per cell", fontsize=8)
-        bar.set_ticks([1, 5, MOST_UMIS], labels=["1", "5", f"≥ {MOST_UMIS}"])
+        bar.set_ticks([1, 5, MAX_UMIS], labels=["1", "5", f"≥ {MAX_UMIS}"])
         bar.outline.set_visible(False)
     return fig
 
@@ -147,16 +147,16 @@ def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -
     fig = style.figure(2.7, footer=footer)
     ax = fig.add_subplot()
     width = 0.8 / max(len(colours), 1)
-    steps = np.arange(1, MOST_UMIS + 1)
+    steps = np.arange(1, MAX_UMIS + 1)
     for i, (sample, colour) in enumerate(colours.items()):
         counts = cells.loc[cells["sample"] == sample, "car_umis"].to_numpy()
-        found = np.bincount(np.minimum(counts[counts > 0], MOST_UMIS), minlength=MOST_UMIS + 1)[1:]
+        found = np.bincount(np.minimum(counts[counts > 0], MAX_UMIS), minlength=MAX_UMIS + 1)[1:]
         offset = (i - (len(colours) - 1) / 2) * width
         zero = f"{style.percent(float((counts == 0).mean()) if len(counts) else np.nan)} without"
         ax.bar(
             steps + offset, 100 * found / max(len(counts), 1), width, color=colour, label=f"{sample} ({zero})"
         )
-    ax.set_xticks(steps, [*map(str, steps[:-1]), f"≥ {MOST_UMIS}"])
+    ax.set_xticks(steps, [*map(str, steps[:-1]), f"≥ {MAX_UMIS}"])
     ax.set_xlabel("transgene UMIs per T cell")
     ax.set_ylabel("% of the sample's T cells")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))

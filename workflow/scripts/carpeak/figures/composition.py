@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..names import FEW_CELLS
 from . import style
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BARS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
-FEW_CELLS = 50  # a bar of fewer is pale and says so instead of naming shares
 NARROW = 0.055  # a segment below this share is named in the key only
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from carpeak.io import atomic
+from ..io import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

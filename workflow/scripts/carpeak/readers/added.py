@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..barcodes import bare
 from ..errors import UserError
 from ..io import read_json
-from .library import Library
+from .barcodes import bare
+from .library import CountMatrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def with_transgene(library: Library, molecules: str | Path, summary: str | Path) -> Library:
+def with_transgene(library: CountMatrix, molecules: str | Path, summary: str | Path) -> CountMatrix:
     """The library with what the rule count_transgene found in its reads (its two files).
 
     Where that replaces what an aligner counted of these features, the aligner's counts are left out.
@@ -31,7 +31,7 @@ def with_transgene(library: Library, molecules: str | Path, summary: str | Path)
     return add_to(library, told["features"], read_molecules(molecules))
 
 
-def without(library: Library, names: Sequence[str]) -> Library:
+def without(library: CountMatrix, names: Sequence[str]) -> CountMatrix:
     """The library less the features of these names."""
     gone = np.isin(library.symbols.astype(str), list(names))
     place = np.where(gone, -1, np.cumsum(~gone) - 1).astype(np.int32)
@@ -45,7 +45,7 @@ def read_molecules(path: str | Path) -> Counter[tuple[str, str]]:
     return Counter((row[1], row[3]) for row in (line.split("\t") for line in lines))
 
 
-def demand_absent(library: Library, names: Sequence[str]) -> None:
+def demand_absent(library: CountMatrix, names: Sequence[str]) -> None:
     """Raise UserError where the library has a feature of one of these names."""
     taken = sorted({*names} & {*library.symbols, *library.gene_ids})
     if taken:
@@ -54,7 +54,7 @@ def demand_absent(library: Library, names: Sequence[str]) -> None:
         raise UserError(msg)
 
 
-def add_to(library: Library, names: Sequence[str], molecules: Counter[tuple[str, str]]) -> Library:
+def add_to(library: CountMatrix, names: Sequence[str], molecules: Counter[tuple[str, str]]) -> CountMatrix:
     """The library with one more feature for each of `names`; nothing else of it changes.
 
     `molecules` are those per (bare barcode, feature); those of barcodes that the library lacks are left out.
@@ -87,7 +87,7 @@ def add_to(library: Library, names: Sequence[str], molecules: Counter[tuple[str,
 
 
 def _placed(
-    library: Library, names: Sequence[str], molecules: Counter[tuple[str, str]]
+    library: CountMatrix, names: Sequence[str], molecules: Counter[tuple[str, str]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Cell rows, features and counts of the molecules, sorted by cell."""
     import pyarrow as pa

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import UserError
 from .hdf5 import check_lengths, opened, starts_like_one, stream
-from .library import BLOCK, Block, Library, first_with_counts, pick_expression
+from .library import BLOCK, Block, CountMatrix, first_with_counts, pick_expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def _root(file: Any) -> str:
     return RNA if RNA in file else "/"
 
 
-def open_library(path: Path) -> Library:
+def open_library(path: Path) -> CountMatrix:
     """Open the h5ad file `path`; UserError where no place holds counts."""
     import pyarrow as pa
     from anndata.io import read_elem
@@ -71,7 +71,7 @@ def open_library(path: Path) -> Library:
             var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None
         )
     inside = slice(None) if kept is None else kept >= 0
-    return Library(
+    return CountMatrix(
         path=path,
         layout=f"{'h5mu, rna' if root == RNA else 'h5ad'}, {place}",
         symbols=symbols[inside],

@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .. import places
 from ..errors import UserError
-from . import tenx_mtx
-from .library import Library
+from . import paths, tenx_mtx
+from .library import CountMatrix
 from .text import AGAIN, Source, first_line
 
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, KeyError)
@@ -29,11 +28,11 @@ def recognise(path: Path) -> bool:
         return False
 
 
-def open_library(path: Path) -> Library:
+def open_library(path: Path) -> CountMatrix:
     """Open the one trio in the archive `path`, in whatever folder of it."""
     is_zip = zipfile.is_zipfile(path)
     names = _names(path, is_zip=is_zip)
-    found = places.trios(name for name in names if not _hidden(name))
+    found = paths.trios(name for name in names if not _hidden(name))
     if not found:
         listed = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
         msg = (

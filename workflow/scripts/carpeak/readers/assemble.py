@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Ints: TypeAlias = "NDArray[np.int32]"
 Counts: TypeAlias = "tuple[Ints, Ints, Ints]"  # genes, cells, counts: of one block
 
-MOST_AT_FIRST = 1 << 26  # entries that there is room for at first, whatever a file announces
+MAX_AT_FIRST = 1 << 26  # entries that there is room for at first, whatever a file announces
 LARGEST = np.iinfo(np.int32).max
 
 
@@ -68,7 +68,7 @@ class _Growing:
     """An int32 array that grows where it is: joining pieces would need twice the memory."""
 
     def __init__(self, expected: int) -> None:
-        self.room: Ints = np.empty(min(max(expected, 1), MOST_AT_FIRST), np.int32)
+        self.room: Ints = np.empty(min(max(expected, 1), MAX_AT_FIRST), np.int32)
         self.used = 0
 
     def extend(self, values: Ints) -> None:

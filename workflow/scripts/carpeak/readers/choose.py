@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UserError, nearest
-from .library import Library
+from .library import CountMatrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def _parse_one(text: str) -> Selector:
     raise UserError(msg)
 
 
-def choose(library: Library, text: str) -> Library:
+def choose(library: CountMatrix, text: str) -> CountMatrix:
     """Only the cells of `library` that `text` selects; UserError, with what there is, where it is none."""
     selectors = parse(text)
     each = [_inside(library, selector) for selector in selectors]
@@ -79,14 +79,14 @@ def choose(library: Library, text: str) -> Library:
     )
 
 
-def chosen_if_any(library: Library, text: str) -> Library:
+def chosen_if_any(library: CountMatrix, text: str) -> CountMatrix:
     """The cells that `text` selects, or all where nothing matches: the droplets of one library alone."""
     if not text or not np.logical_and.reduce([_inside(library, one) for one in parse(text)]).any():
         return library
     return choose(library, text)
 
 
-def _inside(library: Library, selector: Selector) -> NDArray[np.bool_]:
+def _inside(library: CountMatrix, selector: Selector) -> NDArray[np.bool_]:
     import pyarrow.compute as pc
 
     if selector.column:
@@ -103,7 +103,7 @@ def _same(held: str, wanted: str) -> bool:
     return held == wanted or held.removesuffix(".0") == wanted
 
 
-def _why_none(library: Library, selector: Selector) -> str:
+def _why_none(library: CountMatrix, selector: Selector) -> str:
     if not selector.column:
         marks = _marks(library.barcodes.to_pylist(), suffix=selector.is_suffix)
         end = "end" if selector.is_suffix else "start"

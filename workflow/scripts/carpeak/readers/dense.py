@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import UserError
 from .genes import ENSEMBL, known_symbols, plain
-from .library import Block, Library
+from .library import Block, CountMatrix
 from .text import AGAIN, Source, head, on_disk, pieces, translated
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def recognise(path: Path) -> bool:
     return bool(fields) and all(NUMBER.fullmatch(field) for field in fields)
 
 
-def open_library(path: Path) -> Library:
+def open_library(path: Path) -> CountMatrix:
     """Open the table `path`; all its row names are read, no values."""
     import pyarrow as pa
 
@@ -65,7 +65,7 @@ def open_library(path: Path) -> Library:
     genes_in_rows = _genes_in_rows(path, table)
     genes, cells = (table.rows, table.columns) if genes_in_rows else (table.columns, table.rows)
     names = np.array(genes, dtype=object)
-    return Library(
+    return CountMatrix(
         path=path,
         layout=f"dense table, {'genes x cells' if genes_in_rows else 'cells x genes'}",
         symbols=names,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .library import Library
+from .library import CountMatrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,12 +48,12 @@ def plain(name: str) -> str:
     return VERSION.sub(r"\1\2", PREFIX.sub("", name, count=1))
 
 
-def rows_of(library: Library, feature: str) -> NDArray[np.bool_]:
+def rows_of(library: CountMatrix, feature: str) -> NDArray[np.bool_]:
     """Which features of `library` bear the name or id `feature`, with or without a genome's prefix."""
     return np.isin(library.symbols, [feature, plain(feature)]) | (library.gene_ids == feature)
 
 
-def tidy(library: Library) -> Library:
+def tidy(library: CountMatrix) -> CountMatrix:
     """The library with plain names; Ensembl ids in the symbols' place become symbols."""
     library = _one_species(library)
     symbols, ids = (_each(names) for names in (library.symbols, library.gene_ids))
@@ -79,7 +79,7 @@ def _each(names: NDArray[np.object_]) -> NDArray[np.object_]:
     return np.array([plain(name) if "_" in name or "." in name else name for name in names], dtype=object)
 
 
-def _one_species(library: Library) -> Library:
+def _one_species(library: CountMatrix) -> CountMatrix:
     """Where genes of a human and another genome are told apart by prefixes, without those of the other."""
     genomes = [m[1] if "_" in name and (m := PREFIX.match(name)) else "" for name in library.symbols]
     found = Counter(genomes)

@@ -24,7 +24,7 @@ BLOCK = 1 << 20  # entries per block where the reader chooses
 
 
 @dataclass(frozen=True)
-class Library:
+class CountMatrix:
     """A count matrix that is open for reading.
 
     `symbols` and `gene_ids` name the features, `barcodes` (an arrow array: raw matrices have millions)

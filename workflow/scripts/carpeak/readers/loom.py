@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 from .hdf5 import check_lengths, objects, opened, starts_like_one, text
-from .library import BLOCK, Block, Library, first_with_counts
+from .library import BLOCK, Block, CountMatrix, first_with_counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def recognise(path: Path) -> bool:
         return {"matrix", "row_attrs", "col_attrs"} <= set(file)
 
 
-def open_library(path: Path) -> Library:
+def open_library(path: Path) -> CountMatrix:
     """Open the loom file `path`."""
     with opened(path) as file:
         place = first_with_counts(
@@ -48,7 +48,7 @@ def open_library(path: Path) -> Library:
         shape = file[place].shape
         check_lengths(path, shape, (len(symbols), len(cells)))
         columns = {name: _column(path, f"col_attrs/{name}") for name in file["col_attrs"]}
-    return Library(
+    return CountMatrix(
         path=path,
         layout=f"loom, {place}",
         symbols=symbols,

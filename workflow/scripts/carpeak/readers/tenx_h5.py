@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import UserError
 from .genes import HUMAN, OTHER_SPECIES
 from .hdf5 import check_lengths, objects, opened, starts_like_one, stream, text
-from .library import Block, Library, pick_expression
+from .library import Block, CountMatrix, pick_expression
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ class Group:
     entries: int
 
 
-def open_library(path: Path) -> Library:
+def open_library(path: Path) -> CountMatrix:
     """Open the HDF5 file `path`."""
     names = _groups(path)
     if len(names) > 1:
@@ -56,7 +56,7 @@ def open_library(path: Path) -> Library:
     group = _read_group(path, names[0])
     kept, others = pick_expression(group.types)
     inside = slice(None) if kept is None else kept >= 0
-    return Library(
+    return CountMatrix(
         path=path,
         layout="10x h5, " + ("v3" if group.types is not None else "v2"),
         symbols=group.symbols[inside],
@@ -86,7 +86,7 @@ def _read_group(path: Path, name: str) -> Group:
         return Group(name, ids, symbols, types, barcodes, int(group["data"].shape[0]))
 
 
-def _several_genomes(path: Path, names: list[str]) -> Library:
+def _several_genomes(path: Path, names: list[str]) -> CountMatrix:
     """The genomes of a v2 file side by side as genes of the human genome's cells.
 
     A construct may have been a genome of its own; the genes of other species (a xenograft's mouse) are
@@ -102,7 +102,7 @@ def _several_genomes(path: Path, names: list[str]) -> Library:
     groups = [_read_group(path, n) for n in names]
     first = next(g for g in groups if g.name == human[0])
     taken = [first, *(g for g in groups if g is not first and not OTHER_SPECIES.fullmatch(g.name))]
-    return Library(
+    return CountMatrix(
         path=path,
         layout=f"10x h5, v2, genomes {' and '.join(g.name for g in taken)}",
         symbols=np.concatenate([g.symbols for g in taken]),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import places
 from ..errors import UserError
-from .library import Block, Library, pick_expression
+from . import paths
+from .library import Block, CountMatrix, pick_expression
 from .text import AGAIN, Source, head, on_disk, pieces, translated, whole
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Header:
 
 def recognise(path: Path) -> bool:
     """Whether `path` is a Matrix Market file, or stands where one is expected."""
-    return places.trio_of(path) is not None or _starts_like_one(path)
+    return paths.trio_of(path) is not None or _starts_like_one(path)
 
 
 def _starts_like_one(path: Path) -> bool:
@@ -57,9 +57,9 @@ def _starts_like_one(path: Path) -> bool:
         return False
 
 
-def open_library(path: Path) -> Library:
+def open_library(path: Path) -> CountMatrix:
     """Open the trio whose matrix file is `path`."""
-    trio = places.trio_of(path) or {}
+    trio = paths.trio_of(path) or {}
     start = path.name.split("matrix.mtx")[0] if "matrix.mtx" in path.name else ""
     for kind, name in (("barcodes", "barcodes.tsv"), ("features", "features.tsv")):
         if kind not in trio:
@@ -68,7 +68,7 @@ def open_library(path: Path) -> Library:
     return open_trio(Trio(**{kind: on_disk(path.parent / name) for kind, name in trio.items()}), path)
 
 
-def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> Library:
+def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> CountMatrix:
     """Open the files of `trio`; `path` is what the user gave, `where` how the layout is called."""
     features = _read_names(trio.features)
     barcodes = _read_names(trio.barcodes)[0]
@@ -95,7 +95,7 @@ def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> Library:
     kept, others = pick_expression(types)
     inside = slice(None) if kept is None else kept >= 0
     old = Path(trio.features.name).name.removesuffix(".gz").endswith(("genes.tsv", "genes.txt"))
-    return Library(
+    return CountMatrix(
         path=path,
         layout=f"{where}, {'v2' if old else 'v3'}",
         symbols=symbols[inside],

@@ -13,10 +13,11 @@ from typing import Any
 from ..construct import fasta
 from ..errors import UserError
 from ..io import atomic
-from . import probe, units
+from ..study import units
+from ..study.geometry import PRESETS, Geometry, parse
+from . import probe
 from .barcodes import Barcodes, demand_size
 from .count import STRANDS
-from .geometry import PRESETS, Geometry, parse
 from .star import Plan, index_command, plan, size_of, solo_command
 from .transgene import strand_of
 

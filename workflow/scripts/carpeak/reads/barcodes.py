@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..barcodes import bare
 from ..construct.fasta import open_bytes
 from ..errors import UserError
-from .geometry import PRESETS, parse
+from ..readers.barcodes import bare
+from ..study.geometry import PRESETS, parse
 from .molecules import correct, neighbours
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from ..construct import fasta
 from ..io import write_json
 from ..readers.added import add_to, demand_absent, read_molecules
-from . import units
+from ..study import units
+from ..study.geometry import PRESETS, parse
 from .count import STRANDS
-from .geometry import PRESETS, parse
 from .transgene import Counted, count_library, read_constructs, strand_of
 
 if TYPE_CHECKING:
-    from ..readers import Library
+    from ..readers.library import CountMatrix
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,9 +75,9 @@ def run(options: argparse.Namespace) -> None:
     print(report(counted, options.out, seconds=time.perf_counter() - started))
 
 
-def _cells(path: str) -> tuple[Library | None, list[str]]:
+def _cells(path: str) -> tuple[CountMatrix | None, list[str]]:
     """The library at `path` and its barcodes; no library where `path` is a list of barcodes."""
-    from ..readers import open_library
+    from ..readers.layouts import open_library
 
     if Path(path).is_file() and Path(path).name.removesuffix(".gz").endswith((".tsv", ".txt", ".csv")):
         with fasta.open_bytes(path) as file:
@@ -86,11 +86,11 @@ def _cells(path: str) -> tuple[Library | None, list[str]]:
     return library, [str(b) for b in library.barcodes.to_pylist()]
 
 
-def _write_matrix(library: Library, names: list[str], molecules: Path, folder: Path) -> None:
+def _write_matrix(library: CountMatrix, names: list[str], molecules: Path, folder: Path) -> None:
     """Write the library as a Cell Ranger folder with one more feature for each construct."""
     import pandas as pd
 
-    from ..simulate.cellranger import write_folder
+    from ..readers.write_tenx import write_folder
 
     more = add_to(library, names, read_molecules(molecules))
     features = pd.DataFrame({"gene_id": more.gene_ids, "symbol": more.symbols})

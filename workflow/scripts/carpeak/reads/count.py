@@ -36,7 +36,7 @@ class Reads(Chunk, Protocol):
 
 
 @dataclass
-class Tally:
+class ReadTally:
     """What became of the reads; each candidate is counted once below `candidates`."""
 
     pairs: int = 0
@@ -59,13 +59,13 @@ class Tally:
 
 def count(
     chunks: Iterable[Reads], scanner: Scanner, *, strand: str, barcodes: Barcodes
-) -> tuple[list[Molecule], Tally]:
+) -> tuple[list[Molecule], ReadTally]:
     """Distinct UMIs of each construct per cell, and per other droplet where those are known.
 
     `strand` says which strand of the RNA the reads show. The molecules that the tally counts are those
     of cells.
     """
-    tally = Tally()
+    tally = ReadTally()
     for chunk in chunks:
         tally.pairs += len(chunk)
         chosen = scanner.candidates(chunk)
@@ -86,7 +86,7 @@ def count(
     return found, tally
 
 
-def _judge(chunk: Reads, chosen: list[int], scanner: Scanner, strand: str, tally: Tally) -> None:
+def _judge(chunk: Reads, chosen: list[int], scanner: Scanner, strand: str, tally: ReadTally) -> None:
     fit = scanner.fit([chunk.sequence(i) for i in chosen])
     tally.candidates += len(chosen)
     for i, read in enumerate(chosen):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..study.geometry import Geometry
 from . import fastq
 from .count import Origin
 from .fastq import Block, demand_mates
-from .geometry import Geometry
 
 
 class Pairs:

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 
 from ..errors import UserError
+from ..study.geometry import PRESETS, Geometry, parse
 from . import fastq
 from .barcodes import Barcodes
-from .geometry import PRESETS, Geometry, parse
 from .scan import ENOUGH
 
 READS = 20_000

@@ -34,7 +34,7 @@ class Chunk(Protocol):
 
 
 @dataclass(frozen=True)
-class Fit:
+class PrimerFit:
     """How reads fit, one value per read: the best construct (-1: none fits), its strand, and scores."""
 
     feature: NDArray[np.int64]
@@ -113,7 +113,7 @@ class Scanner:
         places, _ = self.constructs.seeded(kmers.encode(chunk.data))
         return chunk.holding(places)
 
-    def fit(self, reads: Sequence[bytes]) -> Fit:
+    def fit(self, reads: Sequence[bytes]) -> PrimerFit:
         """Judge candidate reads."""
         count = len(reads)
         batch = kmers.join([Record("", "", read) for read in reads])
@@ -132,7 +132,7 @@ class Scanner:
         score = best[np.arange(count), feature]
         best[np.arange(count), feature] = -1
         rival = best.max(axis=1, initial=-1)
-        return Fit(feature, sense[np.arange(count), feature] == score, score, other, rival)
+        return PrimerFit(feature, sense[np.arange(count), feature] == score, score, other, rival)
 
     def _scores(self, rows: NDArray[np.int64], batch: kmers.Batch) -> NDArray[np.int64]:
         if not len(rows):

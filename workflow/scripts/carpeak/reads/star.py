@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..construct import fasta
 from ..errors import UserError
-from .geometry import Geometry
+from ..study.geometry import Geometry
 
 SPARSEST = 8
 READ = 100

@@ -13,13 +13,13 @@ from ..construct import fasta
 from ..construct.fasta import Record
 from ..errors import UserError
 from ..io import atomic
+from ..study.geometry import Geometry
+from ..study.units import ReadFiles
 from . import bam, pairs, probe
 from .barcodes import Barcodes, demand_size, of_cells
-from .count import Reads, Tally, count
-from .geometry import Geometry
+from .count import Reads, ReadTally, count
 from .molecules import Molecule
 from .scan import Scanner, lookalikes
-from .units import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,7 @@ class Counted:
     names: list[str]
     molecules: list[Molecule]
     barcodes: Barcodes
-    tally: Tally
+    tally: ReadTally
     strand: str
     warnings: list[str]
 
@@ -75,7 +75,7 @@ def read_constructs(path: str | Path) -> list[Record]:
 
 
 def count_library(
-    source: Source,
+    source: ReadFiles,
     *,
     construct: str | Path,
     against: Sequence[str | Path],

@@ -19,7 +19,7 @@ EMPTY_PER_CELL = 2.6  # empty droplets per captured cell in the raw matrix
 
 
 @dataclass
-class Barcodes:
+class DropletBarcodes:
     """The droplets of a library in the order of their sequences; `cell` marks those with a cell."""
 
     names: NDArray[np.str_]
@@ -27,7 +27,7 @@ class Barcodes:
     ambient: NDArray[np.float64]  # expected ambient UMIs
 
 
-def draw_cells(library: design.Library, number: int, rng: np.random.Generator) -> pd.DataFrame:
+def draw_cells(library: design.LibraryDesign, number: int, rng: np.random.Generator) -> pd.DataFrame:
     """One row per cell of `number` cell barcodes; doublets have two rows with the same ``barcode`` number.
 
     Columns: barcode, kind (singlet, doublet, damaged), type, cycling, activity, origin, car, nuclear, mito
@@ -54,7 +54,7 @@ def draw_cells(library: design.Library, number: int, rng: np.random.Generator) -
     return _amounts(library, cells, rng)
 
 
-def _types(library: design.Library, number: int, rng: np.random.Generator) -> NDArray[np.str_]:
+def _types(library: design.LibraryDesign, number: int, rng: np.random.Generator) -> NDArray[np.str_]:
     """The types of `number` cells in random order: the library's shares, rounded."""
     shares = {kind: share for kind, share in library.kinds.items() if kind != "T"}
     shares |= {state: library.kinds["T"] * share for state, share in library.states.items()}
@@ -63,7 +63,9 @@ def _types(library: design.Library, number: int, rng: np.random.Generator) -> ND
     return rng.permutation(types)
 
 
-def _transduced(library: design.Library, cells: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _transduced(
+    library: design.LibraryDesign, cells: pd.DataFrame, rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """True CAR cells: exactly the library's share of the T cells that sit alone in a droplet.
 
     Among them states differ by their odds (Gumbel top-k: sampling without replacement by weight). Partners
@@ -78,7 +80,7 @@ def _transduced(library: design.Library, cells: pd.DataFrame, rng: np.random.Gen
     return car
 
 
-def _amounts(library: design.Library, cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _amounts(library: design.LibraryDesign, cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Expected nuclear, mitochondrial and CAR UMIs of each cell."""
     n = len(cells)
     sizes = np.array([design.SIZES[t] for t in cells["type"]])
@@ -97,7 +99,7 @@ def _amounts(library: design.Library, cells: pd.DataFrame, rng: np.random.Genera
     return result.assign(depth=relative * capture * kept)
 
 
-def draw_barcodes(library: design.Library, number: int, rng: np.random.Generator) -> Barcodes:
+def draw_barcodes(library: design.LibraryDesign, number: int, rng: np.random.Generator) -> DropletBarcodes:
     """`number` droplets with a cell among all droplets of the raw matrix, in the order of their sequences."""
     total = number + round(EMPTY_PER_CELL * number)
     codes = np.unique(rng.integers(0, 4**16, 2 * total))
@@ -107,4 +109,4 @@ def draw_barcodes(library: design.Library, number: int, rng: np.random.Generator
     cell = np.zeros(total, dtype=bool)
     cell[rng.choice(total, number, replace=False)] = True
     ambient = library.ambient * np.exp(rng.normal(-0.08, 0.4, total)) * np.where(cell, 1.0, 0.75)
-    return Barcodes(names, cell, ambient)
+    return DropletBarcodes(names, cell, ambient)

@@ -38,7 +38,7 @@ CAR_ODDS = {"CD4 Tn": 1.05, "CD4 Tem": 1.15, "Treg": 0.9, "CD8 Tn": 0.85, "CD8 T
 
 
 @dataclass(frozen=True, eq=False)
-class Library:
+class LibraryDesign:
     """One library: `share` of all captured cells; `kinds` are shares of cells, `states` of its T cells."""
 
     name: str
@@ -54,7 +54,7 @@ class Library:
     recipient: dict[str, float]
 
 
-PRODUCT = Library(
+PRODUCT = LibraryDesign(
     name="product",
     share=0.50,
     depth=1.0,
@@ -74,7 +74,7 @@ PRODUCT = Library(
     at_peak=False,
     recipient={},
 )
-PEAK = Library(
+PEAK = LibraryDesign(
     name="peak",
     share=0.50,
     depth=0.64,
@@ -97,7 +97,7 @@ PEAK = Library(
 )
 
 
-def libraries(variant: Variant) -> tuple[Library, Library]:
+def libraries(variant: Variant) -> tuple[LibraryDesign, LibraryDesign]:
     """The product and the peak of a variant.
 
     ``null``: the peak holds what the product holds, at its own depth and ambient RNA. ``reversed``: CD8

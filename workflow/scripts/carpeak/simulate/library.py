@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from . import counts, design
-from .cells import Barcodes, draw_barcodes, draw_cells
+from .cells import DropletBarcodes, draw_barcodes, draw_cells
 from .profiles import SEGMENTS, Biology, Key
 from .programmes import T_STATES
 
@@ -26,7 +26,7 @@ class Simulated:
     """A library: `matrix` is all droplets x all features (the transgene's last)."""
 
     name: str
-    barcodes: Barcodes
+    barcodes: DropletBarcodes
     matrix: sparse.csr_matrix
     cells: pd.DataFrame
     positions: NDArray[np.intp]  # number in `cells` of each cell barcode, in the order of the sequences
@@ -41,7 +41,7 @@ class Simulated:
 
 
 def simulate_library(
-    library: design.Library, biology: Biology, number: int, *, at_peak: bool, rng: np.random.Generator
+    library: design.LibraryDesign, biology: Biology, number: int, *, at_peak: bool, rng: np.random.Generator
 ) -> Simulated:
     """Draw a library of `number` captured cells; `at_peak` is its side of the batch effect."""
     cells = draw_cells(library, number, rng)
@@ -69,7 +69,9 @@ def simulate_library(
 Profiles = dict[Key, tuple["NDArray[np.intp]", "NDArray[np.float64]"]]
 
 
-def _profiles(library: design.Library, biology: Biology, cells: pd.DataFrame, *, sign: float) -> Profiles:
+def _profiles(
+    library: design.LibraryDesign, biology: Biology, cells: pd.DataFrame, *, sign: float
+) -> Profiles:
     """For each kind of cell that occurs: the positions of its cells, and its profile."""
     columns = ["type", "cycling", "activity", "origin"]
     result: Profiles = {}

@@ -1,0 +1,1 @@
+"""Which cells carry the CAR: the count model, calls and what they say of a library."""

@@ -1,0 +1,264 @@
+"""Calls CAR+ cells of one library: ambient rate, transduced share, P(CAR+) per cell, calls at a chosen FDR.
+
+Arrays in, values out; `mixture` holds the model and `docs/caller.md` explains it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, log_expit, ndtri
+
+from ..stats import importance_sampling
+from . import mixture
+from .mixture import AmbientPrior, CountTable, Prior
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+
+MIN_CELLS = 50  # T cells below which no share is estimated
+WIDEST = 0.45  # a 90 % interval of the share that spans more: no number
+BACKGROUND = (0.5, 2.5e5)  # Gamma prior of any ambient rate: half a UMI in 250,000, mean 2e-6
+TRANSFER = 0.1  # squared relative error of carrying a rate over to T cells (sd about 32 %)
+TRANSFER_UNMEASURED = 1.0
+POINTS = 512  # posterior points over which a cell's probability is averaged
+DISCREPANCY = 0.08  # sd of the logarithm of the silent share that no count can show
+DISCREPANCY_STEPS = 8
+
+
+@dataclass(frozen=True)
+class ShareFit:
+    """The posterior of one library (`posterior`), with `share` and its intervals.
+
+    `share` is the posterior median; `low`, `high` bound 95 % and `low_90`, `high_90` 90 %. They are NaN
+    with fewer than `MIN_CELLS` T cells; whether to show them is `identifiable`.
+    """
+
+    t_cells: int
+    ambient: AmbientPrior
+    ambient_rate: float
+    ambient_low: float
+    ambient_high: float
+    share: float
+    low: float
+    high: float
+    low_90: float
+    high_90: float
+    identifiable: bool
+    reason: str
+    centre: float
+    posterior: importance_sampling.WeightedPoints
+
+    @property
+    def points(self) -> Floats:
+        """Equally weighted posterior points (POINTS x 5, in the order of mixture.PARAMETERS)."""
+        return self.posterior.even(POINTS)
+
+
+def ambient_prior(
+    *,
+    cell_depth: float,
+    droplets: tuple[float, int] | None = None,
+    non_t: tuple[int, int] | None = None,
+    negative: tuple[Counts, Floats] | None = None,
+) -> AmbientPrior:
+    """What is known of a library's ambient rate (transgene UMIs per UMI of a T cell).
+
+    `droplets`: effective number of empty droplets (`ambient.empty_droplets`), their transgene UMIs; `non_t`:
+    number of lineage-positive cells that aren't T cells, how many of them hold a transgene UMI; `negative`:
+    transgene UMIs and depth of the T cells of a sample without CAR. A droplet, empty or not, holds as much of
+    the soup as that of a T cell, so that the mean of droplets is the ambient count of a T cell;
+    `cell_depth` (mean UMIs of T cells) turns it into a rate. The soup's own transgene share would be too high
+    by the ratio of a cell's UMIs to a droplet's.
+
+    Droplets and non-T cells are two measurements of one rate, each with an error of its own, and are taken
+    together; `negative` counts where neither is given. The source is the first that there is. Non-T cells
+    with a UMI are counted, not their UMIs: doublets with a CAR+ cell hold many.
+    """
+    evidence = []
+    if droplets is not None and droplets[0] > 0:
+        evidence.append(("empty_droplets", float(droplets[1]), droplets[0] * cell_depth))
+    if non_t is not None and non_t[0] > 0:
+        evidence.append(("non_t_cells", float(non_t[1]), non_t[0] * cell_depth))
+    if not evidence and negative is not None and len(negative[0]):
+        evidence.append(("negative_sample", float(np.sum(negative[0])), float(np.sum(negative[1]))))
+    if not evidence:
+        return AmbientPrior(*_widened(*BACKGROUND, TRANSFER_UNMEASURED), "prior")
+    shape, rate = _widened(BACKGROUND[0] + evidence[0][1], BACKGROUND[1] + evidence[0][2], TRANSFER)
+    for _, umis, exposure in evidence[1:]:
+        weight = 1 / (1 + TRANSFER * umis)  # a likelihood of `umis` events with the same error on top
+        shape, rate = shape + weight * umis, rate + weight * exposure
+    return AmbientPrior(shape, rate, evidence[0][0])
+
+
+def _widened(shape: float, rate: float, transfer: float) -> tuple[float, float]:
+    """A Gamma distribution of the same mean with `transfer` added to its squared relative error."""
+    wide = 1 / (1 / shape + transfer)
+    return wide, rate * wide / shape
+
+
+def fit(
+    umis: Counts, depth: Floats, ambient: AmbientPrior, *, prior: Prior | None = None, widest: float = WIDEST
+) -> ShareFit:
+    """Fit the T cells of one library: their transgene `umis` and `depth` (UMIs without the transgene)."""
+    prior = prior or Prior()
+    counts = mixture.tally(umis, depth)
+    if len(umis) < MIN_CELLS:
+        return _unfitted(counts, ambient, prior, f"{len(umis)} T cells, fewer than {MIN_CELLS}")
+    likelihood = mixture.Likelihood(counts, mixture.ceiling(ambient, float(counts.depth.max())))
+
+    def density(inner: Floats) -> Floats:
+        points = _outer(inner)
+        return likelihood(points) + mixture.log_prior(points, prior, ambient)
+
+    found = importance_sampling.sample(
+        density, _inner(_starts(prior, ambient, 256)), scale=_scale(prior, ambient)
+    )
+    found = replace(found, points=_outer(found.points), mode=_outer(found.mode[None, :])[0])
+    return _summary(found, counts, ambient, widest)
+
+
+def _inner(points: Floats) -> Floats:
+    """Points with log(share x mean) in place of log mean.
+
+    Counts fix the product of share and mean, and leave each of them loose: a bent ridge in the model's own
+    parameters is a straight one in these. The Jacobian is 1.
+    """
+    result = points.copy()
+    result[:, 1] += log_expit(points[:, 0])
+    return result
+
+
+def _outer(inner: Floats) -> Floats:
+    result = inner.copy()
+    result[:, 1] -= log_expit(inner[:, 0])
+    return result
+
+
+def _scale(prior: Prior, ambient: AmbientPrior) -> Floats:
+    return np.array([2.0, prior.log_mean[1], prior.log_size[1], 1 / np.sqrt(ambient.shape), prior.slope[1]])
+
+
+def _starts(prior: Prior, ambient: AmbientPrior, number: int) -> Floats:
+    """Points spread over the prior, of a fixed seed."""
+    from scipy.stats import qmc
+
+    z = ndtri(np.clip(qmc.Sobol(5, scramble=True, seed=0).random(number), 1e-9, 1 - 1e-9))
+    centre = [0.0, prior.log_mean[0], prior.log_size[0], np.log(ambient.mean), prior.slope[0]]
+    shrunk = np.array([1.0, 1.0, 1.0, 0.5, 0.5])
+    return np.array(centre) + z * _scale(prior, ambient) * shrunk
+
+
+def _shares(found: importance_sampling.WeightedPoints, counts: CountTable) -> tuple[Floats, Floats]:
+    """The posterior of the share with its weights, opened for shapes of expression that no model has.
+
+    CAR+ cells without a UMI are seen only through the model, so their number gets a relative error
+    (`DISCREPANCY`) on top of the posterior; cells with UMIs do not.
+    """
+    share = expit(found.points[:, 0])
+    silent = share * mixture.silent_share(found.points, counts)
+    steps = ndtri((np.arange(DISCREPANCY_STEPS) + 0.5) / DISCREPANCY_STEPS)
+    steps *= DISCREPANCY / steps.std()
+    opened = share - silent + silent * np.exp(steps[:, None])
+    return np.minimum(opened, 1.0).ravel(), np.tile(found.weights / len(steps), len(steps))
+
+
+def _summary(
+    found: importance_sampling.WeightedPoints, counts: CountTable, ambient: AmbientPrior, widest: float
+) -> ShareFit:
+    shares, weights = _shares(found, counts)
+    low, low_90, middle, high_90, high = importance_sampling.quantile(
+        shares, weights, np.array([0.025, 0.05, 0.5, 0.95, 0.975])
+    )
+    rate_low, rate, rate_high = np.exp(
+        importance_sampling.quantile(found.points[:, 3], found.weights, np.array([0.025, 0.5, 0.975]))
+    )
+    wide = high_90 - low_90
+    reason = f"the 90 % interval spans {wide:.2f}, more than {widest:.2f}" if wide > widest else ""
+    return ShareFit(
+        len(counts.pair), ambient, float(rate), float(rate_low), float(rate_high), float(middle), float(low),
+        float(high), float(low_90), float(high_90), not reason, reason, counts.centre, found,
+    )  # fmt: skip
+
+
+def _unfitted(counts: CountTable, ambient: AmbientPrior, prior: Prior, reason: str) -> ShareFit:
+    """The prior in place of a posterior: probabilities exist, a share does not."""
+    points = _starts(prior, ambient, 1024)
+    found = importance_sampling.WeightedPoints(points, np.full(1024, 1 / 1024), points[0], 1024.0)
+    missing = dict.fromkeys(
+        ("ambient_low", "ambient_high", "share", "low", "high", "low_90", "high_90"), float("nan")
+    )
+    return ShareFit(
+        t_cells=len(counts.pair),
+        ambient=ambient,
+        ambient_rate=ambient.mean,
+        identifiable=False,
+        reason=reason,
+        centre=counts.centre,
+        posterior=found,
+        **missing,
+    )
+
+
+def probabilities(found: ShareFit, umis: Counts, depth: Floats) -> Floats:
+    """P(CAR+) of cells with these transgene `umis` and `depth`, averaged over the posterior of `found`."""
+    if not len(umis):
+        return np.empty(0)
+    counts = mixture.tally(umis, depth, width=mixture.FINE_BIN_WIDTH, centre=found.centre)
+    certain = mixture.ceiling(found.ambient, float(counts.depth.max()))
+    return mixture.probability(found.points, counts, certain=certain)[counts.pair]
+
+
+def call(probability: Floats, umis: Counts, *, fdr: float = 0.05) -> NDArray[np.str_]:
+    """Call cells `positive`, `undetermined` or `negative`.
+
+    The positive are the largest set of cells with at least one UMI, taken by falling probability, whose
+    expected share of CAR- cells is at most `fdr`; the negative the largest set, by rising probability, whose
+    expected share of CAR+ cells is at most `fdr`. No cell goes against its own odds. Cells of equal
+    probability share one call.
+    """
+    result = np.full(len(probability), "undetermined", dtype="<U12")
+    eligible = (umis >= 1) & (probability >= 0.5)
+    result[_within(1 - probability, eligible, fdr)] = "positive"
+    result[_within(probability, probability < 0.5, fdr)] = "negative"
+    return result
+
+
+def _within(error: Floats, eligible: NDArray[np.bool_], level: float) -> NDArray[np.bool_]:
+    """The eligible cells of least `error` whose mean error is at most `level`."""
+    values, place, number = np.unique(error[eligible], return_inverse=True, return_counts=True)
+    mean = np.cumsum(values * number) / np.cumsum(number)
+    result = np.zeros(len(error), dtype=bool)
+    result[eligible] = (mean <= level)[place]  # mean rises with the error, so this is one stretch
+    return result
+
+
+def describe(found: ShareFit) -> dict[str, Any]:
+    """The fit as plain values for fit.json; a missing number is None."""
+    w, points = found.posterior.weights, found.posterior.points
+    at = np.array([0.5, 0.025, 0.975])
+    shown = {k: getattr(found, k) for k in ("share", "low", "high", "low_90", "high_90")}
+    rate = (found.ambient_rate, found.ambient_low, found.ambient_high)
+    return {
+        "t_cells": found.t_cells,
+        **{k: _plain(v) for k, v in shown.items()},
+        "identifiable": found.identifiable,
+        "reason": found.reason,
+        "median_depth": found.centre,
+        "mean_umis_of_car_cells": np.exp(importance_sampling.quantile(points[:, 1], w, at)).tolist(),
+        "size": np.exp(importance_sampling.quantile(points[:, 2], w, at)).tolist(),
+        "slope": importance_sampling.quantile(points[:, 4], w, at).tolist(),
+        "ambient_rate": [_plain(v) for v in rate],
+        "ambient_source": found.ambient.source,
+        "ambient_prior": {"shape": found.ambient.shape, "rate": found.ambient.rate},
+        "effective_points": found.posterior.effective,
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

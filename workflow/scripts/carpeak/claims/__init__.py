@@ -1,0 +1,1 @@
+"""Verdicts on stated claims, from tables alone."""

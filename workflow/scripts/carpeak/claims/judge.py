@@ -1,0 +1,173 @@
+"""Verdicts on stated claims, and whether they survive other ways of doing the analysis.
+
+A verdict that changes without Harmony, or with libraries thinned to equal depth (for expression, where
+equal depth is the main analysis: at full depth), is indeterminate. Other variants are reported without
+deciding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .quantities import KINDS, UNITS
+from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
+WORDS = {
+    "unintegrated": "without Harmony",
+    "equal_depth": "with libraries thinned to equal depth",
+    "full_depth": "at full depth",
+    "two_umis": "with CAR+ from two UMIs on",
+    "paper_scheme": "with the paper's definition of T-cell states",
+    "canonical_scheme": "with the canonical definition of T-cell states",
+}
+SCHEMES = ("paper", "canonical")
+DECIDING = ("unintegrated", "equal_depth", "full_depth")
+ON_COMPOSITION = ("lineages_present", "subset_count", "largest_subset", "majority")
+ON_EXPRESSION = ("gene_change", "term_change")
+
+
+def assemble(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    contrast: Mapping[str, str],
+    scheme: str,
+    limits: Mapping[str, float],
+    seed: int,
+) -> tuple[Tables, dict[str, Tables]]:
+    """The tables of the main analysis, and those of every variant by its name.
+
+    `frames` are the run's tables: samples, composition, de, enrichment, and the last three again as
+    NAME_sensitivity with the column `variant`. `scheme` is the configured one of T-cell states; for the
+    rest see `Tables`.
+    """
+    composition, varied = frames["composition"], frames["composition_sensitivity"]
+    de, de_varied = frames["de"], frames["de_sensitivity"]
+    enrichment, enrichment_varied = frames["enrichment"], frames["enrichment_sensitivity"]
+    main = Tables(
+        samples=frames["samples"],
+        composition=composition,
+        schemes={s: varied[varied["variant"] == f"{s}_scheme"] for s in SCHEMES} | {scheme: composition},
+        de=de[de["depth"] == "equal"],
+        enrichment=enrichment,
+        contrast=contrast,
+        limits=limits,
+        seed=seed,
+        terms=frozenset(enrichment["term_id"]) | frozenset(enrichment_varied["term_id"]),
+    )
+    others = {
+        str(name): dataclasses.replace(main, composition=part)
+        for name, part in varied.groupby("variant", sort=False)
+    }
+    equal = de_varied[de_varied["depth"] == "equal"]
+    tables = {name: equal[equal["variant"] == name] for name in ("unintegrated", "umi_rule")}
+    for name, table in {"full_depth": de[de["depth"] == "full"], **tables}.items():
+        if name == "umi_rule" and table.empty:  # the same cells are CAR+ by either rule, or there is no other
+            continue
+        sets = enrichment_varied[enrichment_varied["variant"] == name]
+        others[name] = dataclasses.replace(others.get(name, main), de=table, enrichment=sets)
+    return main, others
+
+
+def judge(
+    claims: Sequence[Mapping[str, Any]], main: Tables, others: Mapping[str, Tables]
+) -> list[dict[str, Any]]:
+    """The verdict on every claim, as `claims.json` has it.
+
+    `main` are the tables of the main analysis, `others` those of its variants (see `assemble`).
+    """
+    return [_judge(claim, main, others) for claim in claims]
+
+
+def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables]) -> dict[str, Any]:
+    quantity = claim["quantity"]
+    if main.schemes.get(quantity["scheme"]) is main.composition:
+        quantity = {**quantity, "scheme": "configured"}
+    kind = KINDS[quantity["kind"]]
+    found = kind(main, quantity)
+    checked = {
+        name: kind(tables, quantity) for name, tables in others.items() if _applies(quantity, name, tables)
+    }
+    also = {
+        name: kind(main, {**quantity, "population": name})
+        for name in quantity["also"]
+        if name != quantity.get("population")
+    }
+    final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
+    has_interval = final.low is not None and quantity["kind"] != "captured_cells"
+    reason = f"{final.reason} {uncertainty(main, has_interval=has_interval)}"
+    return {
+        "claim": claim["id"],
+        "statement": claim["statement"],
+        **_plain(final),
+        "reason": reason,
+        "unit": UNITS[quantity["kind"]],
+        "quantity": dict(claim["quantity"]),
+        "notes": claim["notes"],
+        "main": _plain(found),
+        "variants": {name: {"decides": name in DECIDING, **_plain(one)} for name, one in checked.items()},
+        "also": {name: _plain(one) for name, one in also.items()},
+    }
+
+
+def _plain(found: Finding) -> dict[str, Any]:
+    """A finding as JSON can hold it: a missing number is None."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in found._asdict().items()
+    }
+
+
+def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
+    """Whether a variant holds what the quantity is made from."""
+    kind = quantity["kind"]
+    if kind in ON_EXPRESSION:
+        part = tables.de
+        chosen = (part["population"] == quantity["population"]) & (part["group"] == quantity["group"])
+        return name in ("unintegrated", "full_depth", "umi_rule") and bool(chosen.any())
+    if kind not in ON_COMPOSITION or name == "full_depth" or quantity["scheme"] != "configured":
+        return False
+    population = "all" if kind == "lineages_present" else quantity["population"]
+    population += "_lineage" if kind == "majority" else ""
+    return population in set(tables.composition["population"])
+
+
+def _hardened(found: Finding, checked: Mapping[str, Finding]) -> Finding:
+    """`found`, or an indeterminate verdict where a variant that decides comes to another one."""
+    if found.verdict not in (SUPPORTED, OPPOSED):
+        return found
+    deciding = {
+        name: one.verdict
+        for name, one in checked.items()
+        if name in DECIDING and one.verdict != NOT_ESTIMABLE
+    }
+    if not deciding:
+        return found._replace(reason=f"{found.reason} Not checked without Harmony or at another depth.")
+    changed = [f"{one} {WORDS[name]}" for name, one in deciding.items() if one != found.verdict]
+    if not changed:
+        return found
+    reason = f"{found.reason} {found.verdict.capitalize()} in the main analysis, but {' and '.join(changed)}."
+    return found._replace(verdict=INDETERMINATE, reason=reason)
+
+
+def uncertainty(tables: Tables, *, has_interval: bool) -> str:
+    """On how many patients a verdict rests, and what its interval covers."""
+    donors = len(tables.donors())
+    who = "One patient" if donors == 1 else f"{donors} donors pooled"
+    if not has_interval:
+        return f"{who}."
+    differ = "says nothing of other patients" if donors == 1 else "not differences between donors"
+    return f"{who}: the interval covers the sampling of cells only{' and' if donors == 1 else ','} {differ}."
+
+
+def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The verdicts as `claims.tsv` has them."""
+    import pandas as pd
+
+    return pd.DataFrame([{name: one[name] for name in COLUMNS} for one in judged], columns=COLUMNS)

@@ -1,0 +1,1 @@
+"""What differs between conditions: composition, genes and gene sets."""

@@ -1,0 +1,167 @@
+"""Genes whose RNA in T cells is most likely another lineage's, spilled into their droplets.
+
+Lysed red cells, platelets and monocytes leave RNA in every droplet of a library. Where two libraries hold
+different numbers of such cells, their genes seem to change in T cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..names import T_CELL, in_groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import ArrayLike, NDArray
+    from scipy import sparse
+
+COLUMN = "ambient_from"
+RED_CELL = "Red cell"
+KIN = (T_CELL, "NK cell", "unassigned")  # NK cells share the programmes that T cells take up
+MIN_CELLS = 20  # of a lineage in the libraries of a condition
+MIN_RATIO = 10.0
+MIN_SHARE = 0.5  # of a gene's RNA in T cells
+ALL = "all"
+GROUPS = (ALL, "CD4", "CD8")
+UNKNOWN = "other cells"
+SOURCES = {
+    "Red cell": "red cells",
+    "Platelet": "platelets",
+    "Monocyte/DC": "monocytes",
+    "NK cell": "NK cells",
+}
+SOURCES |= {"B cell": "B cells", "Plasma cell": "plasma cells", "HSC": "stem cells"}
+
+
+def sources(
+    counts: sparse.csr_matrix,
+    lineages: ArrayLike,
+    genes: Sequence[str],
+    *,
+    transgene: NDArray[np.bool_],
+) -> NDArray[np.str_]:
+    """For every gene the lineage that it most likely leaks from into T cells, or "" (one condition).
+
+    `counts` is cells x genes (UMIs), `lineages` the label of each cell. A gene leaks from the lineage, of
+    those with at least `MIN_CELLS` cells, that expresses it most, where the mean of normalised counts
+    there is at least `MIN_RATIO` times that of T cells. Haemoglobins always leak; T cells make none.
+    """
+    from ..stats import matrix  # here, since figures and report only read the marks
+
+    labels = np.asarray(lineages, dtype=str)
+    others = [name for name in np.unique(labels) if name not in KIN and (labels == name).sum() >= MIN_CELLS]
+    found = np.full(len(genes), "", dtype=object)
+    if others and (labels == T_CELL).any():
+        factors = matrix.size_factors(counts, exclude=transgene)
+        means = np.vstack([_mean(counts, factors, labels == name) for name in (T_CELL, *others)])
+        best = means[1:].argmax(axis=0)
+        leaks = (means[1:].max(axis=0) >= MIN_RATIO * means[0]) & (means[1:].max(axis=0) > 0)
+        found[leaks] = np.asarray(others, dtype=object)[best[leaks]]
+    found[in_groups(genes, ["haemoglobin"])] = RED_CELL
+    return found.astype(str)
+
+
+def words(source: str) -> str:
+    """A mark as prose calls it."""
+    return SOURCES.get(source, source)
+
+
+def by_side(
+    cells: AnnData,
+    labels: pd.DataFrame,
+    conditions: Mapping[str, str],
+    *,
+    t_lineages: Mapping[str, str],
+    ambient: Mapping[str, NDArray[np.float64]],
+) -> dict[str, dict[str, NDArray[np.str_]]]:
+    """The marks of each side of a contrast in each group (`GROUPS`), among the cells of its condition.
+
+    `cells` holds all kept cells (obs sample and condition, var transgene), `labels` their cell_type by cell,
+    `t_lineages` CD4 or CD8 by T cell, `ambient` by sample what share of its RNA is ambient RNA of each gene
+    (`contamination.expected`). A gene is marked by `sources`, and where ambient RNA accounts for at least
+    `MIN_SHARE` of what the group holds of it: so for the genes of NK cells, which T cells make, too.
+    """
+    lineage = labels.set_index("cell")["cell_type"].reindex(cells.obs_names).to_numpy(dtype=str)
+    own = np.array([t_lineages.get(cell, "") for cell in cells.obs_names], dtype=str)
+    condition, sample = (cells.obs[name].to_numpy(dtype=str) for name in ("condition", "sample"))
+    transgene = cells.var["transgene"].to_numpy(dtype=bool)
+    found: dict[str, dict[str, NDArray[np.str_]]] = {}
+    for side, name in conditions.items():
+        rows = np.flatnonzero(condition == name)
+        counts = cells.X[rows]
+        marks = sources(counts, lineage[rows], cells.var_names, transgene=transgene)
+        highest = _highest(counts, lineage[rows], transgene=transgene)
+        found[side] = {}
+        for group in GROUPS:
+            inside = (lineage[rows] == T_CELL) & ((own[rows] == group) | (group == ALL))
+            spilled = (marks == "") & ~transgene & _mostly_ambient(counts, inside, sample[rows], ambient)
+            found[side][group] = np.where(spilled, highest, marks)
+    return found
+
+
+def _mostly_ambient(
+    counts: sparse.csr_matrix,
+    inside: NDArray[np.bool_],
+    samples: NDArray[np.str_],
+    ambient: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.bool_]:
+    """Genes of which the cells `inside` hold mostly ambient RNA, by what their libraries' lets expect."""
+    held = np.asarray(counts.T @ inside.astype(np.float64)).ravel()
+    depth = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    expected = np.zeros(counts.shape[1])
+    for name, shares in ambient.items():
+        expected += depth[inside & (samples == name)].sum() * shares
+    return (held > 0) & (expected >= MIN_SHARE * held)
+
+
+def _highest(
+    counts: sparse.csr_matrix, lineages: NDArray[np.str_], *, transgene: NDArray[np.bool_]
+) -> NDArray[np.str_]:
+    """For every gene the lineage other than T cells, NK cells among them, that expresses it most."""
+    from ..stats import matrix
+
+    others = [name for name in np.unique(lineages) if name not in (T_CELL, "unassigned")]
+    others = [name for name in others if (lineages == name).sum() >= MIN_CELLS]
+    if not others:
+        return np.full(counts.shape[1], UNKNOWN)
+    factors = matrix.size_factors(counts, exclude=transgene)
+    means = np.vstack([_mean(counts, factors, lineages == name) for name in others])
+    return np.where(means.max(axis=0) > 0, np.asarray(others)[means.argmax(axis=0)], UNKNOWN)
+
+
+def _mean(
+    counts: sparse.csr_matrix, factors: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    weights = np.where(inside, 1 / np.maximum(factors, 1e-12), 0.0) / inside.sum()
+    return np.asarray(counts.T @ weights).ravel()
+
+
+def marked(
+    table: pd.DataFrame, leaks: Mapping[str, Mapping[str, NDArray[np.str_]]], genes: Sequence[str]
+) -> pd.DataFrame:
+    """`table` (tables/de.CONTRAST.tsv) with the column `COLUMN`.
+
+    `leaks` gives the marks of `by_side` on the sides "test" and "reference"; a gene's mark is that of its
+    row's group in the condition in which it is higher, since there its source must be.
+    """
+    place = {gene: i for i, gene in enumerate(genes)}
+    row = table["gene"].map(place).to_numpy(dtype=np.int64, na_value=-1)
+    higher = table["log2_fold_change"].to_numpy(dtype=float) > 0
+    groups = table["group"].to_numpy(dtype=str)
+    marks = np.full(len(table), "", dtype=object)
+    for group in GROUPS:
+        here = groups == group
+        for side, rows in (("test", here & higher), ("reference", here & ~higher)):
+            marks[rows] = leaks[side][group][row[rows]]
+    return table.assign(**{COLUMN: marks})
+
+
+def is_marked(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Mask of the rows of a table that are marked in `COLUMN`; a table without it has none."""
+    if COLUMN not in table:
+        return np.zeros(len(table), dtype=bool)
+    return (table[COLUMN].fillna("") != "").to_numpy(dtype=bool)

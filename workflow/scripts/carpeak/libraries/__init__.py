@@ -1,0 +1,1 @@
+"""One library at a time, and their union: ingest, cell calling, quality, doublets, ambient RNA, merge."""

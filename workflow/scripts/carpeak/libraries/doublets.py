@@ -1,0 +1,211 @@
+"""Doublets of one library by Scrublet's method (Wolock, Lopez & Klein 2019, doi:10.1016/j.cels.2018.11.005).
+
+Doublets are simulated by adding the counts of random pairs; a barcode that has many simulated ones among
+its nearest neighbours in principal-component space is likely a doublet itself. Written anew from the paper:
+sparse throughout, exact neighbours, one thread, nothing random but the pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..stats.matrix import normalise, size_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+RATIO = 2  # simulated doublets per barcode
+N_GENES = 2000
+N_PCS = 15
+MIN_CELLS = 50  # fewer have no neighbourhoods worth the name
+TOLERANCE = 1e-2  # of the singular values; tighter ones give the same calls
+VALLEY_BINS = 400
+VALLEY_DEPTH = 0.5
+VALLEY_FACTOR = 4.0
+
+
+@dataclass(frozen=True)
+class Doublets:
+    """Scores and calls of one library, both None where none were looked for.
+
+    `source` says where the threshold is from: "valley" of the simulated scores, "expected_rate" or "off".
+    """
+
+    scores: NDArray[np.float64] | None
+    called: NDArray[np.bool_] | None
+    threshold: float | None
+    source: str
+    message: str = ""
+
+
+NOT_LOOKED_FOR = Doublets(None, None, None, "off")
+
+
+def find_doublets(counts: sparse.csr_matrix, *, rate: float, seed: int) -> Doublets:
+    """Score and call doublets among the cells of one library.
+
+    `counts` is cells x genes (raw, without the transgene), `rate` the expected share of doublets.
+    """
+    if rate <= 0:
+        return NOT_LOOKED_FOR
+    if counts.shape[0] < MIN_CELLS or (counts.getnnz(axis=0) > 0).sum() <= N_PCS:
+        message = f"Doublets were not looked for: fewer than {MIN_CELLS} cells or {N_PCS + 1} genes."
+        return Doublets(None, None, None, "off", message)
+    shares, simulated = neighbour_shares(counts, seed=seed)
+    threshold, source = choose_threshold(shares, simulated, rate=rate)
+    scores = likelihood(shares, rate=rate)
+    return Doublets(
+        scores, shares >= threshold, float(likelihood(np.array([threshold]), rate=rate)[0]), source
+    )
+
+
+def neighbour_shares(
+    counts: sparse.csr_matrix, *, seed: int, ratio: int = RATIO
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of simulated doublets among the neighbours of each cell, and of each simulated doublet."""
+    from scipy import sparse as sp
+
+    n = counts.shape[0]
+    expression = normalise(counts)
+    genes = variable_genes(expression, n=N_GENES)
+    pairs = simulate(counts, n=ratio * n, genes=genes, seed=seed)
+    stacked = sp.vstack([expression[:, genes], pairs], format="csr", dtype=np.float64)
+    points = components(stacked, fit=n, n=min(N_PCS, n - 1, len(genes) - 1))
+    return count_simulated(points, n=n)
+
+
+def simulate(counts: sparse.csr_matrix, *, n: int, genes: NDArray[np.intp], seed: int) -> sparse.csr_matrix:
+    """Log expression in `genes` of `n` random pairs of different cells, their raw counts added."""
+    generator = np.random.default_rng(seed)
+    first = generator.integers(0, counts.shape[0], n)
+    second = (first + generator.integers(1, counts.shape[0], n)) % counts.shape[0]
+    factors, part = size_factors(counts), counts[:, genes]
+    pairs = (part[first] + part[second]).astype(np.float64)
+    pairs.data = np.log1p(pairs.data / np.repeat(factors[first] + factors[second], np.diff(pairs.indptr)))
+    return pairs
+
+
+def variable_genes(expression: sparse.csr_matrix, *, n: int) -> NDArray[np.intp]:
+    """The `n` columns of log expression that vary most, in column order.
+
+    Plain variance: components are not scaled either, and weight genes the same way. Dispersion relative to
+    the mean, as for clustering, finds fewer planted doublets (average precision 0.60 against 0.66).
+    """
+    cells, width = expression.shape
+    mean = np.bincount(expression.indices, expression.data, width) / cells
+    square = np.bincount(expression.indices, expression.data.astype(np.float64) ** 2, width) / cells
+    variance = square - mean**2
+    return np.sort(np.argsort(-variance, kind="stable")[: min(n, int((variance > 0).sum()))])
+
+
+def components(stacked: sparse.csr_matrix, *, fit: int, n: int) -> NDArray[np.float64]:
+    """Scores of all rows on the first `n` principal components of the first `fit` rows.
+
+    The columns are centred without making the matrix dense: (X - 1 m') v = X v - (m'v) 1.
+    """
+    from scipy.sparse.linalg import LinearOperator, svds
+
+    observed = stacked[:fit]
+    mean = np.asarray(observed.mean(axis=0)).ravel()
+    centred = LinearOperator(
+        observed.shape,
+        matvec=lambda v: observed @ v.ravel() - mean @ v.ravel(),
+        rmatvec=lambda u: observed.T @ u.ravel() - mean * u.sum(),
+        dtype=np.float64,
+    )
+    start = np.full(min(observed.shape), 1.0)
+    _, _, loadings = svds(centred, k=n, v0=start, tol=TOLERANCE)
+    return stacked @ loadings.T - mean @ loadings.T
+
+
+def count_simulated(
+    points: NDArray[np.float64], *, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of simulated doublets among the neighbours of each point, with one of each kind added to all.
+
+    `points` are the `n` observed cells, then the simulated doublets, of which the first `n` are answered for.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    k = neighbours(n, ratio=len(points) // n - 1)
+    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points.astype(np.float32))
+    asked = points[: 2 * n].astype(np.float32)  # as many simulated as observed are enough for a threshold
+    nearest = index.kneighbors(asked, n_neighbors=k + 1, return_distance=False)[:, 1:]  # the first is itself
+    shares = ((nearest >= n).sum(axis=1) + 1) / (k + 2)
+    return shares[:n], shares[n:]
+
+
+def likelihood(shares: NDArray[np.float64], *, rate: float, ratio: float = RATIO) -> NDArray[np.float64]:
+    """Scrublet's score: the posterior of being a doublet, given the share and the expected `rate`."""
+    doublet = shares * rate / ratio
+    return doublet / (1 - rate - shares * (1 - rate - rate / ratio))
+
+
+def choose_threshold(
+    shares: NDArray[np.float64], simulated: NDArray[np.float64], *, rate: float
+) -> tuple[float, str]:
+    """Where to cut, and where the cut is from.
+
+    The valley between the two modes of the simulated doublets' shares, if it is clear (`find_valley`) and
+    the rate that it implies is within a factor of `VALLEY_FACTOR` of the expected `rate`. Else the lowest
+    threshold whose implied rate is `rate` (shares come in steps: the nearer of the two beside it). The
+    rate implied by a threshold is the called share of cells over the called share of simulated doublets:
+    random pairs, like true doublets, are often of one kind and can't be seen, so that the called share
+    alone is less than the rate.
+    """
+    valley = find_valley(simulated, k=neighbours(len(shares)))
+    if valley is not None:
+        at_valley = implied_rate(np.array([valley]), shares, simulated)[0]
+        if rate / VALLEY_FACTOR <= at_valley <= rate * VALLEY_FACTOR:
+            return valley, "valley"
+    candidates = np.unique(shares)
+    implied = implied_rate(candidates, shares, simulated)
+    if not (implied <= rate).any():
+        return float(np.quantile(shares, 1 - rate)), "expected_rate"
+    first = int(np.argmax(implied <= rate))
+    if first and implied[first - 1] * implied[first] < rate**2:  # the one before is nearer, as a ratio
+        first -= 1
+    return float(candidates[first]), "expected_rate"
+
+
+def implied_rate(
+    thresholds: NDArray[np.float64], shares: NDArray[np.float64], simulated: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Share of doublets among the cells that each threshold implies."""
+    cells = 1 - np.searchsorted(np.sort(shares), thresholds, side="left") / len(shares)
+    pairs = 1 - np.searchsorted(np.sort(simulated), thresholds, side="left") / len(simulated)
+    return cells / np.maximum(pairs, 1 / len(simulated))
+
+
+def find_valley(simulated: NDArray[np.float64], *, k: int) -> float | None:
+    """The lowest point between the two modes of the simulated doublets' shares, or None without a clear one.
+
+    Taken on the arcsine scale, where a share among `k` neighbours has the standard deviation 1/(2 sqrt k)
+    wherever it lies; a normal kernel of that width, widened until at most two maxima are left, smooths the
+    histogram. The valley is clear when it is at most `VALLEY_DEPTH` as high as the lower maximum.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    heights, edges = np.histogram(np.arcsin(np.sqrt(simulated)), bins=VALLEY_BINS, range=(0, np.pi / 2))
+    width = VALLEY_BINS / (np.pi / 2) / (2 * np.sqrt(k))
+    peaks = np.arange(3)
+    while len(peaks) > 2:
+        smooth = gaussian_filter1d(heights.astype(float), width, mode="constant")
+        inner = smooth[1:-1]
+        peaks = 1 + np.flatnonzero((inner > smooth[:-2]) & (inner >= smooth[2:]))
+        width *= 1.1
+    if len(peaks) < 2:
+        return None
+    lowest = peaks[0] + int(np.argmin(smooth[peaks[0] : peaks[1] + 1]))
+    if smooth[lowest] > VALLEY_DEPTH * smooth[peaks].min():
+        return None
+    return float(np.sin((edges[lowest] + edges[lowest + 1]) / 2) ** 2)
+
+
+def neighbours(cells: int, *, ratio: int = RATIO) -> int:
+    """How many neighbours are counted: half the square root of the `cells`, for each kind of point."""
+    return round(0.5 * np.sqrt(cells) * (1 + ratio))

@@ -1,0 +1,35 @@
+"""Words that several stages share: populations, labels, calls, groups of genes; a leaf of the imports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+POPULATIONS = ("all", "t_cells", "car_t")  # the funnel of the analysis, through one chain of rules
+
+T_CELL = "T cell"  # the lineage whose cells can carry the CAR
+NOT_T = "not a T cell"
+UNASSIGNED = "unassigned"  # no label could be given
+
+POSITIVE, UNDETERMINED, NEGATIVE = "positive", "undetermined", "negative"  # calls of the CAR
+
+FEW_CELLS = 50  # below this many cells on a side, intervals are too wide for conclusions
+
+# Symbols of genes that can be left out of the variable genes, as whole-word patterns.
+GENE_GROUPS: dict[str, str] = {
+    "tcr": r"TR[ABDG][VDJ]\d.*",
+    "ig": r"IG[HKL][VDJ]\d.*|IGH[ADEGM]\d?|IGKC|IGLC\d|JCHAIN",
+    "sex": r"XIST|TSIX|RPS4Y[12]|DDX3Y|EIF1AY|KDM5D|UTY|USP9Y|ZFY|TXLNGY|TTTY\d+.*|NLGN4Y|TMSB4Y|PRKY",
+    "haemoglobin": r"HB[ABDEGMQZ][12]?",
+    "mito": r"MT-.*",
+    "ribosomal": r"RP[LS]\d.*|RPLP[012]|RPSA",
+}
+
+
+def in_groups(genes: Sequence[str], groups: Sequence[str]) -> NDArray[np.bool_]:
+    """Mask of the genes whose symbol belongs to one of the named `GENE_GROUPS`."""
+    pattern = re.compile("|".join(f"(?:{GENE_GROUPS[group]})" for group in groups) or r"(?!)")
+    return np.fromiter((pattern.fullmatch(gene) is not None for gene in genes), dtype=bool, count=len(genes))

@@ -1,0 +1,214 @@
+"""From counts to principal components, Harmony, neighbours and clusters, for one population of cells."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..names import in_groups
+from ..stats import graph, matrix
+from . import integration
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Genes that tell clones, donors or contamination apart instead of cell states.
+NO_CLUSTER = "none"
+SMALLEST_BATCH = 20  # a library with fewer cells does not vote for variable genes
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Tables of one population, all keyed by ``cell`` in the order given, and what integration did.
+
+    `neighbors` holds indices and distances (cells x neighbours) by the space they were found in:
+    ``harmony_indices``, ``harmony_distances``, ``pc_indices`` and ``pc_distances``.
+    """
+
+    points: pd.DataFrame
+    clusters: pd.DataFrame
+    neighbors: dict[str, NDArray[Any]]
+    report: dict[str, Any]
+
+
+def embed(
+    counts: sparse.csr_matrix,
+    *,
+    cells: Sequence[str],
+    genes: Sequence[str],
+    batch: Sequence[str],
+    transgene: NDArray[np.bool_],
+    settings: Mapping[str, Any],
+    resolution: float,
+    seed: int,
+) -> Embedding:
+    """Embed and cluster cells with and without Harmony.
+
+    `counts` is cells x genes (UMIs), `batch` the library of each cell, `transgene` a mask over genes,
+    `settings` the configuration's ``embedding`` block. With fewer than ``min_cells`` cells there
+    are no coordinates and no clusters, and the report's status is ``too_few_cells``.
+    """
+    n_pcs, n_cells = settings["n_pcs"], counts.shape[0]
+    if n_cells < settings["min_cells"]:
+        return _too_few(cells, settings["min_cells"], n_pcs)
+    log = matrix.normalise(counts, exclude=transgene)
+    candidates = ~transgene & ~in_groups(genes, settings["exclude_genes"])
+    chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings["n_variable_genes"])
+    pcs = principal_components(log[:, np.flatnonzero(chosen)], n_pcs, seed=seed)
+    plain = graph.nearest(pcs, settings["n_neighbors"], seed=seed)
+    clusters_plain = leiden(graph.fuzzy_weights(*plain), resolution=resolution, seed=seed)
+    report: dict[str, Any] = {
+        "status": "ok",
+        "message": "",
+        "n_cells": n_cells,
+        "n_variable_genes": int(chosen.sum()),
+        "n_pcs": pcs.shape[1],
+        "ari": None,
+        "lisi_before": None,
+        "lisi_after": None,
+        "lisi_max": None,
+        "harmony": {},
+        "converged": None,
+    }
+    corrected, nearest, clusters = pcs, plain, clusters_plain
+    report["message"] = _reason_for_no_harmony(batch, settings["integration"])
+    if not report["message"]:
+        corrected, report["converged"] = integration.harmonise(
+            pcs, batch, preset=settings["harmony"], seed=seed
+        )
+        nearest = graph.nearest(corrected, settings["n_neighbors"], seed=seed)
+        clusters = leiden(graph.fuzzy_weights(*nearest), resolution=resolution, seed=seed)
+        report["harmony"] = {"preset": settings["harmony"], **integration.HARMONY[settings["harmony"]]}
+        report["ari"] = integration.adjusted_rand(clusters, clusters_plain)
+        report["lisi_before"] = integration.lisi(pcs, batch, seed=seed)
+        report["lisi_after"] = integration.lisi(corrected, batch, seed=seed)
+        report["lisi_max"] = integration.lisi_ceiling(batch)
+    if len(set(clusters)) == 1:
+        one = "all cells fall into one cluster, so no cluster has markers of its own"
+        report["message"] = "; ".join(filter(None, [one, report["message"]]))
+    return Embedding(
+        points=_points(cells, pcs, corrected),
+        clusters=pd.DataFrame(
+            {"cell": list(cells), "cluster": clusters, "cluster_unintegrated": clusters_plain}
+        ),
+        neighbors=_named(harmony=nearest, pc=plain),
+        report=report,
+    )
+
+
+def _reason_for_no_harmony(batch: Sequence[str], method: str) -> str:
+    if method == "none":
+        return "integration is switched off (embedding.integration: none)"
+    if len(set(batch)) < 2:
+        return "the cells come from a single library, so there is nothing to integrate"
+    return ""
+
+
+def _too_few(cells: Sequence[str], needed: int, n_pcs: int) -> Embedding:
+    """No coordinates; every cell is listed in the cluster `NO_CLUSTER`, so that none is lost downstream."""
+    n_cells = len(cells)
+    names = [
+        *(f"pc_{i + 1}" for i in range(n_pcs)),
+        *(f"harmony_{i + 1}" for i in range(n_pcs)),
+    ]
+    columns: dict[str, pd.Series] = {"cell": pd.Series(dtype=str)}
+    columns |= {name: pd.Series(dtype=np.float32) for name in names}
+    alone = pd.DataFrame({"cell": pd.Series(list(cells), dtype=object)})
+    for name in ("cluster", "cluster_unintegrated"):
+        alone[name] = pd.Series(NO_CLUSTER, index=alone.index, dtype=object)
+    report: dict[str, Any] = dict.fromkeys(
+        ("n_variable_genes", "n_pcs", "ari", "lisi_before", "lisi_after", "lisi_max", "converged")
+    )
+    message = f"{n_cells} cells, fewer than embedding.min_cells ({needed}): not embedded and not clustered"
+    head = {"status": "too_few_cells", "message": message, "n_cells": n_cells, "harmony": {}}
+    nothing = graph.nearest(np.empty((0, n_pcs)), 1)
+    return Embedding(
+        points=pd.DataFrame(columns),
+        clusters=alone,
+        neighbors=_named(harmony=nothing, pc=nothing),
+        report=head | report,
+    )
+
+
+def _named(**found: graph.Neighbors) -> dict[str, NDArray[Any]]:
+    """Arrays as they are stored: SPACE_indices and SPACE_distances."""
+    return {
+        f"{space}_{part}": array
+        for space, arrays in found.items()
+        for part, array in zip(("indices", "distances"), arrays, strict=True)
+    }
+
+
+def _points(cells: Sequence[str], pcs: NDArray, corrected: NDArray) -> pd.DataFrame:
+    blocks = {"pc": pcs, "harmony": corrected}
+    columns = {
+        f"{k}_{i + 1}": block[:, i].astype(np.float32)
+        for k, block in blocks.items()
+        for i in range(block.shape[1])
+    }
+    return pd.DataFrame({"cell": list(cells), **columns})
+
+
+def variable_genes(
+    log: sparse.csr_matrix, batch: Sequence[str], *, candidates: NDArray[np.bool_], n_genes: int
+) -> NDArray[np.bool_]:
+    """Mask of the `n_genes` most variable of the `candidates`, judged within each library.
+
+    scanpy's choice by binned dispersions (Satija 2015): genes chosen in more libraries come first. `log` is
+    log1p of normalised counts (cells x genes). A library of fewer than 20 cells has no vote.
+    """
+    import anndata
+    import scanpy as sc
+
+    names = pd.Series(np.asarray(batch, dtype=str))
+    voting = names.map(names.value_counts()) >= SMALLEST_BATCH
+    rows = np.flatnonzero(voting) if voting.any() else np.arange(len(names))
+    columns = np.flatnonzero(candidates)
+    obs = pd.DataFrame({"batch": pd.Categorical(names.iloc[rows])}).set_index(rows.astype(str))
+    cells = anndata.AnnData(log[rows][:, columns], obs=obs)
+    with warnings.catch_warnings():  # genes that one library lacks have no dispersion there, and no vote
+        warnings.simplefilter("ignore")
+        table = sc.pp.highly_variable_genes(
+            cells, n_top_genes=min(n_genes, len(columns)), batch_key="batch", inplace=False
+        )
+    chosen = np.zeros(log.shape[1], dtype=bool)
+    chosen[columns] = table["highly_variable"].to_numpy() & (
+        np.asarray(log[:, columns].sum(axis=0)).ravel() > 0
+    )
+    return chosen
+
+
+def principal_components(log: sparse.csr_matrix, n_pcs: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Scores (cells x components) of a PCA whose centring is implicit, so that the matrix stays sparse.
+
+    Fewer components come back when cells or genes do not allow `n_pcs`.
+    """
+    import scanpy as sc
+
+    values = log.astype(np.float64)
+    k = min(n_pcs, values.shape[0] - 1, values.shape[1] - 1)
+    return np.asarray(sc.pp.pca(values, n_comps=k, svd_solver="arpack", random_state=seed, dtype="float64"))
+
+
+def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArray[np.str_]:
+    """Cluster names "0", "1", ... by decreasing size (Leiden on modularity, scanpy with igraph)."""
+    import anndata
+    import scanpy as sc
+
+    cells = anndata.AnnData(obs=pd.DataFrame(index=pd.RangeIndex(weights.shape[0]).astype(str)))
+    sc.tl.leiden(
+        cells,
+        adjacency=weights,
+        resolution=resolution,
+        random_state=seed,
+        flavor="igraph",
+        directed=False,
+        n_iterations=5,
+    )
+    return graph.by_size(cells.obs["leiden"].astype(int).to_numpy())

@@ -1,0 +1,1 @@
+"""A look at every library before anything heavy starts."""

@@ -1,0 +1,204 @@
+"""One library before the run: what it holds, and whether its files are whole and hold counts.
+
+Names are read whole. Values are read whole in small libraries and from the first cells (or, in a table of
+genes x cells, the first genes) of large ones, whose compressed files are then unpacked to their end, since a
+copy that broke off is found only there.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UserError
+from ..libraries import empty_droplets, ingest
+from ..readers import layouts, paths
+from ..readers.genes import rows_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..readers.library import CountMatrix
+
+READ_WHOLE = 4_000_000  # stored values up to which a library is read to its end: 0.4 s
+HEAD = 1_000_000  # values read of a larger one, some hundred cells
+PIECE = 1 << 22
+MOUSE_ID, ANY_ID = re.compile(r"(mm\w+_+)?ENSMUSG"), re.compile(r"(\w+_+)?ENS[A-Z]*G\d")
+MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9]+$")  # Cd3e, Actb; human symbols are in capitals
+MIN_CELLS = 2
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was seen of one library.
+
+    `looked_at` counts the cells whose values were read; where it is below `cells`, `median_umis` is theirs
+    and `transgene_umis` are scaled up from them; where it is 0, neither is known. `cells` is missing
+    where they are called from `droplets`.
+    """
+
+    sample: str
+    layout: str = ""
+    cells: int | None = None
+    droplets: int | None = None
+    genes: int = 0
+    entries: int = 0
+    looked_at: int = 0
+    median_umis: float | None = None
+    transgene_umis: dict[str, int | None] = field(default_factory=dict)
+    symbols: frozenset[str] = frozenset()
+    custom: tuple[str, ...] = ()  # genes that bear another kind of identifier than the rest
+    problems: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()  # what limits the answer; the report says it
+    asides: tuple[str, ...] = ()  # what is good to know
+
+    @property
+    def sampled(self) -> bool:
+        """Whether numbers come from some of the cells."""
+        return self.looked_at < (self.cells or self.droplets or 0)
+
+
+def look(
+    sample: str, path: str | None, raw_path: str | None, *, select: str = "", features: Sequence[str]
+) -> Survey:
+    """Open the matrices of one library; what is wrong stands in `problems`, never in an exception.
+
+    `path` holds its cells; without one they will be called from the droplets at `raw_path`. `select` says
+    which of the file's cells are this library's, `features` are the transgene's.
+    """
+    try:
+        library = layouts.open_library(path or raw_path or "", select=select)
+        found = _surveyed(sample, library, features, has_cells=bool(path))
+    except UserError as error:
+        return Survey(sample, problems=(str(error),))
+    problems = list(found.problems)
+    for file in (path if found.sampled else None, raw_path):  # the others were read to their end
+        problems += _broken_files(file) if file else []
+    if path and raw_path:
+        try:
+            droplets = layouts.chosen_if_any(layouts.open_library(raw_path), select)
+            empty_droplets.among(droplets, library.barcodes.to_pylist())
+        except UserError as error:
+            problems.append(str(error))
+    return Survey(**{**vars(found), "problems": tuple(dict.fromkeys(problems))})
+
+
+def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has_cells: bool) -> Survey:
+    ingest.check_names(library)
+    rows = {f: rows_of(library, f) for f in features}
+    rows = {f: where for f, where in rows.items() if where.any()}
+    totals, looked_at, read, of_transgene = _count(library, rows)
+    n = len(library.barcodes)
+    problems = _problems(library, n, empty=not library.entries)
+    share = n / looked_at if looked_at else 0.0
+    return Survey(
+        sample=sample,
+        layout=library.layout,
+        cells=n if has_cells else None,
+        droplets=None if has_cells else n,
+        genes=len(library.symbols),
+        entries=min(library.entries, round(read)),  # of a dense table, without the zeros
+        looked_at=looked_at,
+        median_umis=float(np.median(totals[:looked_at])) if has_cells and looked_at else None,
+        transgene_umis={f: round(umis * share) if looked_at else None for f, umis in of_transgene.items()},
+        symbols=frozenset(library.symbols),
+        custom=_custom(library),
+        problems=tuple(problems),
+        limits=_limits(library),
+        asides=_asides(library),
+    )
+
+
+def _count(
+    library: CountMatrix, rows: dict[str, NDArray[np.bool_]]
+) -> tuple[NDArray[np.int64], int, float, dict[str, int]]:
+    """UMIs per cell, the number of cells that they are complete for, all values, UMIs of each of `rows`.
+
+    The reader checks the values on the way. A large library is left after `HEAD` values; the number of all
+    its values is then an estimate, and where it is not sorted by cell, no cell is complete.
+    """
+    n = len(library.barcodes)
+    totals = np.zeros(n, np.int64)
+    of_transgene = dict.fromkeys(rows, 0)
+    read = last = 0
+    in_order = True
+    for genes, cells, counts in library.blocks():
+        if not len(cells):
+            continue
+        totals += np.bincount(cells, weights=counts, minlength=n).astype(np.int64)
+        for feature, where in rows.items():
+            of_transgene[feature] += int(counts[where[genes]].sum())
+        in_order &= bool(cells[0] >= last) and not (np.diff(cells) < 0).any()
+        read, last = read + len(counts), int(cells[-1])
+        if library.entries > READ_WHOLE and read >= HEAD and last > 0:
+            seen = last / n if in_order else (int(genes.max()) + 1) / len(library.symbols)
+            return totals, last if in_order else 0, read / seen, of_transgene
+    return totals, n, read, of_transgene
+
+
+def _problems(library: CountMatrix, n: int, *, empty: bool) -> list[str]:
+    found = []
+    if empty:
+        found.append(f"{library.path}: the matrix holds no counts. Give the matrix of a finished run.")
+    elif n < MIN_CELLS:
+        found.append(
+            f"{library.path}: the matrix holds one cell. Give the matrix of the single cells of a library."
+        )
+    if _is_mouse(library):
+        examples = ", ".join(str(s) for s in library.symbols[:3])
+        found.append(
+            f"{library.path}: these are mouse genes ({examples}, ...). Markers, gene sets and claims are "
+            "human: give a matrix of human genes."
+        )
+    return found
+
+
+def _is_mouse(library: CountMatrix) -> bool:
+    ids = sum(bool(MOUSE_ID.match(name)) for name in library.gene_ids)
+    symbols = sum(bool(MOUSE_SYMBOL.match(name)) for name in library.symbols)
+    return max(ids, symbols) > len(library.symbols) / 2
+
+
+def _custom(library: CountMatrix) -> tuple[str, ...]:
+    """Genes without an Ensembl identifier where nearly all others have one: what was added to a reference."""
+    pairs = list(zip(library.gene_ids, library.symbols))
+    others = [str(symbol) for gene, symbol in pairs if not ANY_ID.match(gene)]
+    return tuple(others) if len(others) <= max(len(pairs) // 100, 1) else ()
+
+
+def _limits(library: CountMatrix) -> tuple[str, ...]:
+    if any(name.upper().startswith(ingest.MITO_PREFIX) for name in library.symbols):
+        return ()
+    prefix = ingest.MITO_PREFIX
+    return (f"no mitochondrial genes ({prefix}) in the data: no cell was removed for their share",)
+
+
+def _asides(library: CountMatrix) -> tuple[str, ...]:
+    held = ", ".join(f"{n} of {kind}" for kind, n in library.others.items())
+    left_out = [f"besides gene expression the matrix holds {held}: left out"] if held else []
+    return (*left_out, *library.notes)
+
+
+def _broken_files(path: str) -> list[str]:
+    """Sentences on the gzip files at `path` (a file, or a folder's files) that do not unpack to their end."""
+    found = []
+    for file in map(Path, paths.watched(path)):
+        with file.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+        try:
+            if packed:
+                with gzip.open(file, "rb") as stream:
+                    while stream.read(PIECE):
+                        pass
+        except (EOFError, OSError, zlib.error) as error:
+            found.append(
+                f"{file}: the gzip file is cut short or damaged ({error}). Copy or download it again."
+            )
+    return found

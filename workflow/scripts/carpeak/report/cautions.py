@@ -1,0 +1,104 @@
+"""What the reader must know before believing numbers: weak libraries, few cells, few patients."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..names import FEW_CELLS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def cautions(
+    *,
+    thresholds: Mapping[str, Mapping[str, Any]],
+    integration: Mapping[str, Mapping[str, Any]],
+    composition: pd.DataFrame,
+    chemistry: Mapping[str, str] | None = None,
+    sorted_against: Collection[str] = (),
+    limits: Mapping[str, str] | None = None,
+) -> list[str]:
+    """What the reader must know before believing numbers: weak libraries, small populations, mixed ends.
+
+    `chemistry` maps samples to 3p or 5p where the sample sheet tells; `sorted_against` are libraries that
+    should hold no CAR+ cell; `limits` maps samples to what pre-flight found.
+    """
+    names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+    found = [f"Library {sample}: {text}." for sample, text in (limits or {}).items() if text]
+    found += [
+        f"Library {sample}: {value['message']}"
+        for sample, value in thresholds.items()
+        if value["status"] != "ok"
+    ]
+    found += [
+        f"{names[name]}: {value['message']}" for name, value in integration.items() if value["status"] != "ok"
+    ]
+    for population in ("t_cells", "car_t"):
+        part = composition[composition["population"] == population].drop_duplicates("sample")
+        few = part[part["total"] < FEW_CELLS]
+        if population == "car_t":
+            few = few[~few["sample"].isin(list(sorted_against))]
+        if len(few):
+            found.append(_few_in(few, names[population], thinned=population == "t_cells"))
+    if len(set((chemistry or {}).values())) > 1:
+        ends = ", ".join(f"{sample} {end[0]}′" for sample, end in (chemistry or {}).items())
+        found.append(
+            f"The libraries read different ends of transcripts ({ends}): the CAR is detected, and genes seem"
+            " to change, by chemistry as well as by biology."
+        )
+    return found
+
+
+def _few_in(few: pd.DataFrame, name: str, *, thinned: bool) -> str:
+    """Which libraries hold few cells of a population; `few` has one row (sample, total) per such library."""
+    counts = {str(row["sample"]): int(row["total"]) for row in few.to_dict("records")}
+    if len(counts) == 1:
+        ((sample, n),) = counts.items()
+        if not n:
+            return f"Library {sample} holds no {name}: nothing is said of their shares and changes."
+        who = f"Library {sample} holds only {n:,} {name}"
+    else:
+        listed = ", ".join(f"{sample} {n:,}" for sample, n in counts.items())
+        who = f"{len(counts)} libraries hold fewer than {FEW_CELLS} {name} ({listed})"
+    apart = (
+        f", and the depth to which others are thinned is set without {'it' if len(counts) == 1 else 'them'}"
+    )
+    return f"{who}: their shares and changes are too uncertain for conclusions{apart if thinned else ''}."
+
+
+def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
+    """A heading and a sentence on how many patients stand behind a contrast, by donors per condition."""
+    here = samples[samples["condition"].isin(list(sides))]
+    donors = {side: here.loc[here["condition"] == side, "donor"].nunique() for side in sides}
+    together = here["donor"].astype(str).unique()
+    counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
+    own_tube = (
+        "Intervals tell how well the captured cells stand for their tube; nothing here estimates effects in"
+    )
+    if len(together) == 1:
+        single = (here["condition"].value_counts() <= 1).all()
+        per_time = "One library per time; timing" if single else "Timing"
+        return (
+            "One patient",
+            (
+                f"All libraries are of one donor ({together[0]}). {per_time}, culture, processing and batch"
+                f" are inseparable. {own_tube} other patients."
+            ),
+        )
+    if min(donors.values()) <= 1:
+        return (
+            "No replicates",
+            (
+                f"{counted}. Where a side has one donor, donor, timing, culture, processing and batch are"
+                f" inseparable. {own_tube} other patients."
+            ),
+        )
+    return (
+        "Few patients",
+        (
+            f"{counted}. Cells are the unit of every test and interval here, so P values rank genes and say"
+            " nothing about patients."
+        ),
+    )

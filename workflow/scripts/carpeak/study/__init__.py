@@ -1,0 +1,1 @@
+"""What the user wrote: configuration, sheets, claims, and the checks between them."""

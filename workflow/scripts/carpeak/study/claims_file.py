@@ -1,0 +1,47 @@
+"""The claims file: reading it, and which gene sets and cells its claims speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from . import config as configuration
+
+
+def read(path: str | Path, schema_path: str | Path) -> list[dict[str, Any]]:
+    """The claims of the file `path`, with defaults.
+
+    Raises UserError that names the file, the claim and the key.
+    """
+    value = configuration.check(configuration.load_yaml(path), schema_path, source=str(path))
+    schema = configuration.load_yaml(schema_path)["properties"]["claims"]["items"]
+    claims: list[dict[str, Any]] = [configuration.with_defaults(claim, schema) for claim in value["claims"]]
+    names = [claim["id"] for claim in claims]
+    for name in names:
+        if names.count(name) > 1:
+            msg = f"{path}: two claims are called '{name}'. Give each an id of its own."
+            raise UserError(msg)
+    return claims
+
+
+def terms(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Ids of the gene sets that claims speak of, sorted."""
+    return sorted({claim["quantity"]["term"] for claim in claims if _on_term(claim)})
+
+
+def groups(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Population and group of every claim on a gene set, sorted, those it reports beside included."""
+    return sorted(
+        {
+            (population, claim["quantity"]["group"])
+            for claim in claims
+            if _on_term(claim)
+            for population in (claim["quantity"]["population"], *claim["quantity"]["also"])
+        }
+    )
+
+
+def _on_term(claim: Mapping[str, Any]) -> bool:
+    return bool(claim["quantity"]["kind"] == "term_change")

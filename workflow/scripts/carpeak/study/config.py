@@ -1,0 +1,135 @@
+"""Checking a configuration against its schema, with defaults filled in and every mistake told at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ..errors import UserError, listed, nearest
+
+
+def load_yaml(path: str | Path) -> Any:
+    """Read a YAML file.
+
+    Raises UserError, with the line, where the file is missing, is not YAML or holds a key twice (of which
+    YAML would silently take the last).
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig") as file:
+            return yaml.load(file, Loader=_OnceLoader)
+    except FileNotFoundError:
+        msg = f"{path}: no such file."
+        raise UserError(msg) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path}: not valid YAML: {error}"
+        raise UserError(msg) from None
+
+
+class _OnceLoader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, *args: Any, **options: Any) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                problem = f"the key '{name}' stands there twice; keep one of them"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen |= {name} - {None}
+        return super().construct_mapping(node, *args, **options)
+
+
+def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a copy of `value` in which absent keys of objects have their defaults, at every depth.
+
+    Snakemake's own filling stops at absent parents; here a parent's default ({}) is filled in turn.
+    Numbers and truth values that `--config` hands over as text become what the schema wants.
+    """
+    if isinstance(value, str) and _wants_no_text(schema):
+        return _parsed(value)
+    if not isinstance(value, Mapping) or "properties" not in schema:
+        return copy.deepcopy(value)
+    filled = {key: copy.deepcopy(item) for key, item in value.items()}
+    for key, sub in schema["properties"].items():
+        if key not in filled and "default" in sub:
+            filled[key] = copy.deepcopy(sub["default"])
+        if key in filled:
+            filled[key] = with_defaults(filled[key], sub)
+    return filled
+
+
+def _wants_no_text(schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type", "string")
+    return "string" not in (types if isinstance(types, list) else [types])
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices."""
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path])
+    return [sentence for error in errors for sentence in _sentences(error)]
+
+
+def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
+    where = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"{where}: " if where else ""
+    value: Any = error.validator_value
+    schema: Any = error.schema
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(schema.get("properties", {}))
+        for key in error.instance:
+            if key not in known:
+                full = f"{where}.{key}" if where else str(key)
+                yield f"{full}: unknown key{nearest(str(key), known)}; valid keys: {', '.join(known)}"
+    elif error.validator == "required":
+        present: Any = error.instance
+        for key in value:
+            if key not in present:
+                yield f"{prefix}the key '{key}' is missing"
+    elif error.validator == "enum":
+        choices = ", ".join(str(c) for c in value if c is not None)
+        yield f"{prefix}{error.instance!r} is not one of: {choices}"
+    elif error.validator == "type":
+        wanted = " or ".join(value) if isinstance(value, list) else value
+        yield f"{prefix}{error.instance!r} should be of type {wanted}"
+    elif error.validator == "oneOf":
+        yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"
+    else:
+        yield f"{prefix}{error.message}"
+
+
+def sound(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The top-level keys of `value` that hold no mistake: checks between keys can go on with them."""
+    known = schema["properties"]
+    return {
+        key: item
+        for key, item in value.items()
+        if key in known and not problems(with_defaults(item, known[key]), known[key])
+    }
+
+
+def check(value: Any, schema_path: str | Path, *, source: str) -> dict[str, Any]:
+    """Return `value` with defaults, or raise UserError with all its problems; `source` names the file."""
+    filled, found = examine(value, load_yaml(schema_path))
+    if found:
+        raise UserError(listed(source, found))
+    return filled
+
+
+def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """`value` with defaults, and all its problems; where there are any, only its `sound` keys."""
+    if not isinstance(value, Mapping):
+        return with_defaults({}, schema), [f"expected keys and values, found {type(value).__name__}"]
+    filled: dict[str, Any] = with_defaults(value, schema)
+    found = problems(filled, schema)
+    return (with_defaults(sound(value, schema), schema) if found else filled), found

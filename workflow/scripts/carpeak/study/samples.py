@@ -1,0 +1,165 @@
+"""The sample sheet: one library per row, what its cells come from, and what is wrong with the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..readers import paths
+from . import config as configuration
+from . import downloads as downloading
+from . import sheet
+
+if TYPE_CHECKING:
+    from .downloads import Download
+    from .units import ReadFiles
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One library, as its row of the sheet says; paths resolved.
+
+    Its cells come from one source: the matrix of cells at `path` or, without one, the unfiltered droplets
+    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`).
+    """
+
+    sample: str
+    condition: str
+    donor: str
+    path: str | None = None
+    raw_path: str | None = None
+    select: str = ""
+    batch: str = ""
+    flow_car_percent: float | None = None
+    chemistry: str | None = None
+    sorted: str | None = None
+    reads: ReadFiles | None = None
+    aligned: bool = False
+
+    @property
+    def adds_transgene(self) -> bool:
+        """Whether the transgene is counted from reads, and its counts added to the matrix."""
+        return self.reads is not None
+
+    @property
+    def called_from_droplets(self) -> bool:
+        """Whether this run decides which droplets hold a cell."""
+        return not self.path and bool(self.raw_path)
+
+    @property
+    def matrix(self) -> str:
+        """The count matrix that ingest opens; an empty string where the row names none."""
+        return self.path or self.raw_path or ""
+
+
+def read_sheet(
+    path: str | Path, schema: Mapping[str, Any], *, root: Path
+) -> tuple[tuple[Sample, ...], list[str]]:
+    """Read the sample sheet: a sample for each row, as far as it can be understood, and what is wrong.
+
+    Relative paths start from `root`. Raises UserError for a sheet that can't be read at all.
+    """
+    columns, needed = schema["properties"], schema["required"]
+    rows = sheet.rows(Path(path))
+    header = list(rows[0][1])
+    found = sheet.wrong_columns(header, columns, needed=needed)
+    samples = []
+    for number, row in rows:
+        filled = {key: text for key, text in row.items() if text != "" and key in columns}
+        values: dict[str, Any] = {key: _typed(text, columns[key]) for key, text in filled.items()}
+        absent = [key for key in needed if key not in values]
+        wrong = [f"'{key}' is empty" for key in absent if key in header]
+        wrong += configuration.problems(values, {**schema, "required": []})
+        found += [f"row {number}: {line}" for line in wrong]
+        named = {"sample": f"row {number}", "condition": "", "donor": ""}
+        samples.append(_sample(named | filled | configuration.sound(values, schema), root))
+    times = Counter(row.get("sample", "") for _, row in rows)
+    twice = [name for name, n in times.items() if name and n > 1]
+    found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
+    return tuple(samples), found
+
+
+def _typed(text: str, column: Mapping[str, Any]) -> str | float:
+    if column.get("type") != "number":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _sample(values: Mapping[str, Any], root: Path) -> Sample:
+    def resolve(name: str) -> str | None:
+        return str(root / str(values[name])) if name in values else None
+
+    return Sample(
+        sample=values["sample"],
+        condition=values["condition"],
+        donor=values["donor"],
+        path=resolve("path"),
+        raw_path=resolve("raw_path"),
+        select=values.get("select", ""),
+        batch=values.get("batch", values["sample"]),
+        flow_car_percent=values.get("flow_car_percent"),
+        chemistry=values.get("chemistry"),
+        sorted=values.get("sorted"),
+    )
+
+
+def with_reads(sample: Sample, reads: ReadFiles | None) -> Sample:
+    """`sample` with its reads; where its row names no matrix, one will be aligned from them."""
+    if reads is None or sample.matrix:
+        return replace(sample, reads=reads)
+    folder = f"results/align/{sample.sample}"
+    return replace(sample, reads=reads, aligned=True, path=f"{folder}/filtered", raw_path=f"{folder}/raw")
+
+
+def without_cells(samples: tuple[Sample, ...]) -> list[str]:
+    """Sentences on the samples that have no source of cells."""
+    return [
+        f"sample '{sample.sample}': neither path nor raw_path is given. Give path (the matrix of the cells), "
+        "or raw_path alone (unfiltered droplets, from which the cells are called), or its reads in units."
+        for sample in samples
+        if not sample.matrix
+    ]
+
+
+def missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] = ()) -> list[str]:
+    """Sentences on matrices that are not there and that no download makes, and on cells named twice."""
+    found = []
+    for sample in samples:
+        for column in ("path", "raw_path"):
+            path = getattr(sample, column)
+            given = sample.aligned or downloading.making(downloads, path or "")
+            if path and not paths.there(path) and not given:
+                found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
+    return found + _same_cells(samples)
+
+
+def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
+    """Rows that name the same cells: one file, and no selectors that tell them apart."""
+    found = []
+    rows: dict[str, list[Sample]] = {}
+    for sample in samples:
+        if not sample.matrix:
+            continue
+        others = rows.setdefault(str(Path(sample.matrix).resolve()), [])
+        for other in others:
+            names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
+            if sample.select == other.select:
+                how = f" and select '{sample.select}'" if sample.select else ""
+                found.append(
+                    f"{names}{how}: {sample.matrix}. Of several libraries in one file, column select "
+                    "says which cells are whose"
+                )
+            elif not (sample.select and other.select):
+                whole = other if not other.select else sample
+                found.append(
+                    f"{names}, and '{whole.sample}' takes all of its cells: {sample.matrix}. "
+                    "Give each row its select"
+                )
+        others.append(sample)
+    return found
