@@ -18,6 +18,7 @@ include: "workflow/rules/qc.smk"  # which barcodes are cells; one matrix of all 
 include: "workflow/rules/populations.smk"  # embedding, clusters, labels of all, T and CAR+ T cells
 include: "workflow/rules/car.smk"  # which T cells carry the CAR
 include: "workflow/rules/comparison.smk"  # composition and differential expression
+include: "workflow/rules/donors.smk"  # designs, and what each of several donors says
 include: "workflow/rules/claims.smk"  # enrichment and verdicts
 include: "workflow/rules/figures.smk"  # every figure of the report
 include: "workflow/rules/deliverables.smk"  # atlas, provenance, report

@@ -45,12 +45,12 @@ def sums(
     `cells` has donor and condition in the order of `counts`, `n_umis` each cell's depth (the transgene
     excluded). Units stand in the order of donor, then condition.
     """
-    part = cells.loc[chosen, UNIT].astype(str).reset_index(drop=True)
+    part = cells.loc[chosen, UNIT].astype(str)
     units = part.groupby(UNIT, sort=True).size().rename("n_cells").reset_index()
-    codes = part.merge(units.reset_index(), on=UNIT, how="left")["index"].to_numpy(dtype=int)
     where = np.flatnonzero(chosen)
+    unit = codes(cells, units, chosen)[where]
     member = sparse.csr_matrix(
-        (np.ones(len(where)), (codes, np.arange(len(where)))), shape=(len(units), len(where))
+        (np.ones(len(where)), (unit, np.arange(len(where)))), shape=(len(units), len(where))
     )
     matrix, depth = counts[where].astype(np.float64), n_umis[where]
     squares = matrix.copy()
@@ -62,6 +62,15 @@ def sums(
         (member @ sparse.diags_array(depth) @ matrix).toarray(),
         member @ depth**2,
     )
+
+
+def codes(cells: pd.DataFrame, units: pd.DataFrame, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The row of `units` that every cell belongs to; -1 for those not `chosen`."""
+    rows = {key: row for row, key in enumerate(zip(units["donor"], units["condition"], strict=True))}
+    found = np.full(len(cells), -1, dtype=np.int64)
+    part = cells.loc[chosen, UNIT].astype(str)
+    found[chosen] = [rows[key] for key in zip(part["donor"], part["condition"], strict=True)]
+    return found
 
 
 def pairs(

@@ -50,6 +50,11 @@ class Sample:
         return not self.path and bool(self.raw_path)
 
     @property
+    def stated_batch(self) -> str:
+        """The batch that the sheet names; empty where it names none, and every library is its own."""
+        return "" if self.batch == self.sample else self.batch
+
+    @property
     def matrix(self) -> str:
         """The count matrix that ingest opens; an empty string where the row names none."""
         return self.path or self.raw_path or ""

@@ -1,0 +1,75 @@
+"""The donor as the unit: which contrasts the donors allow, and what each of them says of every claim.
+
+INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet,
+    results/car/calls.parquet, gene sets and the claims file
+OUTPUTS: results/tables/design.tsv; of studies with several donors also results/tables/donors.claims.tsv
+"""
+
+COHORT = len({sample.donor for sample in study.samples}) > 1
+LIBRARIES = [
+    {
+        "sample": sample.sample,
+        "condition": sample.condition,
+        "donor": sample.donor,
+        "batch": sample.stated_batch,
+        "chemistry": sample.chemistry or "",
+        "sort": sample.sorted or "unsorted",
+    }
+    for sample in study.samples
+]
+donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if COHORT else {}
+
+
+def donors_input(wildcards):
+    """What claims are judged by where the study has several donors."""
+    return {"donors": "results/tables/donors.claims.tsv"} if COHORT else {}
+
+
+rule audit_design:
+    """Which donors have both sides of a contrast, and what can't be told from it."""
+    output:
+        table="results/tables/design.tsv",
+    log:
+        "logs/audit_design.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        libraries=LIBRARIES,
+        contrasts=study.contrasts,
+        code=code("audit_design"),
+    script:
+        "../scripts/audit_design.py"
+
+
+rule measure_donors:
+    """Every donor's own effect behind every claim, with the variance of its cells, labels and calls."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+        t_labels="results/populations/t_cells/labels.parquet",
+        calls="results/car/calls.parquet",
+        gene_sets=study.gene_set_files,
+        claims=study.config["claims"],
+        schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
+    output:
+        table="results/tables/donors.claims.tsv",
+    log:
+        "logs/measure_donors.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        libraries=LIBRARIES,
+        contrasts=study.contrasts,
+        contrast=next(iter(study.contrasts)),
+        options=study.config["donors"],
+        rule=study.config["car"]["rule"],
+        seed=study.config["seed"],
+        code=code("measure_donors"),
+    script:
+        "../scripts/measure_donors.py"
