@@ -1,12 +1,12 @@
 """The faults that pooled cells commit, each now answered rightly, and claims judged donor by donor."""
 
+import cohort
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak.claims import by_donor
 from carpeak.donors import evidence
 from scipy import stats
-from support import cohort
 
 UP = {"NKG7": 1.2, "GZMB": 1.2, **{f"SET{k}": 0.8 for k in range(15)}}
 DOWN = {gene: -value for gene, value in UP.items()}
@@ -85,7 +85,7 @@ def test_donors_that_vary_at_random_get_no_verdict():
 def test_donor_a_before_and_donor_b_after_is_not_estimable():
     rng = np.random.default_rng(4)
     libraries = [pair("A", rng, cells=500, effect=UP)[0], pair("B", rng, cells=500, effect=UP)[1]]
-    effects, found = judged(libraries)
+    _, found = judged(libraries)
     for claim in ("C6", "C7", "C8", "C9"):
         assert found[claim]["verdict"] == "not_estimable"
         assert "no_pairs" in found[claim]["reasons"] and "aliased:donor" in found[claim]["reasons"]

@@ -5,18 +5,12 @@ INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}
 OUTPUTS: results/tables/design.tsv; of studies with several donors also results/tables/donors.claims.tsv
 """
 
+from dataclasses import asdict
+
+from carpeak.donors import audit
+
 COHORT = len({sample.donor for sample in study.samples}) > 1
-LIBRARIES = [
-    {
-        "sample": sample.sample,
-        "condition": sample.condition,
-        "donor": sample.donor,
-        "batch": sample.stated_batch,
-        "chemistry": sample.chemistry or "",
-        "sort": sample.sorted or "unsorted",
-    }
-    for sample in study.samples
-]
+LIBRARIES = [asdict(library) for library in audit.libraries_of(study.samples)]
 donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if COHORT else {}
 
 

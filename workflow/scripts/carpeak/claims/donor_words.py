@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..donors.audit import UNSORTED
+
+if TYPE_CHECKING:
+    from ..donors.audit import Design, Library
 
 DECISIONS = {
     "paired": "tested over pairs",
@@ -14,9 +19,6 @@ DECISIONS = {
 }
 REASONS = {
     "no_pairs": "no donor has both sides, so the change can't be told from the difference between people",
-    "one_pair": "one donor has both sides",
-    "two_pairs": "two donors have both sides, too few for a test",
-    "aliased:donor": "",
     "aliased:batch": "every donor's two sides differ in batch too: time and batch can't be told apart",
     "aliased:chemistry": "the two sides were made with different chemistry in every donor",
     "aliased:sort": "the libraries were sorted for the CAR, and not alike on both sides or not apart",
@@ -58,6 +60,38 @@ def reason(one: Mapping[str, Any]) -> str:
         f"p {one['p_value']:.2g}, {one['p_adjusted']:.2g} after Holm."
     )
     return " ".join([shown, *filter(None, map(_against, keys))])
+
+
+def designs(found: Sequence[Design]) -> str:
+    """The audit for a reader at the command line: a table of donors and sides, and what may be said."""
+    lines = []
+    for one in found:
+        rows = [("donor", one.reference, one.test)]
+        rows += [
+            (
+                side.donor,
+                *(", ".join(o.sample for o in part) or "none" for part in (side.reference, side.test)),
+            )
+            for side in one.sides
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sort = "" if one.sort == UNSORTED else f", {one.sort} libraries"
+        lines += [f"Contrast {one.contrast}{sort}: {decision(one)}"]
+        lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _names(libraries: Sequence[Library]) -> str:
+    return ", ".join(one.sample for one in libraries) or "none"
+
+
+def decision(one: Design) -> str:
+    """What a design allows, and why no more."""
+    pairs = sum(side.paired for side in one.sides)
+    counted = f"{_patients(len(one.sides))}, {pairs} with both sides"
+    why = one_sentence(list(one.reasons))
+    return f"{DECISIONS[one.decision]} ({counted}).{f' {why}' if why else ''}"
 
 
 def one_sentence(keys: list[str]) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..study.samples import Sample
+
 PAIRED, CONCORDANCE, SINGLE = "paired", "concordance", "single"
 UNPAIRED, NOT_ESTIMABLE = "unpaired", "not_estimable"
 UNSORTED = "unsorted"
@@ -39,6 +41,21 @@ class Library:
     batch: str = ""
     chemistry: str = ""
     sort: str = UNSORTED
+
+
+def libraries_of(samples: Iterable[Sample]) -> list[Library]:
+    """The libraries of a sample sheet."""
+    return [
+        Library(
+            sample=one.sample,
+            condition=one.condition,
+            donor=one.donor,
+            batch=one.stated_batch,
+            chemistry=one.chemistry or "",
+            sort=one.sorted or UNSORTED,
+        )
+        for one in samples
+    ]
 
 
 @dataclass(frozen=True)

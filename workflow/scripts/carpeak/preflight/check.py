@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..claims import donor_words
+from ..donors import audit
 from ..errors import UserError, listed
 from ..readers import paths
 from ..study import config as configuration
@@ -46,6 +48,8 @@ def run(args: argparse.Namespace) -> None:
     later = [sample.sample for sample in study.samples if sample.sample not in seen]
     if later and (study.simulates or study.downloads or any(sample.aligned for sample in study.samples)):
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(later)}\n")
+    if len(study.samples) > 1 and study.contrasts:
+        print(donor_words.designs(audit.audit(audit.libraries_of(study.samples), study.contrasts)))
     if problems:
         raise UserError(
             listed(
