@@ -5,10 +5,12 @@ Depth, cell numbers and effects differ between donors; effects are planted by th
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import anndata
 import numpy as np
 import pandas as pd
-from carpeak.donors import audit, evidence, gather
+from carpeak.donors import audit, gather
 from scipy import sparse
 
 GENES = [
@@ -85,10 +87,16 @@ def evidence_of(libraries, *, draws=5, least=10, least_verdict=20, rule="umi"):
     calls = pd.DataFrame({"cell": names, "car_umis": umis, "n_umis": np.asarray(matrix.sum(axis=1)).ravel(),
                           "car_probability": np.concatenate(probability),
                           "car_call": np.where(umis > 0, "positive", "undetermined")})  # fmt: skip
-    known = [one["library"] for one in libraries]
-    held = gather.gather(data, labels, t_labels, calls, libraries=known)
-    found = evidence.Evidence(
-        **held, sides=SIDES, contrast="peak_vs_product", designs=audit.audit(known, CONTRASTS), sets=SETS,
-        least=least, least_verdict=least_verdict, draws=draws, seed=1,
-    )  # fmt: skip
-    return found, gather.variants(held["cells"], rule=rule, seed=1)
+    found = gather.evidence(
+        data,
+        labels,
+        t_labels,
+        calls,
+        contrast="peak_vs_product",
+        contrasts=CONTRASTS,
+        libraries=[asdict(one["library"]) for one in libraries],
+        options={"min_cells": least, "min_cells_verdict": least_verdict, "draws": draws},
+        sets=SETS,
+        seed=1,
+    )
+    return found, gather.variants(found.cells, rule=rule, seed=1)

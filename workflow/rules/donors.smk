@@ -2,7 +2,8 @@
 
 INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, gene sets and the claims file
-OUTPUTS: results/tables/design.tsv; of studies with several donors also results/tables/donors.claims.tsv
+OUTPUTS: results/tables/design.tsv; of studies with several donors also
+    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv
 """
 
 from dataclasses import asdict
@@ -11,12 +12,27 @@ from carpeak.donors import audit
 
 COHORT = len({sample.donor for sample in study.samples}) > 1
 LIBRARIES = [asdict(library) for library in audit.libraries_of(study.samples)]
+CELLS = {
+    "counts": "results/counts.h5ad",
+    "labels": "results/populations/all/labels.parquet",
+    "t_labels": "results/populations/t_cells/labels.parquet",
+    "calls": "results/car/calls.parquet",
+}
+COMMON = {
+    "libraries": LIBRARIES,
+    "contrasts": study.contrasts,
+    "options": {
+        key: study.config["donors"][key] for key in ("min_cells", "min_cells_verdict", "draws")
+    },
+    "seed": study.config["seed"],
+}
 donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if COHORT else {}
 
 
 def donors_input(wildcards):
     """What claims are judged by where the study has several donors."""
     return {"donors": "results/tables/donors.claims.tsv"} if COHORT else {}
+
 
 
 rule audit_design:
@@ -41,10 +57,7 @@ rule audit_design:
 rule measure_donors:
     """Every donor's own effect behind every claim, with the variance of its cells, labels and calls."""
     input:
-        counts="results/counts.h5ad",
-        labels="results/populations/all/labels.parquet",
-        t_labels="results/populations/t_cells/labels.parquet",
-        calls="results/car/calls.parquet",
+        **CELLS,
         gene_sets=study.gene_set_files,
         claims=study.config["claims"],
         schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
@@ -58,12 +71,34 @@ rule measure_donors:
     resources:
         mem_mb=8000,
     params:
-        libraries=LIBRARIES,
-        contrasts=study.contrasts,
+        common=COMMON,
         contrast=next(iter(study.contrasts)),
-        options=study.config["donors"],
         rule=study.config["car"]["rule"],
-        seed=study.config["seed"],
         code=code("measure_donors"),
     script:
         "../scripts/measure_donors.py"
+
+
+rule compare_donors:
+    """Genes, gene sets and composition compared over donors: moderated t, PyDESeq2, camera, log-ratios."""
+    input:
+        **CELLS,
+        gene_sets=study.gene_set_files,
+    output:
+        genes="results/tables/donors.de.{contrast}.tsv",
+        sets="results/tables/donors.sets.{contrast}.tsv",
+        composition="results/tables/donors.composition.{contrast}.tsv",
+    log:
+        "logs/compare_donors/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        common=COMMON,
+        sizes=(study.config["enrichment"]["min_size"], study.config["enrichment"]["max_size"]),
+        second_engine=study.config["donors"]["second_engine"],
+        code=code("compare_donors"),
+    script:
+        "../scripts/compare_donors.py"

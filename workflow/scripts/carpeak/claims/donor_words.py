@@ -67,13 +67,7 @@ def designs(found: Sequence[Design]) -> str:
     lines = []
     for one in found:
         rows = [("donor", one.reference, one.test)]
-        rows += [
-            (
-                side.donor,
-                *(", ".join(o.sample for o in part) or "none" for part in (side.reference, side.test)),
-            )
-            for side in one.sides
-        ]
+        rows += [(side.donor, _names(side.reference), _names(side.test)) for side in one.sides]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         sort = "" if one.sort == UNSORTED else f", {one.sort} libraries"
         lines += [f"Contrast {one.contrast}{sort}: {decision(one)}"]
