@@ -87,6 +87,17 @@ def read_sheet(
     return tuple(samples), found
 
 
+def simulated(donors: int) -> tuple[Sample, ...]:
+    """The libraries of the demo with several donors, which no sheet lists."""
+    found = []
+    for donor in (f"D{number}" for number in range(1, donors + 1)):
+        for condition in ("product", "peak"):
+            name = f"{donor}_{condition}"
+            path, raw_path = (f"demo/{name}/{kind}_feature_bc_matrix" for kind in ("filtered", "raw"))
+            found.append(Sample(name, condition, donor, path=path, raw_path=raw_path, batch=name))
+    return tuple(found)
+
+
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
     if column.get("type") != "number":
         return text
