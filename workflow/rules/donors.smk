@@ -18,6 +18,7 @@ CELLS = {
     "t_labels": "results/populations/t_cells/labels.parquet",
     "calls": "results/car/calls.parquet",
 }
+DONOR_FIGURES = ["results/figures/donors.svg"] if COHORT else []
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,
@@ -32,6 +33,19 @@ donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if COHORT else 
 def donors_input(wildcards):
     """What claims are judged by where the study has several donors."""
     return {"donors": "results/tables/donors.claims.tsv"} if COHORT else {}
+
+
+def donor_tables(wildcards):
+    """What the report tells of several donors."""
+    if not COHORT:
+        return {}
+    return {
+        "design": "results/tables/design.tsv",
+        "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
+        "donor_shifts": expand(
+            "results/tables/donors.composition.{contrast}.tsv", contrast=study.contrasts
+        ),
+    }
 
 
 
@@ -102,3 +116,29 @@ rule compare_donors:
         code=code("compare_donors"),
     script:
         "../scripts/compare_donors.py"
+
+
+rule draw_donors:
+    """A forest plot for every claim: donors as rows, all of them below."""
+    input:
+        details="results/claims.json",
+    output:
+        forest=report(
+            "results/figures/donors.svg",
+            caption="../report/donors.rst",
+            category="4 Comparison",
+            labels={"figure": "every donor, every claim"},
+        ),
+        forest_png="results/figures/donors.png",
+    log:
+        "logs/draw_donors.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
+        code=code("draw_donors"),
+    script:
+        "../scripts/draw_donors.py"

@@ -29,6 +29,8 @@ DECIDED = (rules.SUPPORTED, rules.OPPOSED)
 AMBIENT, CHANGED = "ambient", "changes"
 NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value")
 PER_DONOR = ("donor", "n_reference", "n_test", "counts", "effect", "low", "high")
+# Where a claim declares none: 1.5-fold; of two subsets with a third each, a lead of five points in a hundred.
+LIMITS = {"gene_change": 0.58, "largest_subset": 0.2, "majority": 0.2}
 UNIT = "log2, mean over donors"
 
 
@@ -63,8 +65,9 @@ def read(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def limit(quantity: Mapping[str, Any]) -> float:
-    """The least effect of interest of a claim, log2: its own for genes, any lead for shares and gene sets."""
-    return float(quantity["min_effect"]) if quantity["kind"] == "gene_change" else 0.0
+    """The least effect of interest of a claim over donors, log2; a claim's own holds for genes only."""
+    own = quantity.get("min_effect") if quantity["kind"] == "gene_change" else None
+    return float(LIMITS.get(quantity["kind"], 0.0) if own is None else own)
 
 
 def _one(part: pd.DataFrame, quantity: Mapping[str, Any]) -> Verdict:

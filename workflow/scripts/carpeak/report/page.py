@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 from .. import io
 from ..car import decomposition
 from ..comparison import ambient_genes, car_contrast
-from . import by_rule, car_source, cautions, libraries, methods, provenance, tables, what_changed, wording
+from . import (
+    by_rule,
+    car_source,
+    cautions,
+    donors,
+    libraries,
+    methods,
+    provenance,
+    tables,
+    what_changed,
+    wording,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +31,8 @@ if TYPE_CHECKING:
 VERDICTS = {
     "supported": "supported",
     "opposed": "opposed",
+    "absent": "absent",
+    "heterogeneous": "heterogeneous",
     "indeterminate": "indeterminate",
     "not_estimable": "not estimable",
 }
@@ -86,6 +99,7 @@ def _context(
     composition_varied = io.read_table(inputs["composition_varied"])
     judged = io.read_json(inputs["claims_details"])["claims"]
     rules_compared = by_rule.conclusions(judged, set(composition_varied["variant"]))
+    by_donor = donors.section(inputs)
     names = samples["sample"].astype(str).tolist()
     thresholds = dict(zip(names, map(io.read_json, inputs["thresholds"]), strict=True))
     integration = dict(zip(tables.POPULATIONS, map(io.read_json, inputs["integration"]), strict=True))
@@ -133,8 +147,13 @@ def _context(
         "against_rest": by_rule.against_rest(io.read_table(inputs["car_contrast"]), car),
         "cd8": car_contrast.cd8_sentences(io.read_table(inputs["car_cd8"])),
         "crosstabs": {name: tables.crosstab(table) for name, table in labels.items()},
-        "rests_on": wording.rests_on(samples),
-        "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
+        "donors": by_donor,
+        "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(samples),
+        "claims": tables.claims(
+            io.read_table(inputs["claims"]),
+            inputs["claims_file"],
+            units={one["claim"]: one["unit"] for one in judged if "donors" in one},
+        ),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(inputs, config, samples, car, composition),
         "varied": tables.varied(composition, composition_varied),

@@ -51,8 +51,12 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
+def claims(
+    table: pd.DataFrame, file: str | Path, *, units: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
+
+    `units` are those of the estimates by claim, where they are not those of its kind of quantity.
 
     What a reason says of patients is left to the line above the table, which says it once.
     """
@@ -67,7 +71,7 @@ def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
         reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
         row |= {
             "note": entry.get("notes", ""),
-            "unit": unit,
+            "unit": (units or {}).get(row["claim"], unit),
             "reason": wording.typeset(wording.without_patients(reason)),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)

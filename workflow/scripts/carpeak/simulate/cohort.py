@@ -41,7 +41,7 @@ class DonorDesign:
 def donors(
     nature: Biology, number: int, *, cells: int, variant: design.Variant, seed: int
 ) -> list[DonorDesign]:
-    """`number` donors around the common `nature`, with about `cells` captured cells in all libraries together."""
+    """`number` donors around the common `nature`, with about `cells` captured cells in all libraries."""
     found = []
     for rank in range(1, number + 1):
         rng = np.random.default_rng([seed, 100, rank])
