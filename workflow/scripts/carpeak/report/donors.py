@@ -116,8 +116,8 @@ def _agreement(table: pd.DataFrame) -> list[str]:
         name = POPULATIONS[str(population)] if group == "all" else f"{group} {POPULATIONS[str(population)]}"
         found.append(
             f"{name}: log2 changes by limma-voom and by PyDESeq2 correlate with r = {r:.3f} over "
-            f"{len(one):,} genes; adjusted P is below 0.05 for {int(first.sum()):,} and {int(second.sum()):,} of them, "
-            f"{int((first & second).sum()):,} by both."
+            f"{len(one):,} genes; adjusted P is below 0.05 for {int(first.sum()):,} and "
+            f"{int(second.sum()):,} of them, {int((first & second).sum()):,} by both."
         )
     return found
 
