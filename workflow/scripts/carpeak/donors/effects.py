@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .pseudobulk import Sums
 
-PRIOR = 0.5  # UMIs added at the mean depth, in proportion to depth, so that depth alone makes no effect
+PRIOR = 0.5  # UMIs added at the mean depth of a pair, in proportion to depth: depth alone makes no effect
 LN2_SQUARED = np.log(2) ** 2
 
 
@@ -39,14 +39,17 @@ def of_genes(sums: Sums, pairs: Sequence[tuple[str, int, int]]) -> Effects:
     The variance of a side is that of the ratio of its UMIs of the gene to all UMIs, cells drawn anew, and
     at least that of counting (Poisson).
     """
-    logs, prior = _logs(sums)
-    umis, depth = sums.umis, sums.units["n_umis"].to_numpy(dtype=float)[:, None]
-    cells = sums.units["n_cells"].to_numpy(dtype=float)[:, None]
-    rate = umis / depth
-    spread = sums.squares - 2 * rate * sums.crossed + rate**2 * sums.depth_squares[:, None]
-    spread *= cells / np.maximum(cells - 1, 1)
-    variance = np.maximum(spread, umis + prior) / (umis + prior) ** 2 / LN2_SQUARED
-    return _paired(logs, variance, pairs)
+    effect, variance = (np.empty((len(pairs), sums.umis.shape[1])) for _ in range(2))
+    for number, (_, *rows) in enumerate(pairs):
+        umis, depth, prior = _pair(sums, rows)
+        n = sums.units["n_cells"].to_numpy(dtype=float)[rows][:, None]
+        rate = umis / depth
+        squares = rate**2 * sums.depth_squares[rows][:, None]
+        spread = (sums.squares[rows] - 2 * rate * sums.crossed[rows] + squares) * n / np.maximum(n - 1, 1)
+        of_sides = np.maximum(spread, umis + prior) / (umis + prior) ** 2 / LN2_SQUARED
+        effect[number] = _change(umis, depth, prior)
+        variance[number] = of_sides.sum(axis=0)
+    return Effects(effect, variance)
 
 
 def of_sets(
@@ -63,20 +66,33 @@ def of_sets(
     with them the variance holds that genes move together from cell to cell; without, genes are independent.
     """
     weights = _set_weights(members, tested)
-    logs, prior = _logs(sums)
-    level = weights @ logs.T
-    sensitivity = 1 / (sums.umis + prior)
-    variance = (weights**2) @ sensitivity.T / LN2_SQUARED
-    if cells is not None:
-        counts, depth, units = cells
-        for unit in {row for _, *rows in pairs for row in rows}:
-            mine = np.flatnonzero(units == unit)
-            slopes = weights * sensitivity[unit]
-            total = sums.umis[unit] @ slopes.T / sums.units["n_umis"].iloc[unit]
-            scores = counts[mine] @ slopes.T - np.outer(depth[mine], total)
-            found = (scores**2).sum(axis=0) * len(mine) / max(len(mine) - 1, 1) / LN2_SQUARED
-            variance[:, unit] = np.maximum(variance[:, unit], found)
-    return _paired(level.T, variance.T, pairs)
+    effect, variance = (np.empty((len(pairs), len(members))) for _ in range(2))
+    for number, (_, *rows) in enumerate(pairs):
+        umis, depth, prior = _pair(sums, rows)
+        effect[number] = weights @ _change(umis, depth, prior)
+        of_sides = (weights**2 @ (1 / (umis + prior)).T).T
+        for side, unit in enumerate(rows if cells is not None else ()):
+            slopes = weights / (umis[side] + prior[side])
+            of_sides[side] = np.maximum(
+                of_sides[side], _between_cells(cells, unit, slopes, umis[side] / depth[side])
+            )
+        variance[number] = of_sides.sum(axis=0) / LN2_SQUARED
+    return Effects(effect, variance)
+
+
+def _between_cells(
+    cells: tuple[sparse.csr_matrix, NDArray[np.float64], NDArray[np.int64]] | None,
+    unit: int,
+    slopes: NDArray[np.float64],
+    rate: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Variance of sums of genes, weighted by `slopes` (sets x genes), over the cells of a unit drawn anew."""
+    assert cells is not None
+    counts, depth, units = cells
+    mine = np.flatnonzero(units == unit)
+    scores = counts[mine] @ slopes.T - np.outer(depth[mine], slopes @ rate)
+    found: NDArray[np.float64] = (scores**2).sum(axis=0) * len(mine) / max(len(mine) - 1, 1)
+    return found
 
 
 def testable(sums: Sums, pairs: Sequence[tuple[str, int, int]]) -> NDArray[np.bool_]:
@@ -98,11 +114,21 @@ def of_counts(first: NDArray[np.float64], second: NDArray[np.float64]) -> Effect
     return Effects(np.log2(a / b), (1 / a + 1 / b) / LN2_SQUARED)
 
 
-def _logs(sums: Sums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """log2 of every unit's share of UMIs per gene, and the UMIs added to it."""
-    depth = sums.units["n_umis"].to_numpy(dtype=float)[:, None]
-    prior = PRIOR * depth / depth.mean()
-    return np.log2((sums.umis + prior) / (depth + 2 * prior)), prior
+def _pair(
+    sums: Sums, rows: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """UMIs, depths and the UMIs added, of the two sides of a pair."""
+    depth = sums.units["n_umis"].to_numpy(dtype=float)[list(rows)][:, None]
+    return sums.umis[list(rows)], depth, PRIOR * depth / depth.mean()
+
+
+def _change(
+    umis: NDArray[np.float64], depth: NDArray[np.float64], prior: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """log2 of every gene's share of UMIs at the first side over that at the second."""
+    logs = np.log2((umis + prior) / (depth + 2 * prior))
+    change: NDArray[np.float64] = logs[0] - logs[1]
+    return change
 
 
 def _set_weights(members: NDArray[np.bool_], tested: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -112,10 +138,3 @@ def _set_weights(members: NDArray[np.bool_], tested: NDArray[np.bool_]) -> NDArr
             np.nan_to_num(inside / inside.sum(axis=1, keepdims=True))
             - np.nan_to_num(outside / outside.sum(axis=1, keepdims=True))
         )
-
-
-def _paired(
-    levels: NDArray[np.float64], variance: NDArray[np.float64], pairs: Sequence[tuple[str, int, int]]
-) -> Effects:
-    test, reference = [one[1] for one in pairs], [one[2] for one in pairs]
-    return Effects(levels[test] - levels[reference], variance[test] + variance[reference])
