@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from carpeak.comparison import enrichment, gene_sets
 from carpeak.comparison.gene_sets import GeneSet
+from carpeak.settings import ChangeLimits, EnrichmentLimits
 from conftest import ROOT
 from scipy import stats
 
-OPTIONS = {"adjusted_p": 0.01, "log2_fold_change": 0.5, "min_size": 10, "max_size": 500}
+OPTIONS = {"limits": EnrichmentLimits()}
 BUNDLED = ROOT / "workflow/resources/go_bp.gmt.gz"
 
 
@@ -110,12 +111,12 @@ def test_which_genes_count_as_changed():
             "p_adjusted": [0.001, 0.001, 0.001, 0.01, 0.001, np.nan],
         }
     )
-    limits = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
-    assert list(enrichment.changed(de, "up", **limits)) == [True, False, False, False, False, False]
-    assert list(enrichment.changed(de, "down", **limits)) == [False, False, True, False, False, False]
+    limits = ChangeLimits(adjusted_p=0.01, log2_fold_change=0.5)
+    assert list(enrichment.changed(de, "up", limits)) == [True, False, False, False, False, False]
+    assert list(enrichment.changed(de, "down", limits)) == [False, False, True, False, False, False]
     marked = de.assign(ambient_from=["NK cell", "", "", "", np.nan, ""])
-    assert not enrichment.changed(marked, "up", **limits).any(), "ambient RNA is no change of T cells"
-    assert list(enrichment.changed(marked, "down", **limits)) == [False, False, True, False, False, False]
+    assert not enrichment.changed(marked, "up", limits).any(), "ambient RNA is no change of T cells"
+    assert list(enrichment.changed(marked, "down", limits)) == [False, False, True, False, False, False]
 
 
 def test_gene_names_keep_their_case():

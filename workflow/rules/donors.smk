@@ -98,6 +98,7 @@ rule compare_donors:
     input:
         **CELLS,
         gene_sets=study.gene_set_files,
+        de="results/tables/de.{contrast}.tsv",
     output:
         genes="results/tables/donors.de.{contrast}.tsv",
         sets="results/tables/donors.sets.{contrast}.tsv",

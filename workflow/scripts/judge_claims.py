@@ -5,20 +5,24 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.claims import by_donor, judge
+    from carpeak.settings import ChangeLimits
     from carpeak.study import claims_file
 
     source, params = snakemake.input, snakemake.params
     frames = {name: io.read_table(path) for name, path in source.items() if path.endswith(".tsv")}
     effects = frames.pop("donors", None)
     main, others = judge.assemble(
-        frames, contrast=params.contrast, scheme=params.scheme, limits=params.thresholds, seed=params.seed
+        frames,
+        contrast=params.contrast,
+        scheme=params.scheme,
+        limits=ChangeLimits(**params.thresholds),
+        seed=params.seed,
     )
     claims = claims_file.read(source.claims, source.schema)
     judged = judge.judge(claims, main, others)
     if effects is not None:
         judged = by_donor.judged(judged, claims, effects, main.de)
+        io.write_table(by_donor.table(judged), snakemake.output.donors)
     io.write_table(judge.table(judged), snakemake.output.table)
     summary = {"contrast": dict(params.contrast), "donors": main.donors(), "claims": judged}
     io.write_json(summary, snakemake.output.details)
-    if effects is not None:
-        io.write_table(by_donor.table(judged), snakemake.output.donors)

@@ -18,6 +18,8 @@ from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
 WORDS = {
     "unintegrated": "without Harmony",
@@ -38,7 +40,7 @@ def assemble(
     *,
     contrast: Mapping[str, str],
     scheme: str,
-    limits: Mapping[str, float],
+    limits: ChangeLimits,
     seed: int,
 ) -> tuple[Tables, dict[str, Tables]]:
     """The tables of the main analysis, and those of every variant by its name.

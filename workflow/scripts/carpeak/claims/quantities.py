@@ -37,6 +37,8 @@ from .verdict import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 
 def captured_cells(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     """Cells of all libraries before any filter; exact, so without an interval."""
@@ -239,9 +241,9 @@ class _Side(NamedTuple):
     high: float | None
 
 
-def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: Mapping[str, float]) -> _Side:
+def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: ChangeLimits) -> _Side:
     """The gene set among the genes changed in one direction; 0.5 is added to each cell of the table."""
-    changed = int(enrichment.changed(de, direction, **limits).sum())
+    changed = int(enrichment.changed(de, direction, limits).sum())
     if rows.empty:
         return _Side(0, changed, 1.0, 1.0, None, None, None)
     size = int(rows["set_size"].iloc[0])

@@ -160,6 +160,16 @@ def marked(
     return table.assign(**{COLUMN: marks})
 
 
+def copied(table: pd.DataFrame, marked: pd.DataFrame) -> pd.DataFrame:
+    """`table` with the marks that `marked` has for the same population, group and gene."""
+    keys = ["population", "group", "gene"]
+    marks = marked.loc[is_marked(marked), [*keys, COLUMN]].drop_duplicates(keys)
+    if table.empty or marks.empty:
+        return table.assign(**{COLUMN: ""})
+    joined = table.merge(marks, on=keys, how="left", validate="many_to_one")
+    return joined.assign(**{COLUMN: joined[COLUMN].fillna("")})
+
+
 def is_marked(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Mask of the rows of a table that are marked in `COLUMN`; a table without it has none."""
     if COLUMN not in table:
