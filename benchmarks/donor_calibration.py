@@ -23,6 +23,20 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
 from carpeak import io
 from carpeak.donors import camera, effects, moderated, normalisation, pseudobulk, verdict
 
+MARK = "<!-- calibration -->\n"
+WIDE = ("width_of_the_interval",)
+SHOWN = {
+    "genes_p05": "genes with p < 0.05",
+    "sets_p05": "sets with p < 0.05",
+    "claims_supported": "supported",
+    "claims_opposed": "opposed",
+    "claims_absent": "absent",
+    "claims_heterogeneous": "heterogeneous",
+    "above_zero_unadjusted": "interval above 0, before Holm",
+    "coverage_of_the_mean": "interval holds the mean",
+    "coverage_of_a_new_patient": "holds a new patient",
+    "width_of_the_interval": "median width, log2",
+}
 GENES, PROGRAMMES, CLAIMS = 1500, 30, 12
 CHANGE_SD, SHARED = 0.35, 2 / 3  # log2; share of the variance that a programme's genes have in common
 DONOR_SD = 0.4
@@ -78,13 +92,13 @@ def one_cohort(pairs: int, rng: np.random.Generator, *, effect: float, sd: float
         moderated.linear_fit(weighted.values, design, contrast, weights=weighted.weights)
     )
     # without an effect the claims speak of genes of different programmes, as in a real family
-    claims = judged(sums, paired, np.arange(CLAIMS))
+    claimed = np.flatnonzero(effects.testable(sums, paired)[:CLAIMS])  # as the package does
+    claims = judged(sums, paired, claimed)
     pooled = [one.pooled for one in claims if one.pooled is not None]
     genes = np.flatnonzero(kept)
     sets = {str(k): np.flatnonzero(genes % PROGRAMMES == k) for k in range(PROGRAMMES)}
-    set_p = [
-        one.p_value for one in camera.camera(weighted.values, sets, design, weights=weighted.weights).values()
-    ]
+    tests = camera.camera(weighted.values, sets, design)
+    set_p = [one.p_value for one in tests.values()]
     mean_in = [one.low <= effect <= one.high for one in pooled]
     new = rng.normal(effect, sd or CHANGE_SD, len(pooled))
     return {
@@ -124,11 +138,43 @@ def main() -> None:
                 one_cohort(pairs, np.random.default_rng([seed, sd > 0, pairs, k]), effect=effect, sd=sd)
                 for k in range(COHORTS[kind])
             ]
-            rows.append(
-                {"cohorts": kind, "n_cohorts": len(found), "donors": pairs, **pd.DataFrame(found).mean()}
-            )
+            values = pd.DataFrame(found)
+            error = values["genes_p05"].std(ddof=1) / len(values) ** 0.5
+            counted = {"cohorts": kind, "n_cohorts": len(found), "donors": pairs}
+            rows.append({**counted, **values.mean(), "genes_p05_error": error})
             print(rows[-1], flush=True)
-    io.write_table(pd.DataFrame(rows), arguments.out / "donors.calibration.tsv")
+    table = pd.DataFrame(rows)
+    io.write_table(table, arguments.out / "donors.calibration.tsv")
+    page = arguments.out / "donors.md"
+    if page.is_file():
+        text = page.read_text(encoding="utf-8").split(MARK)[0]
+        io.write_text(text + told(table), page)
+
+
+def told(table: pd.DataFrame) -> str:
+    """The last part of docs/donors.md."""
+    lines = [
+        MARK,
+        "## How often it is wrong, and how often it finds what is there",
+        "",
+        f"{int(table['n_cohorts'].iloc[0])} simulated cohorts in every row, made by `python "
+        "benchmarks/donor_calibration.py`: genes move in programmes, every donor reacts in its own way (sd "
+        f"{CHANGE_SD:g} log2), donors differ in depth and in numbers of cells. Families of {CLAIMS} claims on "
+        f"genes, limit {LIMIT:g}. All numbers: donors.calibration.tsv.",
+        "",
+    ]
+    for kind, title in (
+        ("null", "No change in the mean"),
+        ("power", f"A mean change of {TRUE:g} log2, sd between donors {TRUE_SD:g}"),
+    ):
+        part = table[table["cohorts"] == kind]
+        lines += [f"**{title}**", "", "| donors | " + " | ".join(SHOWN.values()) + " |"]
+        lines.append("|---|" + "---|" * len(SHOWN))
+        for row in part.to_dict("records"):
+            cells = [f"{row[name]:.1f}" if name in WIDE else f"{100 * row[name]:.1f} %" for name in SHOWN]
+            lines.append(f"| {row['donors']} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

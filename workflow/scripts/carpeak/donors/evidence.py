@@ -191,7 +191,9 @@ def _of_genes(
             return {}
         sums = pseudobulk.sums(evidence.counts[:, columns], evidence.cells, evidence.n_umis, chosen=chosen)
         pairs = _pairs(evidence, sums.units)
-        return _found(sums.units, pairs, effects.of_genes(sums, pairs)) if pairs else {}
+        if not pairs or not effects.testable(sums, pairs)[0]:
+            return {}  # too few UMIs to say anything of any donor
+        return _found(sums.units, pairs, effects.of_genes(sums, pairs))
     members = np.isin(evidence.genes, list(evidence.sets.get(quantity["term"], ())))[None, :]
     sums = pseudobulk.sums(evidence.counts, evidence.cells, evidence.n_umis, chosen=chosen)
     pairs = _pairs(evidence, sums.units)

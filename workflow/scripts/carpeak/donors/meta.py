@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
+from scipy.special import chdtrc, stdtr, stdtrit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,8 @@ class Pooled:
     """The mean effect over `n` donors.
 
     `error` is its standard error, `low` and `high` its 95 % interval (t with n - 1 df), `p_value` two-sided.
-    `tau` is the sd between donors, `i2` the share (0 to 1) of all variance that is between donors.
+    `tau` is the sd between donors, `i2` the share (0 to 1) of all variance that is between donors, `p_alike`
+    that of Cochran's Q for donors who do not differ.
     `new_low` and `new_high` are the 95 % prediction interval of a new patient's effect.
     """
 
@@ -37,6 +38,7 @@ class Pooled:
     p_value: float
     tau: float
     i2: float
+    p_alike: float
     new_low: float
     new_high: float
 
@@ -65,7 +67,7 @@ def pool(effects: ArrayLike, variances: ArrayLike) -> Pooled:
     p = 2 * float(stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
     return Pooled(
         n, mean, error, mean - quantile * error, mean + quantile * error, p,
-        float(np.sqrt(tau2)), _i2(v, tau2), float(mean - new), float(mean + new),
+        float(np.sqrt(tau2)), _i2(v, tau2), _p_alike(y, v), float(mean - new), float(mean + new),
     )  # fmt: skip
 
 
@@ -80,6 +82,11 @@ def _paule_mandel(y: NDArray[np.float64], v: NDArray[np.float64]) -> float:
         return 0.0
     most = float(np.sum((y - y.mean()) ** 2))  # there the squares are below n - 1 for certain
     return float(brentq(excess, 0.0, most, xtol=1e-14, rtol=1e-14))
+
+
+def _p_alike(y: NDArray[np.float64], v: NDArray[np.float64]) -> float:
+    """P of Cochran's Q."""
+    return float(chdtrc(len(y) - 1, np.sum((y - np.average(y, weights=1 / v)) ** 2 / v)))
 
 
 def _i2(variances: NDArray[np.float64], tau2: float) -> float:

@@ -24,23 +24,23 @@ def enough_counts(
     counts: NDArray[np.float64],
     design: NDArray[np.float64],
     *,
-    min_count: float = MIN_COUNT,
-    min_total: float = MIN_TOTAL,
+    sizes: NDArray[np.float64] | None = None,
 ) -> NDArray[np.bool_]:
     """The genes with enough counts to be tested (Chen, Lun and Smyth 2016, F1000Research 5:1438).
 
-    A gene needs the rate that is `min_count` in a library of median size in as many libraries as the
-    smallest group has, and `min_total` altogether. The smallest group is read from the design's leverages.
-    `counts` is genes x libraries, `design` libraries x coefficients.
+    A gene needs the rate that is MIN_COUNT in a library of median size in as many libraries as the smallest
+    group has, and MIN_TOTAL altogether. The smallest group is read from the design's leverages. `counts` is
+    genes x libraries, `design` libraries x coefficients, `sizes` the libraries' UMIs (default: those of
+    `counts`).
     """
     basis, _ = np.linalg.qr(design)
     smallest = 1 / (basis**2).sum(axis=1).max()
     if smallest > LARGE:
         smallest = LARGE + (smallest - LARGE) * LARGE_SHARE
-    sizes = counts.sum(axis=0)
-    limit = min_count / np.median(sizes)
+    sizes = counts.sum(axis=0) if sizes is None else sizes
+    limit = MIN_COUNT / np.median(sizes)
     enough = (counts / np.where(sizes > 0, sizes, 1) >= limit).sum(axis=1) >= smallest - TOLERANCE
-    return enough & (counts.sum(axis=1) >= min_total - TOLERANCE)
+    return enough & (counts.sum(axis=1) >= MIN_TOTAL - TOLERANCE)
 
 
 def tmm(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -93,7 +93,7 @@ def _seen(n: int, clear_for: int, against: int) -> str:
 
 def _verdict(pooled: meta.Pooled, limit: float, clear_for: int, against: int, p: float) -> str:
     if clear_for and against:
-        return HETEROGENEOUS
+        return HETEROGENEOUS if pooled.p_alike < LEVEL else INDETERMINATE
     if p < LEVEL and pooled.low > 0 and pooled.estimate >= limit and not against:
         return SUPPORTED
     if p < LEVEL and pooled.high < 0 and pooled.estimate <= -limit and not clear_for:
