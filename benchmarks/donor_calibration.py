@@ -159,8 +159,8 @@ def told(table: pd.DataFrame) -> str:
         "",
         f"{int(table['n_cohorts'].iloc[0])} simulated cohorts in every row, made by `python "
         "benchmarks/donor_calibration.py`: genes move in programmes, every donor reacts in its own way (sd "
-        f"{CHANGE_SD:g} log2), donors differ in depth and in numbers of cells. Families of {CLAIMS} claims on "
-        f"genes, limit {LIMIT:g}. All numbers: donors.calibration.tsv.",
+        f"{CHANGE_SD:g} log2), donors differ in depth and in numbers of cells. Families of {CLAIMS} claims "
+        f"on genes, limit {LIMIT:g}. All numbers: donors.calibration.tsv.",
         "",
     ]
     for kind, title in (
