@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.comparison.gene_sets import GeneSet
-from carpeak.donors import compare, moderated, normalisation, pseudobulk, shifts
+from carpeak.donors import compare, effects, moderated, normalisation, pseudobulk, shifts, units
 from scipy import io as matrix_io
 from scipy import sparse
 
@@ -81,6 +81,60 @@ def test_donors_with_few_cells_leave_the_comparison_and_may_take_the_test_with_t
     assert cd4["p_value"].isna().all()
 
 
+def test_change_of_car_cells_against_that_of_undetected_ones():
+    """What changes in all T cells alike is blood against culture; what changes in CAR+ cells alone is not."""
+    rng = np.random.default_rng(6)
+    libraries = []
+    for donor in "ABCD":
+        for side in ("product", "peak"):
+            one = cohort.library(donor, side, cells=500, effect=UP if side == "peak" else {},
+                                 shares=cohort.SHARES[side], rng=rng)  # fmt: skip
+            if side == "peak":  # LAG3 rises in cells with the CAR alone
+                carries = one["counts"][:, cohort.GENES.index("CAR")] > 0
+                column = cohort.GENES.index("LAG3")
+                one["counts"][carries, column] = rng.poisson(4 * (one["counts"][carries, column] + 0.3))
+            libraries.append(one)
+    found, _ = cohort.evidence_of(libraries)
+    genes, _ = compared(found)
+    both = genes[(genes["population"] == units.AGAINST_REST) & (genes["group"] == "CD4")].set_index("gene")
+    assert both.loc["LAG3", "log2_fold_change"] > 1.2 and both.loc["LAG3", "p_adjusted"] < 0.05
+    assert both.loc["LAG3", "donors_up"] == 4
+    assert abs(both.loc["NKG7", "log2_fold_change"]) < 0.5 and both.loc["NKG7", "p_adjusted"] > 0.05
+    assert both["df"].iloc[0] >= 3 and (both["donors"] == 4).all()
+
+
+def test_difference_of_differences_of_one_gene_is_a_t_test_over_donors():
+    """Without other genes to borrow from, the model gives scipy's t test of one difference per donor."""
+    from scipy import stats
+
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(1, 24))
+    design = units._interaction_design(6)
+    found = moderated.moderated(moderated.linear_fit(values, design, np.eye(design.shape[1])[-1]))
+    by_donor = values.reshape(6, 4) @ [1, -1, -1, 1]
+    expected = stats.ttest_1samp(by_donor, 0)
+    assert found.t[0] == pytest.approx(expected.statistic) and found.p_value[0] == pytest.approx(
+        expected.pvalue
+    )
+    assert found.effect[0] == pytest.approx(by_donor.mean())
+
+
+def test_other_cell_types_are_compared_too():
+    rng = np.random.default_rng(8)
+    libraries = []
+    for donor in "ABC":
+        for side in ("product", "peak"):
+            change = UP if side == "peak" else {}
+            libraries.append(
+                cohort.library(donor, side, cells=200, effect=change, shares=cohort.SHARES[side], rng=rng)
+            )
+    found, _ = cohort.evidence_of(libraries)
+    found.cells.loc[::2, "cell_type"] = "NK cell"
+    genes, _ = compared(found)
+    cells = genes[genes["population"] == "all"].set_index("gene")
+    assert set(cells["group"]) == {"NK cell"} and cells.loc["NKG7", "p_adjusted"] < 0.05
+
+
 def test_unpaired_donors_are_compared_from_six_a_side():
     rng = np.random.default_rng(4)
     libraries = []
@@ -142,7 +196,7 @@ def test_sums_of_the_real_cells_are_the_pseudobulk_that_limma_was_given(real_dat
     )
     pairs = pseudobulk.pairs(found.units, sorted(set(found.units["donor"])), test="stim", reference="ctrl")
     assert len(pairs) == 8
-    held = compare.Libraries(found, [row for _, *two in pairs for row in two], compare.effects.paired_design(8),
+    held = units.Libraries(found, [row for _, *two in pairs for row in two], effects.paired_design(8),
                              pairs, "paired", "unsorted")  # fmt: skip
     part = found.umis[held.rows].T
     kept = normalisation.enough_counts(part, held.design)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from carpeak.donors import audit
 
-COHORT = len({sample.donor for sample in study.samples}) > 1
+SEVERAL_DONORS = len({sample.donor for sample in study.samples}) > 1
 LIBRARIES = [asdict(library) for library in audit.libraries_of(study.samples)]
 CELLS = {
     "counts": "results/counts.h5ad",
@@ -18,7 +18,7 @@ CELLS = {
     "t_labels": "results/populations/t_cells/labels.parquet",
     "calls": "results/car/calls.parquet",
 }
-DONOR_FIGURES = ["results/figures/donors.svg"] if COHORT else []
+DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,
@@ -27,17 +27,17 @@ COMMON = {
     },
     "seed": study.config["seed"],
 }
-donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if COHORT else {}
+donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if SEVERAL_DONORS else {}
 
 
 def donors_input(wildcards):
     """What claims are judged by where the study has several donors."""
-    return {"donors": "results/tables/donors.claims.tsv"} if COHORT else {}
+    return {"donors": "results/tables/donors.claims.tsv"} if SEVERAL_DONORS else {}
 
 
 def donor_tables(wildcards):
     """What the report tells of several donors."""
-    if not COHORT:
+    if not SEVERAL_DONORS:
         return {}
     return {
         "design": "results/tables/design.tsv",

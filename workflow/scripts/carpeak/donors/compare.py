@@ -7,23 +7,22 @@ camera for gene sets. From six unpaired donors a side on: ~ side. With one or tw
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from ..names import POSITIVE
-from . import audit, camera, effects, moderated, normalisation, pseudobulk, pydeseq2_engine
+from ..names import T_CELL, UNASSIGNED
+from . import audit, camera, moderated, normalisation, pydeseq2_engine, units
+from .units import AGAINST_REST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..comparison.gene_sets import GeneSet
-    from .audit import Design
     from .evidence import Evidence
-    from .pseudobulk import Sums
+    from .units import Libraries
 
 GENE_COLUMNS = [
     "population", "group", "gene", "unit", "decision", "sort", "donors", "donors_up", "log2_fold_change",
@@ -34,29 +33,9 @@ SET_COLUMNS = [
     "population", "group", "library", "term_id", "term", "donors", "genes", "correlation", "direction",
     "p_value", "p_adjusted",
 ]  # fmt: skip
-POPULATIONS, GROUPS = ("t_cells", "car_t"), ("all", "CD4", "CD8")
+GROUPS = ("all", "CD4", "CD8")
 SECOND_ENGINE_ON = "car_t"
 TESTED = (audit.PAIRED, audit.UNPAIRED)
-
-
-@dataclass(frozen=True)
-class Libraries:
-    """The units that one comparison rests on: rows of `sums`, their design (side last), and the pairs.
-
-    `pairs` is empty where donors are not paired.
-    """
-
-    sums: Sums
-    rows: list[int]
-    design: NDArray[np.float64]
-    pairs: list[tuple[str, int, int]]
-    decision: str
-    sort: str
-
-    @property
-    def donors(self) -> int:
-        """How many donors stand behind it."""
-        return len(self.pairs) or len(self.rows)
 
 
 def compare(
@@ -72,9 +51,9 @@ def compare(
     `sets` are gene sets by library; those with `sizes` (least, most) genes among the tested are tested.
     """
     genes, terms = [], []
-    for population in POPULATIONS:
-        for group in GROUPS:
-            held = libraries(evidence, population, group)
+    for population, groups in _wanted(evidence).items():
+        for group in groups:
+            held = units.of_population(evidence, population, group)
             if held is None:
                 continue
             names: dict[str, Any] = {"population": population, "group": group, "donors": held.donors}
@@ -85,54 +64,22 @@ def compare(
     return _stacked(genes, GENE_COLUMNS), _stacked(terms, SET_COLUMNS)
 
 
+def _wanted(evidence: Evidence) -> dict[str, tuple[str, ...]]:
+    """The groups of every population; those of all cells are the cell types other than T cells."""
+    types = set(evidence.cells["cell_type"].astype(str)) - {T_CELL, UNASSIGNED}
+    return {
+        "all": tuple(sorted(types)),
+        "t_cells": GROUPS,
+        "car_t": GROUPS,
+        AGAINST_REST: GROUPS,
+    }
+
+
 def _stacked(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     parts = [part for part in parts if len(part)]
     if not parts:
         return pd.DataFrame(columns=columns)
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
-
-
-def libraries(evidence: Evidence, population: str, group: str) -> Libraries | None:
-    """The units of a population and group; None where no donor can be compared."""
-    design = audit.choose(evidence.designs, evidence.contrast, population)
-    if design is None or not design.donors:
-        return None
-    cells = evidence.cells
-    chosen = (
-        cells["condition"].isin(list(evidence.sides.values())) & (cells["sort"] == design.sort)
-    ).to_numpy()
-    chosen &= cells["is_t"].to_numpy(dtype=bool)
-    if population == "car_t":
-        chosen &= (cells["car_call"] == POSITIVE).to_numpy()
-    if group != "all":
-        chosen &= (cells["t_lineage"] == group).to_numpy()
-    sums = pseudobulk.sums(evidence.counts, cells, evidence.n_umis, chosen=chosen)
-    return (
-        _unpaired(evidence, sums, design)
-        if design.decision == audit.UNPAIRED
-        else _paired(evidence, sums, design)
-    )
-
-
-def _paired(evidence: Evidence, sums: Sums, design: Design) -> Libraries | None:
-    pairs = pseudobulk.pairs(sums.units, design.donors, **evidence.sides, least=evidence.least)
-    if not pairs:
-        return None
-    decision = design.decision
-    if decision == audit.PAIRED and len(pairs) < audit.LEAST_PAIRS:  # too few cells in the other donors
-        decision = {1: audit.SINGLE, 2: audit.CONCORDANCE}[len(pairs)]
-    rows = [row for _, *two in pairs for row in two]
-    return Libraries(sums, rows, effects.paired_design(len(pairs)), pairs, decision, design.sort)
-
-
-def _unpaired(evidence: Evidence, sums: Sums, design: Design) -> Libraries | None:
-    units = sums.units
-    usable = units["donor"].isin(design.donors) & (units["n_cells"] >= evidence.least)
-    rows = [int(row) for row in np.flatnonzero(usable)]
-    side = (units["condition"].iloc[rows] == evidence.sides["test"]).to_numpy(dtype=float)
-    if min(side.sum(), len(side) - side.sum()) < audit.LEAST_UNPAIRED:
-        return None
-    return Libraries(sums, rows, np.column_stack([np.ones(len(rows)), side]), [], audit.UNPAIRED, design.sort)
 
 
 def _tested(
@@ -150,7 +97,7 @@ def _tested(
     part, names = counts[kept], evidence.genes[kept]
     table = pd.DataFrame({"gene": names})
     if held.pairs and len(kept):
-        own = effects.of_genes(held.sums, held.pairs).effect[:, kept]
+        own = held.own_changes()[:, kept]
         table = table.assign(donors_up=(own > 0).sum(axis=0), log2_fold_change=own.mean(axis=0))
     if held.decision not in TESTED or len(kept) < 2:
         return table, pd.DataFrame()

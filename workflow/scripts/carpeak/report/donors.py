@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import io
 from ..claims import donor_words
+from ..donors.units import AGAINST_REST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +104,9 @@ def _genes(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The first genes of every comparison of CAR+ T cells that was tested."""
     part = table[(table["population"] == "car_t") & table["p_value"].notna()]
     rows = part.groupby("group", sort=False).head(MAX_GENES)
+    beyond = table[table["population"] == AGAINST_REST].set_index(["group", "gene"])
+    names = {"log2_fold_change": "beyond", "p_adjusted": "beyond_p"}
+    rows = rows.join(beyond[list(names)].rename(columns=names), on=["group", "gene"])
     return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
