@@ -10,7 +10,7 @@ from carpeak.claims import by_donor, donor_words
 from carpeak.commands import check
 from carpeak.donors import audit, compare, evidence, shifts
 from carpeak.figures import forest, style
-from carpeak.report import donors
+from carpeak.report import donors, inputs
 
 UP = {"NKG7": 1.5, "GZMB": 1.2, **{f"SET{k}": 0.8 for k in range(15)}}
 
@@ -42,20 +42,16 @@ def results(folder, names, *, effect=UP, both=True):
     io.write_table(genes.assign(ambient_from=""), folder / "genes.tsv")
     io.write_table(shifts.shifts(found), folder / "shifts.tsv")
     io.write_table(audit.table(found.designs), folder / "design.tsv")
-    return {
-        "design": folder / "design.tsv",
-        "donor_genes": [folder / "genes.tsv"],
-        "donor_shifts": [folder / "shifts.tsv"],
-        "claims_details": folder / "claims.json",
-    }
+    read = [io.read_table(folder / f"{name}.tsv") for name in ("design", "genes", "shifts")]
+    return inputs.DonorTables(read[0], [read[1]], [read[2]]), judged
 
 
 def test_one_donor_has_no_section():
-    assert donors.section({"claims_details": "unused"}) is None
+    assert donors.section(None, []) is None
 
 
 def test_three_donors(tmp_path):
-    found = donors.section(results(tmp_path, "ABC"))
+    found = donors.section(*results(tmp_path, "ABC"))
     (design,) = found["designs"]
     assert design["decision"] == "tested over pairs" and [row["donor"] for row in design["rows"]] == list(
         "ABC"
@@ -71,7 +67,7 @@ def test_three_donors(tmp_path):
 
 
 def test_two_donors_are_told_without_a_verdict_on_patients(tmp_path):
-    found = donors.section(results(tmp_path, "AB"))
+    found = donors.section(*results(tmp_path, "AB"))
     rows = {row["claim"]: row for row in found["claims"]}
     assert rows["C7"]["word"] == "Concordant: seen in both patients" and np.isnan(rows["C7"]["estimate"])
     assert not found["genes"] and not found["agreement"]
@@ -85,7 +81,7 @@ def test_two_donors_are_told_without_a_verdict_on_patients(tmp_path):
 
 
 def test_donors_with_one_side_each_are_told_why(tmp_path):
-    found = donors.section(results(tmp_path, "AB", both=False))
+    found = donors.section(*results(tmp_path, "AB", both=False))
     (design,) = found["designs"]
     assert design["decision"] == "not estimable"
     assert "no donor has both sides" in design["why"].lower() and "one side only: A, B" in design["why"]

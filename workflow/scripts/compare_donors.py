@@ -4,7 +4,7 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.comparison import ambient_genes, gene_sets
+    from carpeak.comparison import ambient_marks, gene_sets
     from carpeak.donors import compare, gather, shifts
 
     source, params = snakemake.input, snakemake.params
@@ -18,7 +18,7 @@ with job(snakemake):
         sizes=params.sizes,
         second_engine=params.second_engine,
     )
-    genes = ambient_genes.copied(genes, io.read_table(source.de))
+    genes = ambient_marks.copied(genes, io.read_table(source.de))
     io.write_table(genes, snakemake.output.genes)
     io.write_table(sets, snakemake.output.sets)
     io.write_table(shifts.shifts(held), snakemake.output.composition)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison import ambient_genes
+from ..comparison import ambient_marks
 from ..donors import verdict as rules
 from ..donors.evidence import DESCRIBED
 from ..donors.verdict import Verdict
@@ -179,9 +179,9 @@ def judged(
 
 def ambient(claims: Sequence[Mapping[str, Any]], de: pd.DataFrame) -> frozenset[str]:
     """The claims whose gene is marked as ambient RNA in the cells that they speak of."""
-    if ambient_genes.COLUMN not in de:
+    if ambient_marks.COLUMN not in de:
         return frozenset()
-    marked = de[ambient_genes.is_marked(de)]
+    marked = de[ambient_marks.is_marked(de)]
     keys = set(zip(marked["population"], marked["group"], marked["gene"], strict=True))
     parts = ("population", "group", "gene")
     return frozenset(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..comparison import ambient_genes, enrichment
+from ..comparison import ambient_marks, enrichment
 from ..names import UNASSIGNED
 from ..stats import intervals
 from .verdict import (
@@ -164,8 +164,8 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         # The whole interval lies beyond the effect that two libraries of like cells can show by themselves.
         least = quantity["min_effect"]
         verdict = turned(by_sign(low - least, high + least), quantity["direction"])
-    if verdict != INDETERMINATE and ambient_genes.is_marked(rows.iloc[:1])[0]:
-        source = ambient_genes.words(row[ambient_genes.COLUMN])
+    if verdict != INDETERMINATE and ambient_marks.is_marked(rows.iloc[:1])[0]:
+        source = ambient_marks.source_name(row[ambient_marks.COLUMN])
         reason += f" Most likely ambient RNA of {source}, which says nothing of T cells."
         verdict = INDETERMINATE
     return Finding(verdict, change, low, high, reason)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import io
 from ..claims import donor_words
 from ..donors.units import AGAINST_REST
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .inputs import DonorTables
 
 NOTES = {
     "only_reference": "no library at the other side",
@@ -27,23 +28,16 @@ MAX_GENES = 30
 POPULATIONS = {"t_cells": "T cells", "car_t": "CAR+ T cells"}
 
 
-def section(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the template's section needs; None in a study of one donor.
-
-    `inputs` has the tables ``design``, ``donor_genes`` and ``donor_shifts`` (one per contrast) and
-    ``claims_details`` of a study with several donors.
-    """
-    if "design" not in inputs:
+def section(tables: DonorTables | None, judged: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the template's section needs; None in a study of one donor. `judged` are those of claims.json."""
+    if tables is None:
         return None
-    genes = [io.read_table(path) for path in inputs["donor_genes"]]
-    shifts = [io.read_table(path) for path in inputs["donor_shifts"]]
-    claims = [one for one in io.read_json(inputs["claims_details"])["claims"] if "donors" in one]
     return {
-        "designs": _designs(io.read_table(inputs["design"])),
-        "claims": [_claim(one) for one in claims],
-        "genes": [row for table in genes for row in _genes(table)],
-        "agreement": [text for table in genes for text in _agreement(table)],
-        "shifts": [row for table in shifts for row in _shifts(table)],
+        "designs": _designs(tables.design),
+        "claims": [_claim(one) for one in judged if "donors" in one],
+        "genes": [row for table in tables.genes for row in _genes(table)],
+        "agreement": [text for table in tables.genes for text in _agreement(table)],
+        "shifts": [row for table in tables.shifts for row in _shifts(table)],
     }
 
 

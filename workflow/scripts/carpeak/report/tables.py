@@ -54,27 +54,27 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def claims(
-    table: pd.DataFrame, file: str | Path, *, units: Mapping[str, str] | None = None
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
-    `units` are those of the estimates by claim, where they are not those of its kind of quantity.
-
-    What a reason says of patients is left to the line above the table, which says it once.
+    `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
+    rest is said once, above the table.
     """
     import yaml
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
+    reasons = {one["claim"]: one["reason"] for one in judged}
+    over_donors = {one["claim"]: one["unit"] for one in judged if "donors" in one}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
-        reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
         row |= {
             "note": entry.get("notes", ""),
-            "unit": (units or {}).get(row["claim"], unit),
-            "reason": wording.typeset(wording.without_patients(reason)),
+            "unit": over_donors.get(row["claim"], unit),
+            "reason": wording.typeset(reasons[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]

@@ -30,11 +30,6 @@ def rests_on(samples: pd.DataFrame) -> str:
     return f"{who}: every interval covers the sampling of cells only and says {other}."
 
 
-def without_patients(reason: str) -> str:
-    """A reason without its last sentence, the one on how many patients it rests."""
-    return re.sub(r"(?:^|\s)(?:One patient|\d+ donors pooled)(?:: the interval covers [^.]*)?\.$", "", reason)
-
-
 def typeset(text: str) -> str:
     """Real minus signs in powers of ten, and no line break before a percent sign."""
     return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\de)-", "\u2212", text))
