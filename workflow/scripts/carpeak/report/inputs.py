@@ -56,8 +56,8 @@ class Inputs:
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
     `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them, `donors` is missing in a study of one donor; `template`, `style`
-    and `behaviour` are texts.
+    `claims_file` is the file that states them, `donors` is missing in a study of one donor;
+    `template`, `style` and `behaviour` are texts.
     """
 
     preflight: pd.DataFrame
