@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
+from ..names import POPULATION_NAMES
 from . import what_changed, wording
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..settings import ChangeLimits
 
-POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+POPULATIONS = {name: wording.upper_first(text) for name, text in POPULATION_NAMES.items()}
 PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
 VARIANTS = {
     "unintegrated": "without Harmony",
@@ -67,13 +68,14 @@ def claims(
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
     reasons = {one["claim"]: one["reason"] for one in judged}
+    over_donors = {one["claim"]: one["unit"] for one in judged if "donors" in one}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
         row |= {
             "note": entry.get("notes", ""),
-            "unit": unit,
+            "unit": over_donors.get(row["claim"], unit),
             "reason": wording.typeset(reasons[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)

@@ -68,7 +68,8 @@ def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[st
             f"car.rule sorted: the column 'sorted' (CAR+ or CAR-) of {config['samples']} is empty for "
             f"{', '.join(unsaid)}"
         )
-    if "demo" in config and not {"product", "peak"} >= {sample.sample for sample in samples}:
+    alone = config.get("demo", {}).get("donors") == 1
+    if alone and not {"product", "peak"} >= {sample.sample for sample in samples}:
         found.append("demo: the simulated libraries are called product and peak; the sheet names others")
     return found
 
@@ -81,7 +82,7 @@ def _missing_named_files(config: Mapping[str, Any]) -> list[str]:
         "enrichment.gene_sets": [n for n in config["enrichment"]["gene_sets"] if not LIBRARY_NAME.match(n)],
     }
     return [
-        f"{key}: no such file: {path}"
+        f"{key}: {'not a file' if Path(path).exists() else 'no such file'}: {path}"
         for key, paths in named.items()
         for path in paths
         if path and not Path(path).is_file()
