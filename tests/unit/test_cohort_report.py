@@ -3,6 +3,8 @@
 import json
 import re
 
+import fixtures_results
+import fixtures_scripts
 import pandas as pd
 import pytest
 import yaml
@@ -19,8 +21,8 @@ from runs import ROOT
 TEMPLATE = ROOT / "workflow/resources/report/cohort.html.j2"
 
 
-def finished(folder, cohort, *, cells_simulated=None, correlations=None):
-    """The tables and figures of a cohort in `folder`, and the section made of them."""
+def made(folder, cohort, *, correlations=None):
+    """The tables and figures of a cohort in `folder`: the tables, and the paths that the section needs."""
     found = analyse.tables(cohort)
     for name, table in found.items():
         io.write_table(table, folder / f"{name}.tsv")
@@ -38,8 +40,13 @@ def finished(folder, cohort, *, cells_simulated=None, correlations=None):
         "cohort_figures": [str(folder / f"cohort_{name}.svg") for name in figures],
         "cohort_correlations": [str(folder / "correlations.tsv")] if correlations is not None else [],
     }
-    html = section.section(paths, embed, cells_simulated=cells_simulated)
-    return found, html
+    return found, paths
+
+
+def finished(folder, cohort, *, cells_simulated=None, correlations=None):
+    """The tables, and the section made of them."""
+    found, paths = made(folder, cohort, correlations=correlations)
+    return found, section.section(paths, embed, cells_simulated=cells_simulated)
 
 
 def embed(path):
@@ -133,11 +140,11 @@ def test_hidden_small_cells_stand_nowhere(tmp_path):
             c for c in ("n", "share", "low", "high", "median", "any", "grade_1", "grade_3") if c in table
         ]
         assert marked[counts].isna().all().all(), name
-        shown = table[~table["small"]]
+        shown = table[~table["small"]].dropna(subset=["n"]) if "n" in table else table.iloc[:0]
+        shown = shown[shown["kind"] == "count"] if "kind" in shown else shown
         if name in ("characteristics", "responses"):
-            kept = shown[shown.get("kind", "count") == "count"].dropna(subset=["n"])
-            assert not ((kept["n"] > 0) & (kept["n"] < 5)).any()
-            assert not ((kept["total"] - kept["n"] > 0) & (kept["total"] - kept["n"] < 5)).any()
+            for counts in (shown["n"], shown["total"] - shown["n"]):
+                assert not ((counts > 0) & (counts < 5)).any(), name
     assert found["courses"].empty
     assert found["series"].empty
     assert "hidden *" in text(html)
@@ -154,9 +161,7 @@ def test_one_small_count_is_not_betrayed_by_the_total():
 def test_dates_are_in_no_table(tmp_path):
     (tmp_path / "given").mkdir()
     rows = [f"P{i}|2021-03-0{i}|2021-0{i + 3}-01" for i in range(1, 6)]
-    cohort = written(
-        tmp_path / "given", "patient|infusion_date|death_date\n" + "\n".join(rows) + "\n", {}
-    )
+    cohort = written(tmp_path / "given", "patient|infusion_date|death_date\n" + "\n".join(rows) + "\n", {})
     _, html = finished(tmp_path, cohort)
     for path in tmp_path.glob("*.*"):
         if path.suffix in (".tsv", ".json"):
@@ -168,6 +173,27 @@ def test_real_patients_beside_simulated_cells_are_told_apart(tmp_path):
     cohort = published("cll1_paper")
     said = text(finished(tmp_path, cohort, cells_simulated=True)[1])
     assert "These patients are not simulated. The cells of this page are" in said
+
+
+def test_the_section_stands_in_the_page_of_the_cells(tmp_path, monkeypatch):
+    fixtures_results.make(tmp_path)
+    settings = fixtures_scripts.config() | {"simulated": True}
+    fixtures_scripts.draw(tmp_path)
+    fixtures_scripts.make_provenance(tmp_path, settings)
+    (tmp_path / "cohort").mkdir()
+    _, paths = made(tmp_path / "cohort", published("cll1_paper"))
+    run = fixtures_scripts.run
+
+    def with_cohort(name, folder, *, inputs, **rest):
+        return run(name, folder, inputs=inputs | (paths if name == "report" else {}), **rest)
+
+    without = fixtures_scripts.make_report(tmp_path, settings)
+    monkeypatch.setattr(fixtures_scripts, "run", with_cohort)
+    html = fixtures_scripts.make_report(tmp_path, settings)
+    assert '<a href="#patients">Patients</a>' in html
+    assert html.index('id="dependence"') < html.index('<section id="patients">') < html.index('id="methods"')
+    assert "These patients are not simulated." in html
+    assert "patients" not in re.findall(r'<section id="(\w+)"', without)
 
 
 def test_correlations_with_the_cells_of_the_same_patients(tmp_path):
