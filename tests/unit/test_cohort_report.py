@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import fixtures_results
 import fixtures_scripts
@@ -149,6 +150,18 @@ def test_hidden_small_cells_stand_nowhere(tmp_path):
     assert found["series"].empty
     assert "hidden *" in text(html)
     assert not re.search(r">P\d+<", html)
+
+
+def test_hidden_small_cells_of_a_text_are_hidden_too(tmp_path):
+    cohort = published("cll1_paper")
+    hiding = replace(cohort, settings={**cohort.settings, "hide_small_cells": True})
+    found, html = finished(tmp_path, hiding)
+    statements = found["statements"].set_index("id")
+    assert statements.loc["mrd_negative_a", ["verdict", "recomputed"]].tolist() == ["disagrees", None]
+    assert statements.loc["mrd_negative", "recomputed"] == "7"
+    assert (statements["patients"] == "").all()
+    assert "Encephalopathy, any grade: few in the table of adverse events, few in" in text(html)
+    assert "Counted:" not in html
 
 
 def test_one_small_count_is_not_betrayed_by_the_total():

@@ -49,7 +49,9 @@ def tables(cohort: Cohort) -> dict[str, pd.DataFrame]:
         outcomes.kinetic_findings(cohort),
         outcomes.kinetic_groups(cohort),
     )
-    return _without_small(found) if cohort.settings["hide_small_cells"] else found
+    if not cohort.settings["hide_small_cells"]:
+        return found
+    return _without_small(found, limit=cohort.settings["small_cells"])
 
 
 def summary(cohort: Cohort, found: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _adverse(cohort: Cohort) -> pd.DataFrame:
     return table.assign(small=small)
 
 
-def _without_small(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def _without_small(found: dict[str, pd.DataFrame], *, limit: int) -> dict[str, pd.DataFrame]:
     """The tables with marked counts and everything about single patients left out."""
     counts = ["n", "share", "low", "high", *characteristics.NUMBERS, "any", "severe"]
     counts += [f"grade_{grade}" for grade in adverse.GRADES]
@@ -128,5 +130,13 @@ def _without_small(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         name: privacy.hidden(table, columns=counts) if "small" in table else table
         for name, table in found.items()
     }
-    shown["statements"] = shown["statements"].assign(patients="")
+    statements = shown["statements"].assign(patients="")
+    few = privacy.is_small(statements["n"], limit=limit)
+    statements.loc[few, ["recomputed", "n", "total"]] = None
+    shown["statements"] = statements
+    for side in ("left", "right"):
+        words = [
+            "few" if word.isdigit() and 0 < int(word) < limit else word for word in shown["checks"][side]
+        ]
+        shown["checks"] = shown["checks"].assign(**{side: words})
     return shown | {name: shown[name].iloc[:0] for name in PERSONAL}
