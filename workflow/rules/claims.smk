@@ -66,6 +66,7 @@ rule judge_claims:
         de_sensitivity=f"results/tables/sensitivity.de.{JUDGED}.tsv",
         enrichment=f"results/tables/enrichment.{JUDGED}.tsv",
         enrichment_sensitivity=f"results/tables/sensitivity.enrichment.{JUDGED}.tsv",
+        status=f"results/contrast/{JUDGED}.status.json",
         schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
     output:
         table="results/tables/claims.tsv",

@@ -9,10 +9,17 @@ with job(snakemake):
 
     source, params = snakemake.input, snakemake.params
     frames = {name: io.read_table(path) for name, path in source.items() if path.endswith(".tsv")}
+    effect = io.read_json(source.status)["library_effect"]
     main, others = judge.assemble(
-        frames, contrast=params.contrast, scheme=params.scheme, limits=params.thresholds, seed=params.seed
+        frames,
+        contrast=params.contrast,
+        scheme=params.scheme,
+        limits=params.thresholds,
+        seed=params.seed,
+        floor=effect["floor"],
     )
     judged = judge.judge(claims_file.read(source.claims, source.schema), main, others)
     io.write_table(judge.table(judged), snakemake.output.table)
-    summary = {"contrast": dict(params.contrast), "donors": main.donors(), "claims": judged}
+    summary = {"contrast": dict(params.contrast), "donors": main.donors(), "library_effect": effect}
+    summary["claims"] = judged
     io.write_json(summary, snakemake.output.details)

@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .quantities import KINDS, UNITS
-from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
+from .quantities import KINDS, UNITS, at_other_limits
+from .verdict import ABSENT, INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,7 @@ def assemble(
     scheme: str,
     limits: Mapping[str, float],
     seed: int,
+    floor: float | None = None,
 ) -> tuple[Tables, dict[str, Tables]]:
     """The tables of the main analysis, and those of every variant by its name.
 
@@ -60,6 +61,7 @@ def assemble(
         limits=limits,
         seed=seed,
         terms=frozenset(enrichment["term_id"]) | frozenset(enrichment_varied["term_id"]),
+        floor=floor,
     )
     others = {
         str(name): dataclasses.replace(main, composition=part)
@@ -102,6 +104,7 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
     final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
     has_interval = final.low is not None and quantity["kind"] != "captured_cells"
     reason = f"{final.reason} {uncertainty(main, has_interval=has_interval)}"
+    others_say = at_other_limits(main, quantity) if quantity["kind"] == "gene_change" else {}
     return {
         "claim": claim["id"],
         "statement": claim["statement"],
@@ -113,6 +116,7 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
         "main": _plain(found),
         "variants": {name: {"decides": name in DECIDING, **_plain(one)} for name, one in checked.items()},
         "also": {name: _plain(one) for name, one in also.items()},
+        "at_other_limits": others_say,
     }
 
 
@@ -140,7 +144,7 @@ def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
 
 def _hardened(found: Finding, checked: Mapping[str, Finding]) -> Finding:
     """`found`, or an indeterminate verdict where a variant that decides comes to another one."""
-    if found.verdict not in (SUPPORTED, OPPOSED):
+    if found.verdict not in (SUPPORTED, OPPOSED, ABSENT):
         return found
     deciding = {
         name: one.verdict

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERDICTS = {
     "supported": "supported",
     "opposed": "opposed",
+    "absent": "absent",
     "indeterminate": "indeterminate",
     "not_estimable": "not estimable",
 }
