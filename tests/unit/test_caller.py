@@ -2,9 +2,9 @@
 
 import time
 
+import calibration
 import numpy as np
 import pytest
-from carpeak import calibration
 from carpeak.car import calibrated_rule, detection, fit_check, mixture, posterior
 from scipy import stats
 

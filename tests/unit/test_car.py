@@ -1,10 +1,11 @@
 """The one-UMI rule, its error rates, the interface of callers, and the calibrated one behind it."""
 
 import anndata
+import calibration
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration, io
+from carpeak import io
 from carpeak.car import calls
 from carpeak.names import NEGATIVE, POSITIVE
 from scipy import sparse, stats

@@ -1,9 +1,9 @@
 """CAR+ against the other T cells: planted differences, an independent least squares, and RQR8 read as CD8A."""
 
+import calibration
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration
 from carpeak.car import posterior
 from carpeak.comparison import car_contrast
 from scipy import sparse

@@ -1,8 +1,8 @@
 """What a change of the detected share is made of: pairs of libraries, and the sentence."""
 
+import calibration
 import numpy as np
 import pytest
-from carpeak import calibration
 from carpeak.car import decomposition, posterior
 
 CONTRASTS = {"peak_vs_product": {"test": "peak", "reference": "product"}}

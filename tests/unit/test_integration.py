@@ -7,17 +7,6 @@ from carpeak.populations import embed, integration
 from carpeak.stats import graph
 
 
-def test_adjusted_rand_equals_scikit_learn():
-    from sklearn.metrics import adjusted_rand_score
-
-    generator = np.random.default_rng(0)
-    for classes in (2, 5, 20):
-        one, two = generator.integers(classes, size=(2, 200))
-        two[:100] = one[:100]
-        assert integration.adjusted_rand(one, two) == pytest.approx(adjusted_rand_score(one, two), abs=1e-12)
-    assert integration.adjusted_rand(["a"] * 5, ["b"] * 5) == 1.0
-
-
 def slow_lisi(points, labels, perplexity):
     """The index by its definition, cell by cell."""
     from scipy.optimize import brentq

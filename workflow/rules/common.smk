@@ -30,7 +30,7 @@ def load_study():
         if given:
             for (
                 path
-            ) in given:  # Snakemake has merged them; a key that stands twice is only seen here
+            ) in given:  # Snakemake has merged them; a duplicate key is only seen here
                 configuration.load_yaml(path)
             return studies.load(config, source=given[-1], workflow=WORKFLOW)
         own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"

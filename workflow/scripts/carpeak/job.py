@@ -71,7 +71,7 @@ def _append(log: Path | None, text: str) -> bool:
 
 
 def _errors_into(log: Path) -> Any:
-    """What HDF5 says of every object that it can't close on a full disk goes to the log alone."""
+    """Write HDF5's "cannot close" errors (full disk) to the log, not to the screen."""
 
     def show(kind: Any, error: BaseException, trace: Any) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))

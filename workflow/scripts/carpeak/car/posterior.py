@@ -71,10 +71,10 @@ def ambient_prior(
 
     `droplets`: effective number of empty droplets (`ambient.empty_droplets`), their transgene UMIs; `non_t`:
     number of lineage-positive cells that aren't T cells, how many of them hold a transgene UMI; `negative`:
-    transgene UMIs and depth of the T cells of a sample without CAR. A droplet, empty or not, holds as much of
-    the soup as that of a T cell, so that the mean of droplets is the ambient count of a T cell;
-    `cell_depth` (mean UMIs of T cells) turns it into a rate. The soup's own transgene share would be too high
-    by the ratio of a cell's UMIs to a droplet's.
+    transgene UMIs and depth of the T cells of a sample without CAR. Every droplet, with or without a cell, is
+    assumed to hold the same amount of ambient RNA; the mean count per empty droplet therefore estimates the
+    ambient count per T cell, and `cell_depth` (mean UMIs of T cells) turns it into a rate. The transgene's
+    share of ambient RNA would be too high by the ratio of a cell's UMIs to a droplet's.
 
     Droplets and non-T cells are two measurements of one rate, each with an error of its own, and are taken
     together; `negative` counts where neither is given. The source is the first that there is. Non-T cells

@@ -199,26 +199,16 @@ def spread(positions: Iterable[float], gap: float, low: float, high: float) -> N
     wanted = np.asarray(list(positions), dtype=float)
     if len(wanted) < 2:
         return np.clip(wanted, low, high)
+    from scipy.optimize import isotonic_regression
+
     gap = min(gap, (high - low) / (len(wanted) - 1))
     order = np.argsort(wanted, kind="stable")
     steps = np.arange(len(wanted)) * gap
-    placed = _isotonic(wanted[order] - steps)
+    placed = isotonic_regression(wanted[order] - steps).x
     placed = np.clip(placed, low, high - steps[-1]) + steps
     result = np.empty_like(placed)
     result[order] = placed
     return result
-
-
-def _isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest non-decreasing sequence (pool adjacent violators)."""
-    blocks: list[tuple[float, int]] = []
-    for value in values:
-        mean, size = float(value), 1
-        while blocks and blocks[-1][0] > mean:
-            last, n = blocks.pop()
-            mean, size = (mean * size + last * n) / (size + n), size + n
-        blocks.append((mean, size))
-    return np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
 
 
 def percent(value: float, digits: int = 1) -> str:

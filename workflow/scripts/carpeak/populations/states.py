@@ -77,7 +77,8 @@ def probability_cd8(
 
     Anchors (CD4; CD8A and CD8B) are counted with a negative binomial whose rates are estimated per class
     and library, so that ambient RNA, or RQR8 reads that pass for CD8A, lower a gene's weight by
-    themselves. Starts from CD4+ CD8B- and CD8B+ CD4- cells; CD8A, which RQR8 mimics, starts nothing.
+    themselves. Starts from CD4+ CD8B- and CD8B+ CD4- cells; CD8A is not used for initialisation because
+    RQR8 reads map to it.
     The share is a ridge logistic regression on `points`, supporting genes and the library (EM).
     """
     anchors, counts = cells.select([*rule["CD4"]["anchors"], *rule["CD8"]["anchors"]])

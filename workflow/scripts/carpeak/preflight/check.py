@@ -47,7 +47,12 @@ def run(args: argparse.Namespace) -> None:
     if later and (study.simulates or study.downloads or any(sample.aligned for sample in study.samples)):
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(later)}\n")
     if problems:
-        raise UserError(listed(f"{len(problems)} to mend before the study can run", problems))
+        raise UserError(
+            listed(
+                f"{len(problems)} problem{'s' if len(problems) > 1 else ''} to fix before the study can run",
+                problems,
+            )
+        )
     print("Nothing is wrong.")
 
 

@@ -38,7 +38,9 @@ class Preflight:
     def check(self) -> None:
         """Raise UserError with all problems, where there are any."""
         if self.problems:
-            raise UserError(listed(f"{len(self.problems)} to mend before the run can start", self.problems))
+            plural = "s" if len(self.problems) > 1 else ""
+            found = f"{len(self.problems)} problem{plural} to fix before the run can start"
+            raise UserError(listed(found, self.problems))
 
 
 def examine(

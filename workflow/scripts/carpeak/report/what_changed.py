@@ -139,7 +139,9 @@ def _lineages(composition: pd.DataFrame, reference: str, test: str) -> list[str]
             return []
         words = [f"{_span(row)} {name}" for name, row in here.iterrows()]
         parts.append(f"{' and '.join(words)} in {side}")
-    return [f"CAR+ T cells were {parts[0]}, and {parts[1]}; the rest could not be told."]
+    return [
+        f"CAR+ T cells were {parts[0]}, and {parts[1]}; the remaining cells could not be assigned to either."
+    ]
 
 
 def _span(row: pd.Series) -> str:

@@ -36,7 +36,7 @@ class _OnceLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else None
             if name in seen:
-                problem = f"the key '{name}' stands there twice; keep one of them"
+                problem = f"duplicate key '{name}': keep one"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen |= {name} - {None}
         return super().construct_mapping(node, *args, **options)

@@ -78,7 +78,7 @@ def read_sheet(
         samples.append(_sample(named | filled | configuration.sound(values, schema), root))
     times = Counter(row.get("sample", "") for _, row in rows)
     twice = [name for name, n in times.items() if name and n > 1]
-    found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
+    found += [f"sample '{name}' occurs in more than one row; names must be unique" for name in twice]
     return tuple(samples), found
 
 

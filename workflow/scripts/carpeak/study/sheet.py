@@ -41,7 +41,7 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         header.pop()
     repeated = [name for name, n in Counter(header).items() if n > 1]
     if repeated:
-        msg = f"{path}: the column '{repeated[0]}' stands twice in the header."
+        msg = f"{path}: duplicate column '{repeated[0]}' in the header."
         raise UserError(msg)
     found = []
     for (number, _), record in zip(numbered[1:], table[1:]):

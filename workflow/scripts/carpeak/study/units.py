@@ -33,7 +33,7 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
     """The reads of each sample, in the order of the sheet (tab-separated; `COLUMNS`).
 
     Relative paths are relative to the sheet. Raises UserError with every problem: columns, missing values
-    and files, a lane or a file that stands twice.
+    and files, a duplicate lane or file.
     """
     path = Path(path)
     schema = configuration.load_yaml(SCHEMA)
@@ -50,7 +50,8 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
             for key in keys:
                 other = owners.setdefault(key, number)
                 if other != number or keys.count(key) > 1:
-                    wrong.append(f"{' '.join(key)} stands there twice (row {other}). A row is one lane.")
+                    what = "file" if len(key) == 1 else "row"
+                    wrong.append(f"duplicate {what}: {' '.join(key)} (row {other}). A row is one lane.")
             lanes.setdefault(values["sample"], []).append(files)
         found += [f"row {number}: {line}" for line in dict.fromkeys(wrong)]
     for sample, files_of in lanes.items():

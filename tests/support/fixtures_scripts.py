@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import yaml
 from carpeak.names import POPULATIONS
 from carpeak.study import study
+from runs import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / "workflow"
 CONTRAST = "peak_vs_product"
 SAMPLES = ["product", "peak"]
