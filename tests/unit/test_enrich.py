@@ -31,7 +31,7 @@ def de_table(genes, up=(), down=(), *, population="car_t", group="CD4", depth="e
 
 def rest(genes):
     """A set of all genes, which is never tested (max_size): with it every gene is annotated."""
-    return GeneSet("REST", "", tuple([*genes, *(f"Z{i}" for i in range(600))]))
+    return GeneSet("REST", "", (*genes, *(f"Z{i}" for i in range(600))))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,12 @@ def test_named_sets_are_tested_whatever_their_size():
     table = enrichment.over_representation(de, libraries(own=sets), **OPTIONS)
     assert list(table["term_id"]) == ["S"]
     table = enrichment.over_representation(de, libraries(own=sets), **OPTIONS, named=["L"])
-    assert list(table["term_id"]) == ["S", "L"]
+    up, down = table[table["direction"] == "up"], table[table["direction"] == "down"]
+    assert list(up["term_id"]) == ["S", "L"]
+    assert down[["term_id", "overlap", "p_value"]].to_numpy().tolist() == [["L", 0, 1.0]], (
+        "of a set in question it is told that none of its genes changed"
+    )
+    table = up
     assert table["p_adjusted"].iloc[0] == pytest.approx(2 * table["p_value"].iloc[0])
 
 
@@ -264,10 +269,10 @@ def test_redundant_terms_are_folded_into_their_leader():
     genes = [f"G{i:03d}" for i in range(400)]
     sets = [
         GeneSet("A", "", tuple(genes[:20])),
-        GeneSet("B", "", tuple([*genes[:14], *genes[100:130]])),  # its changed genes are all A's
+        GeneSet("B", "", (*genes[:14], *genes[100:130])),  # its changed genes are all A's
         GeneSet("C", "", tuple(genes[40:60])),  # other genes
-        GeneSet("D", "", tuple([*genes[46:60], genes[300]])),  # C's
-        GeneSet("N", "", tuple([genes[0], *genes[200:260]])),  # not significant
+        GeneSet("D", "", (*genes[46:60], genes[300])),  # C's
+        GeneSet("N", "", (genes[0], *genes[200:260])),  # not significant
         rest(genes),
     ]
     de = de_table(genes, [*genes[:18], *genes[44:58]])

@@ -4,7 +4,7 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.comparison import ambient_genes, differential_expression, library_effect
+    from carpeak.comparison import ambient_genes, differential_expression
     from carpeak.libraries import ambient_share
 
     counts, conditions = io.read_h5ad(snakemake.input.counts), snakemake.params.conditions
@@ -12,18 +12,9 @@ with job(snakemake):
     calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call", "car_umis", "car_probability"])
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
     profiles = [io.read_table(path) for path in snakemake.input.profiles]
-    lineages = io.read_table(snakemake.input.labels)
-    effect = library_effect.measure(
-        counts.X,
-        lineages.set_index("cell")["cell_type"].reindex(counts.obs_names),
-        counts.obs["condition"],
-        counts.var_names,
-        sides=conditions,
-        transgene=transgene,
-    )
     leaks = ambient_genes.by_side(
         counts,
-        lineages,
+        io.read_table(snakemake.input.labels),
         conditions,
         t_lineages=dict(zip(labels["cell"], labels["t_lineage"], strict=True)),
         ambient=ambient_share.expected(
@@ -46,4 +37,4 @@ with job(snakemake):
     )
     io.write_table(ambient_genes.marked(table, leaks, names), snakemake.output.table)
     io.write_table(ambient_genes.marked(sensitivity, leaks, names), snakemake.output.sensitivity)
-    io.write_json(status | {"library_effect": effect}, snakemake.output.status)
+    io.write_json(status, snakemake.output.status)

@@ -9,7 +9,7 @@ with job(snakemake):
 
     source, params = snakemake.input, snakemake.params
     frames = {name: io.read_table(path) for name, path in source.items() if path.endswith(".tsv")}
-    effect = io.read_json(source.status)["library_effect"]
+    effect = io.read_json(source.effect)
     main, others = judge.assemble(
         frames,
         contrast=params.contrast,

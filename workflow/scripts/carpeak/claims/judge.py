@@ -12,13 +12,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import controls
 from .quantities import KINDS, UNITS, at_other_limits
 from .verdict import ABSENT, INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
+COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "control", "reason"]
 WORDS = {
     "unintegrated": "without Harmony",
     "equal_depth": "with libraries thinned to equal depth",
@@ -44,9 +45,9 @@ def assemble(
 ) -> tuple[Tables, dict[str, Tables]]:
     """The tables of the main analysis, and those of every variant by its name.
 
-    `frames` are the run's tables: samples, composition, de, enrichment, and the last three again as
-    NAME_sensitivity with the column `variant`. `scheme` is the configured one of T-cell states; for the
-    rest see `Tables`.
+    `frames` are the run's tables: samples, composition, de, enrichment, the last three again as
+    NAME_sensitivity with the column `variant`, and attribution. `scheme` is the configured one of T-cell
+    states; for the rest see `Tables`.
     """
     composition, varied = frames["composition"], frames["composition_sensitivity"]
     de, de_varied = frames["de"], frames["de_sensitivity"]
@@ -62,6 +63,7 @@ def assemble(
         seed=seed,
         terms=frozenset(enrichment["term_id"]) | frozenset(enrichment_varied["term_id"]),
         floor=floor,
+        attribution=frames.get("attribution"),
     )
     others = {
         str(name): dataclasses.replace(main, composition=part)
@@ -104,6 +106,7 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
     final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
     has_interval = final.low is not None and quantity["kind"] != "captured_cells"
     reason = f"{final.reason} {uncertainty(main, has_interval=has_interval)}"
+    checks = controls.of_gene(main, quantity, found) if quantity["kind"] == "gene_change" else None
     others_say = at_other_limits(main, quantity) if quantity["kind"] == "gene_change" else {}
     return {
         "claim": claim["id"],
@@ -117,6 +120,8 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
         "variants": {name: {"decides": name in DECIDING, **_plain(one)} for name, one in checked.items()},
         "also": {name: _plain(one) for name, one in also.items()},
         "at_other_limits": others_say,
+        "control": None if checks is None else checks["control"],
+        "controls": checks,
     }
 
 

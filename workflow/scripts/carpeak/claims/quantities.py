@@ -1,8 +1,8 @@
 """The numbers that decide claims: each kind of quantity reads tables and gives a finding.
 
 A verdict rests on an effect and its interval, never on p: `supported` and `opposed` where the 95 % interval
-lies beyond the limit of interest, `absent` where the 90 % interval lies within it (equivalence). Intervals cover
-the sampling of cells (of genes, for gene sets), never differences between patients.
+lies beyond the limit of interest, `absent` where the 90 % interval lies within it (equivalence). Intervals
+cover the sampling of cells (of genes, for gene sets), never differences between patients.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from ..comparison import ambient_genes, enrichment
 from ..names import UNASSIGNED
@@ -163,20 +162,31 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         where = place(population, group)
         return none(f"{gene} was not tested in {where}: not measured, or detected in hardly any cell.")
     row = rows.iloc[0]
-    found = _of_row(row)
-    least = _least(quantity)
-    limit = max(least, tables.floor or 0.0)
+    found = Interval.between(float(row["log2_fold_change_low"]), float(row["log2_fold_change_high"]))
+    found = found._replace(estimate=float(row["log2_fold_change"]))
+    limit = max(_least(quantity), tables.floor or 0.0)
     reason = (
         f"{gene} in {place(population, group)}: log2 fold change {found.estimate:.2f} ({found.low:.2f} to "
         f"{found.high:.2f}), detected in {percent(row['pct_test'])} at {tables.contrast['test']} and "
         f"{percent(row['pct_reference'])} at {tables.contrast['reference']}; limit {limit:.2f}."
     )
-    verdict = _of_gene(found, least, limit, quantity["direction"])
+    verdict = of_change(tables, quantity, found)
     if verdict != INDETERMINATE and ambient_genes.is_marked(rows.iloc[:1])[0]:
         source = ambient_genes.words(row[ambient_genes.COLUMN])
         reason += f" Most likely ambient RNA of {source}, which says nothing of T cells."
         verdict = INDETERMINATE
     return Finding(verdict, *found[:3], reason)
+
+
+def of_change(tables: Tables, quantity: Mapping[str, Any], found: Interval) -> str:
+    """The verdict on a change of a gene.
+
+    It counts beyond the claim's limit or the study's floor, whichever is larger, and is absent within the
+    claim's limit.
+    """
+    least = _least(quantity)
+    verdict = turned(beyond(found, max(least, tables.floor or 0.0)), quantity["direction"])
+    return ABSENT if verdict == INDETERMINATE and found.within(least) else verdict
 
 
 def at_other_limits(tables: Tables, quantity: Mapping[str, Any]) -> dict[str, str]:
@@ -196,7 +206,7 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     if de.empty:
         return none(f"No gene was tested in {place(population, group)}.")
     if term not in tables.terms:
-        return none(f"{term}: in no library, or none of its genes changed in any comparison.")
+        return none(f"{term}: in no library, or none of its genes was tested in any comparison.")
     rows = _of(tables.enrichment, population, group)
     rows = rows[rows["term_id"] == term].drop_duplicates("direction").set_index("direction")
     sides = {name: _odds(rows, name, de, tables.limits) for name in enrichment.DIRECTIONS}
@@ -257,7 +267,7 @@ UNITS = {
 
 
 class _Side(NamedTuple):
-    """A gene set among the genes that changed in one direction; `odds` in log2, None where it was not listed."""
+    """A gene set among the genes that changed one way; `odds` (log2) is None where it was not listed."""
 
     overlap: int
     changed: int
@@ -304,18 +314,6 @@ def _least(quantity: Mapping[str, Any]) -> float:
     """The limit of interest that the claim declares, or that of its kind."""
     given = quantity.get("min_effect")
     return float(LEAST[quantity["kind"]] if given is None else given)
-
-
-def _of_row(row: pd.Series) -> Interval:
-    """The change of a DE table's row, whose interval is that of a normal estimate."""
-    low, high = float(row["log2_fold_change_low"]), float(row["log2_fold_change_high"])
-    return Interval.normal(float(row["log2_fold_change"]), (high - low) / 2 / float(ndtri(0.975)))
-
-
-def _of_gene(found: Interval, least: float, limit: float, direction: str) -> str:
-    """`limit` is the claim's `least` or the study's floor: beyond it a change counts, within `least` it is absent."""
-    verdict = turned(beyond(found, limit), direction)
-    return ABSENT if verdict == INDETERMINATE and found.within(least) else verdict
 
 
 def _leads(lead: Interval, quantity: Mapping[str, Any]) -> str:

@@ -40,7 +40,8 @@ class Tables:
     `enrichment` hold one depth. `contrast` has the conditions test and reference, `limits` those of
     changed genes in the enrichment (adjusted_p, log2_fold_change). `terms` are the ids of all sets that
     any enrichment of the run lists, `floor` how far genes move in cells that nothing changed
-    (`library_effect`; None where the study can't tell).
+    (`library_effect`; None where the study can't tell), `attribution` what CAR-undetected cells and an equal
+    mix of states show of each change (`attribution`).
     """
 
     samples: pd.DataFrame
@@ -53,6 +54,7 @@ class Tables:
     seed: int = 0
     terms: frozenset[str] = field(default_factory=frozenset)
     floor: float | None = None
+    attribution: pd.DataFrame | None = None
 
     def counts(self, population: str, *conditions: str, scheme: str = "configured") -> pd.Series:
         """Cells per label, summed over the samples of `conditions` (default: both of the contrast)."""
@@ -113,6 +115,11 @@ class Interval(NamedTuple):
         """Of a normal estimate with standard error `error`."""
         wide, narrow = ndtri(0.975) * error, ndtri(0.95) * error
         return cls(estimate, estimate - wide, estimate + wide, estimate - narrow, estimate + narrow)
+
+    @classmethod
+    def between(cls, low: float, high: float) -> Interval:
+        """Of a normal estimate whose 95 % interval is `low` to `high`."""
+        return cls.normal((low + high) / 2, (high - low) / 2 / float(ndtri(0.975)))
 
     def within(self, limit: float) -> bool:
         """Whether the 90 % interval lies within `limit` of none: two one-sided tests at 5 % (equivalence)."""

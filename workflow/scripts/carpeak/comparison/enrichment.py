@@ -2,8 +2,8 @@
 
 The background is what could have been found: the tested genes of the same comparison that any set of the
 library names and that ambient RNA does not explain. Genes without any annotation would make every annotated
-list look special; genes marked as ambient RNA are in neither the list nor the background. The test is scipy's,
-for all sets at once: gseapy, which gives the same numbers, takes sets one by one.
+list look special; genes marked as ambient RNA are in neither the list nor the background. The test is
+scipy's, for all sets at once: gseapy, which gives the same numbers, takes sets one by one.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def over_representation(
     `de` is a DE table of one depth and variant. A gene is changed below `adjusted_p` and from
     `log2_fold_change` on. Sets with `min_size` to `max_size` genes in the background are tested, and those
     whose ids are `named`, whatever their size. p is adjusted by Benjamini-Hochberg over all tested sets of
-    a library, those without any changed gene (p = 1) included; only sets with changed genes are listed.
+    a library, those without any changed gene (p = 1) included; only sets with changed genes are listed, and
+    those that are named.
     Columns: `COLUMNS`; `query` and `background` are the numbers of genes tested against each other,
     `odds_ratio` has 0.5 added to each cell of the 2 x 2 table (Haldane-Anscombe), `leader` is the term that
     stands for a redundant one (see `leaders`).
@@ -106,7 +107,7 @@ def over_representation(
                 is_named = np.array([one.term_id in named for one in library.sets])
                 size = library.sizes()
                 is_tested = ((size >= min_size) & (size <= max_size)) | is_named
-                table = _test(library, is_tested, query)
+                table = _test(library, is_tested, query, is_named)
                 tables.append(
                     table.assign(population=population, group=group, direction=direction, library=name)
                 )
@@ -114,14 +115,23 @@ def over_representation(
     return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else pd.DataFrame(columns=COLUMNS)
 
 
-def _test(library: GeneSetMatrix, is_tested: NDArray[np.bool_], query: set[str]) -> pd.DataFrame:
-    """The tested sets of `library` (cut to the background) that hold genes of `query`, by p and then id."""
+def _test(
+    library: GeneSetMatrix,
+    is_tested: NDArray[np.bool_],
+    query: set[str],
+    is_named: NDArray[np.bool_],
+) -> pd.DataFrame:
+    """The tested sets of `library` (cut to the background), by p and then id.
+
+    Listed are sets that hold genes of `query`, and those that are named: of a set in question it is to be
+    read that none of its genes changed.
+    """
     import pandas as pd
     from scipy.stats import false_discovery_control
 
     found = library.only(query)
     size, overlap = library.sizes(), found.sizes()
-    hits = np.flatnonzero(is_tested & (overlap > 0))
+    hits = np.flatnonzero(is_tested & ((overlap > 0) | (is_named & (size > 0))))
     n_query, n_background = len(found.genes), len(library.genes)
     p_value = np.ones(len(size))
     p_value[hits] = tail(overlap[hits], size[hits], n_query, n_background)
@@ -164,8 +174,8 @@ def tail(overlap: NDArray[Any], size: NDArray[Any], n_query: int, n_background: 
 def leaders(ids: Sequence[str], members: sparse.csr_matrix, p_adjusted: NDArray[np.float64]) -> list[str]:
     """For every term the one that stands for it: itself, or a term before it; "" where it is not significant.
 
-    `members`: terms, by rising p, x changed genes. A term below `FOLDED_BELOW` is folded into the first leader
-    that holds at least `SHARED` of its changed genes.
+    `members`: terms, by rising p, x changed genes. A term below `FOLDED_BELOW` is folded into the first
+    leader that holds at least `SHARED` of its changed genes.
     """
     found, lead = [""] * len(ids), []
     significant = np.flatnonzero(p_adjusted < FOLDED_BELOW)

@@ -1,8 +1,8 @@
 """How far genes move between the two sides in cells that neither the CAR nor T-cell culture changed.
 
 Two libraries of like cells differ by handling and chemistry. B, NK and monocytic cells of both sides show how
-much: a T-cell gene has to move further before its change counts. What such cells change by their own biology is
-in the number too, so that it errs to the careful side.
+much: a T-cell gene has to move further before its change counts. What such cells change by their own biology
+is in the number too, so that it errs to the careful side.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ def measure(
 ) -> dict[str, Any]:
     """The floor of a contrast: ``floor`` (log2, None where it can't be known), ``lineage`` and ``lineages``.
 
-    `counts`: all kept cells x genes, raw; `lineages`, `conditions`: one label per cell; `sides`: the conditions
-    called test and reference. A lineage counts with at least `FEW_CELLS` cells on each side. Its number is the
-    95 % quantile of absolute change of genes that a tenth of its cells detect, freed of the sampling of cells
-    (see `spread`). The floor is that of the lineage that moved least: the others changed by biology as well.
+    `counts`: all kept cells x genes, raw; `lineages`, `conditions`: one label per cell; `sides`: the
+    conditions called test and reference. A lineage counts with at least `FEW_CELLS` cells on each side. Its
+    number is the 95 % quantile of absolute change of genes that a tenth of its cells detect, freed of the
+    sampling of cells (see `spread`). The floor is that of the lineage that moved least: the others changed by
+    biology as well.
     """
     labels, sidewise = np.asarray(lineages, dtype=str), np.asarray(conditions, dtype=str)
     usable = ~transgene & ~in_groups(genes, LEFT_OUT)
@@ -74,8 +75,8 @@ def spread(change: Floats, variance: Floats) -> float:
     """The 95 % quantile of absolute true change behind measured `change` with sampling `variance`.
 
     The variance of the true changes, t, is that with which the squared changes over (t + variance) average 1
-    (Paule and Mandel, 1982); each change is then shrunk by sqrt(t / (t + variance)), which gives the values the
-    spread of the true ones and keeps the tails of the genes that are measured well.
+    (Paule and Mandel, 1982); each change is then shrunk by sqrt(t / (t + variance)), which gives the values
+    the spread of the true ones and keeps the tails of the genes that are measured well.
     """
     from scipy.optimize import brentq
 

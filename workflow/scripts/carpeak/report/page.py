@@ -135,7 +135,7 @@ def _context(
         "cd8": car_contrast.cd8_sentences(io.read_table(inputs["car_cd8"])),
         "crosstabs": {name: tables.crosstab(table) for name, table in labels.items()},
         "rests_on": wording.rests_on(samples),
-        "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
+        "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"], judged),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(inputs, config, samples, car, composition),
         "varied": tables.varied(composition, composition_varied),

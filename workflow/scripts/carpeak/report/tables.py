@@ -51,8 +51,12 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
+def claims(
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
+
+    `judged`: the claims of claims.json, of which the controls of a change are told.
 
     What a reason says of patients is left to the line above the table, which says it once.
     """
@@ -60,6 +64,7 @@ def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
+    controlled = {one["claim"]: wording.controls(one.get("controls")) for one in judged}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
@@ -69,6 +74,7 @@ def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
             "note": entry.get("notes", ""),
             "unit": unit,
             "reason": wording.typeset(wording.without_patients(reason)),
+            "controlled": wording.typeset(controlled.get(row["claim"], "")),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]
@@ -138,7 +144,14 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
                 "changed genes of every comparison, full and equal depth, ambient RNA marked",
             ),
             (f"tables/sensitivity.de.{name}.tsv", "the same with labels made without Harmony"),
-            (f"tables/enrichment.{name}.tsv", "gene sets among changed genes"),
+            (
+                f"tables/attribution.{name}.tsv",
+                "changes of genes and states in CAR+ and CAR-undetected T cells, and of the mix",
+            ),
+            (
+                f"tables/enrichment.{name}.tsv",
+                "gene sets among changed genes, redundant ones with their leader",
+            ),
             (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),
         ]
     listed += [
