@@ -1,16 +1,18 @@
 # make demo    the whole analysis of the demo study, in an environment made here
-# make test    the tests; make lint, make accept, make bench, make calibrate, make lock: see the README
+# make test    the first tier of tests: what a change most likely breaks (at most 8 minutes on two cores)
+# make test-all  all tests but make accept's; make lint, make accept, make bench, make calibrate, make lock:
+#              see the README
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint accept bench calibrate lock clean help
+.PHONY: demo test test-all lint accept bench calibrate lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -33,8 +35,15 @@ demo: $(VENV)/.run
 	$(BIN)/snakemake --cores $(CORES)
 	@echo; echo "The report: file://$(CURDIR)/results/report.html"
 
+# Files of tests side by side, whole runs first (tests/conftest.py): they take longest.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not accept" tests
+	$(PYTEST) -m "not slow and not accept" tests
+
+test-all: $(VENV)/.test
+	$(PYTEST) -m "not accept" tests
 
 accept: $(VENV)/.test
 	$(BIN)/python -m pytest -m accept tests

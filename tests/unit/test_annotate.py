@@ -1,6 +1,7 @@
 """Labels: real labelled blood, and planted T cells with the traps of CAR-T libraries."""
 
 import gzip
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -8,27 +9,14 @@ import pandas as pd
 import pytest
 from carpeak.errors import UserError
 from carpeak.populations import embed, label, lineages, marker_panels, markers, states
+from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
 from conftest import ROOT
 from scipy import sparse
 from scipy.io import mmread
 
 MARKERS = markers.load(ROOT / "config/markers.yaml")
-SETTINGS = {
-    "markers": str(ROOT / "config/markers.yaml"),
-    "method": "markers",
-    "reference": None,
-    "scheme": "canonical",
-    "overrides": [],
-}
-EMBEDDING = {
-    "n_variable_genes": 1000,
-    "n_pcs": 20,
-    "n_neighbors": 15,
-    "integration": "harmony",
-    "harmony": "paper",
-    "exclude_genes": [],
-    "min_cells": 30,
-}
+SETTINGS = AnnotationSettings(markers=str(ROOT / "config/markers.yaml"))
+EMBEDDING = EmbeddingSettings(n_variable_genes=1000, n_pcs=20, exclude_genes=())
 
 
 def embedded(counts, genes, samples, transgene=None):
@@ -224,13 +212,9 @@ def test_label_tables_empty_inherited_and_overridden():
     pd.testing.assert_series_equal(
         car_labels["t_state"].reset_index(drop=True), t_labels["t_state"].iloc[::2].reset_index(drop=True)
     )
-    by_hand = {
-        "population": "t_cells",
-        "cluster": "0",
-        "expect": scores["fingerprint"].iloc[0],
-        "label": "CD8 Tem",
-    }
-    settings = SETTINGS | {"overrides": [by_hand]}
+    mark = scores["fingerprint"].iloc[0]
+    by_hand = Override("t_cells", "CD8 Tem", cluster="0", expect=mark)
+    settings = replace(SETTINGS, overrides=(by_hand,))
     changed, _ = label.label(data, *found, population="t_cells", settings=settings)
     inside = (changed["cluster"] == "0").to_numpy()
     assert (changed["t_state"][inside] == "CD8 Tem").all()

@@ -11,13 +11,14 @@ from carpeak.comparison import enrichment as over_representation
 from carpeak.comparison.gene_sets import GeneSet
 from carpeak.errors import UserError
 from carpeak.names import FEW_CELLS
+from carpeak.settings import ChangeLimits, EnrichmentLimits
 from carpeak.study import claims_file
 from conftest import ROOT
 from scipy import stats
 
 FILE, SCHEMA = ROOT / "config/claims.yaml", ROOT / "workflow/schemas/claims.schema.yaml"
 CONTRAST = {"test": "peak", "reference": "product"}
-LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
+LIMITS = ChangeLimits()
 SUPPORTED, OPPOSED, ABSENT = "supported", "opposed", "absent"
 OPEN, NONE = "indeterminate", "not_estimable"
 CLAIMS = claims_file.read(FILE, SCHEMA)
@@ -513,7 +514,7 @@ def test_c9_estimate_is_that_of_the_enrichment_table():
     library = over_representation.GeneSetMatrix.of(
         [GeneSet("GO:0006954", "inflammatory response", tuple(members)), rest]
     )
-    options = {**LIMITS, "min_size": 10, "max_size": 500}
+    options = {"limits": EnrichmentLimits()}
     table = over_representation.over_representation(de[de["depth"] == "equal"], {"own": library}, **options)
     one = judged(study(sets=table), "C9a")["C9a"]
     row = table[(table["population"] == "car_t") & (table["direction"] == "up")]

@@ -1,22 +1,17 @@
 """Embedding: variable genes, components, neighbours, clusters, layout, and the awkward populations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak.names import in_groups
 from carpeak.populations import embed
+from carpeak.settings import EmbeddingSettings
 from carpeak.stats import graph
 from scipy import sparse
 
-SETTINGS = {
-    "n_variable_genes": 200,
-    "n_pcs": 10,
-    "n_neighbors": 10,
-    "integration": "harmony",
-    "harmony": "paper",
-    "exclude_genes": ["tcr", "ig", "sex", "haemoglobin"],
-    "min_cells": 30,
-}
+SETTINGS = EmbeddingSettings(n_variable_genes=200, n_pcs=10, n_neighbors=10)
 
 
 def planted(n=300, genes=400, groups=3, seed=0):
@@ -39,7 +34,7 @@ def run(counts, batch, genes=None, transgene=None, **changes):
         genes=genes or [f"G{i}" for i in range(m)],
         batch=batch,
         transgene=np.zeros(m, dtype=bool) if transgene is None else transgene,
-        settings=SETTINGS | changes,
+        settings=replace(SETTINGS, **changes),
         resolution=0.3,
         seed=0,
     )

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from carpeak.comparison import enrichment, gene_sets
 from carpeak.comparison.gene_sets import GeneSet
+from carpeak.settings import ChangeLimits, EnrichmentLimits
 from conftest import ROOT
 from scipy import stats
 
-OPTIONS = {"adjusted_p": 0.01, "log2_fold_change": 0.5, "min_size": 10, "max_size": 500}
+OPTIONS = {"limits": EnrichmentLimits()}
 BUNDLED = ROOT / "workflow/resources/go_bp.gmt.gz"
 
 
@@ -87,7 +88,7 @@ def test_one_table_by_hand():
     sets = [GeneSet("S", "a set", tuple(genes[:10])), GeneSet("O", "other", tuple(genes[50:70])), rest(genes)]
     changed = [*genes[:4], "G099"]
     table = enrichment.over_representation(
-        de_table(genes, changed), libraries(own=sets), **OPTIONS | {"max_size": 50}
+        de_table(genes, changed), libraries(own=sets), limits=EnrichmentLimits(max_size=50)
     )
     assert len(table) == 1  # the other set holds no changed gene and is not listed ...
     row = table.iloc[0]
@@ -117,12 +118,12 @@ def test_which_genes_count_as_changed():
             "p_adjusted": [0.001, 0.001, 0.001, 0.01, 0.001, np.nan],
         }
     )
-    limits = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
-    assert list(enrichment.changed(de, "up", **limits)) == [True, False, False, False, False, False]
-    assert list(enrichment.changed(de, "down", **limits)) == [False, False, True, False, False, False]
+    limits = ChangeLimits(adjusted_p=0.01, log2_fold_change=0.5)
+    assert list(enrichment.changed(de, "up", limits)) == [True, False, False, False, False, False]
+    assert list(enrichment.changed(de, "down", limits)) == [False, False, True, False, False, False]
     marked = de.assign(ambient_from=["NK cell", "", "", "", np.nan, ""])
-    assert not enrichment.changed(marked, "up", **limits).any(), "ambient RNA is no change of T cells"
-    assert list(enrichment.changed(marked, "down", **limits)) == [False, False, True, False, False, False]
+    assert not enrichment.changed(marked, "up", limits).any(), "ambient RNA is no change of T cells"
+    assert list(enrichment.changed(marked, "down", limits)) == [False, False, True, False, False, False]
 
 
 def test_gene_names_keep_their_case():
@@ -142,7 +143,7 @@ def test_populations_groups_and_libraries_are_apart():
         ignore_index=True,
     )
     sets.append(rest(genes))
-    options = OPTIONS | {"max_size": 40}
+    options = {"limits": EnrichmentLimits(max_size=40)}
     table = enrichment.over_representation(de, libraries(one=sets, two=sets), **options)
     got = table[["population", "group", "direction", "library"]].to_numpy().tolist()
     assert got == [
@@ -276,7 +277,7 @@ def test_redundant_terms_are_folded_into_their_leader():
         rest(genes),
     ]
     de = de_table(genes, [*genes[:18], *genes[44:58]])
-    options = OPTIONS | {"max_size": 100}
+    options = {"limits": EnrichmentLimits(max_size=100)}
     table = enrichment.over_representation(de, libraries(own=sets), **options).set_index("term_id")
     assert table["leader"].to_dict() == {"A": "A", "B": "A", "C": "C", "D": "C", "N": ""}
 

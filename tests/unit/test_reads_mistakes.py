@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from carpeak.__main__ import main
+from carpeak.commands import read_options
 from carpeak.construct.orf import reverse_complement
 from carpeak.errors import UserError
 from carpeak.io import read_json
@@ -38,7 +39,7 @@ def test_units(tmp_path):
         "relapse": units.ReadFiles(bams=(f"{folder}/d.bam",)),
     }
     options = argparse.Namespace(reads=[], bam=[], units=str(path), sample="product")
-    assert units.chosen(options) == product
+    assert read_options.chosen(options) == product
     for change, words in (
         ({"sample": "Product"}, "did you mean 'product'"),
         ({"sample": None}, "name the reads once"),
@@ -47,7 +48,7 @@ def test_units(tmp_path):
         ({"units": None, "sample": None, "reads": [["a", "a"]]}, "named twice"),
     ):
         with pytest.raises(UserError, match=words):
-            units.chosen(argparse.Namespace(**{**vars(options), **change}))
+            read_options.chosen(argparse.Namespace(**{**vars(options), **change}))
 
 
 @pytest.mark.parametrize(

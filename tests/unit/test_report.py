@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from carpeak import io
 from carpeak.report import cautions, methods, provenance, tables, what_changed, wording
+from carpeak.settings import ChangeLimits, Settings, build
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -187,7 +188,7 @@ def test_sentences_give_the_numbers_of_the_tables():
             car=car,
             de=de,
             enrichment=terms,
-            limits={"adjusted_p": 0.01, "log2_fold_change": 0.5},
+            limits=ChangeLimits(),
         )
     ).replace("\u00a0", " ")
     assert (
@@ -225,7 +226,7 @@ def test_few_cells_are_no_conclusion():
         car=pd.DataFrame(car),
         de=pd.DataFrame(de),
         enrichment=pd.DataFrame({"population": ["car_t"]}),
-        limits={"adjusted_p": 0.01, "log2_fold_change": 0.5},
+        limits=ChangeLimits(),
     )
     text = " ".join(found).replace("\u00a0", " ")
     assert "not compared: product holds only 11 CAR+ T cells, too few for conclusions" in text
@@ -349,7 +350,7 @@ def test_shares(value, text):
 def test_methods_name_thresholds_and_versions():
     found = dict(
         methods.paragraphs(
-            fixtures_scripts.config(),
+            build(Settings, fixtures_scripts.config()),
             thresholds={"peak": {"max_mito_percent": 9.6172, "doublet_threshold_source": "valley"}},
             integration={"all": {"harmony": {"theta": 2, "lambda": 1}}},
             versions={"harmonypy": "2.1.0", "gseapy": "1.3.0"},

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from carpeak import io
 from carpeak.report import methods
+from carpeak.settings import Settings, build
 
 PARTS = [("depth", -0.05), ("expression", -0.04), ("ambient", 0.0), ("share", 0.11), ("total", 0.02)]
 
@@ -146,7 +147,9 @@ def test_methods_tell_the_rule_used():
     told = {}
     for rule in ("umi", "calibrated"):
         settings["car"] = settings["car"] | {"rule": rule}
-        texts = dict(methods.paragraphs(settings, thresholds={}, integration={}, versions={}))
+        texts = dict(
+            methods.paragraphs(build(Settings, settings), thresholds={}, integration={}, versions={})
+        )
         told[rule] = texts["CAR detection"]
     assert "with at least 1 were called CAR+" in told["umi"]
     assert "negative binomial" not in told["umi"]

@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 
 STARTED = time.time()
-WORKFLOW = Path(workflow.basedir) / "workflow"
-sys.path.insert(0, str(WORKFLOW / "scripts"))
+HERE = Path(
+    str(workflow.current_basedir)
+).parent  # also where another workflow uses this as a module
+if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
+    sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint
+from carpeak import fingerprint, home
 from carpeak.errors import MARK, UserError, messages
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
@@ -17,16 +20,22 @@ from carpeak.study import config as configuration
 from carpeak.study import study as studies
 from snakemake.utils import update_config
 
+WORKFLOW = home.workflow()
+
 
 def load_study():
     """The study to run.
 
     Snakemake merges --configfile into `configfile:`, so a default there would leak into every study.
     The file is therefore read here, and only when none was given: config/config.yaml of the working
-    directory, else the demo's. What --config gives is laid over it.
+    directory, else the demo's. What --config gives is laid over it. A workflow that uses this one as a
+    module hands over `config`; its paths are relative to the last file of that workflow's configuration.
     """
     given = [str(path) for path in workflow.overwrite_configfiles or []]
     try:
+        if workflow.modifier.is_module and config:
+            files = ["Snakefile", *map(str, workflow.configfiles), *given]
+            return studies.load(config, source=files[-1], workflow=WORKFLOW)
         if given:
             for (
                 path

@@ -5,6 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.populations import label
+    from carpeak.settings import AnnotationSettings, build
 
     inherited = snakemake.input.get("inherited")
     labels, scores = label.label(
@@ -13,7 +14,7 @@ with job(snakemake):
         io.read_table(snakemake.input.clusters),
         io.read_arrays(snakemake.input.neighbors),
         population=snakemake.wildcards.population,
-        settings=snakemake.params.annotation,
+        settings=build(AnnotationSettings, snakemake.params.annotation),
         inherited=None if inherited is None else io.read_table(inherited),
     )
     io.write_table(labels, snakemake.output.labels)

@@ -5,6 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.claims import judge
+    from carpeak.settings import ChangeLimits
     from carpeak.study import claims_file
 
     source, params = snakemake.input, snakemake.params
@@ -14,7 +15,7 @@ with job(snakemake):
         frames,
         contrast=params.contrast,
         scheme=params.scheme,
-        limits=params.thresholds,
+        limits=ChangeLimits(**params.thresholds),
         seed=params.seed,
         floor=effect["floor"],
     )

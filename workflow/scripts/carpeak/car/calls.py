@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from ..settings import CarSettings
+
 # Cells that can't be CAR+ and that no clustering takes for T cells. NK cells are left out, since
 # cytotoxic T cells among them would count as false positives; so are HSC, few and at times transduced.
 CANNOT_BE_CAR = ("B cell", "Monocyte/DC", "Red cell", "Platelet", "Plasma cell")
@@ -86,20 +88,20 @@ class Called:
     model: posterior.ShareFit | None = None
 
 
-Caller = Callable[[LibraryCounts, Mapping[str, Any]], Called]
+Caller = Callable[[LibraryCounts, "CarSettings"], Called]
 
 
-def by_umis(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
+def by_umis(library: LibraryCounts, options: CarSettings) -> Called:
     """The paper's rule: at least `min_umis` transgene UMIs are positive, all else undetermined.
 
     It knows neither dropout nor ambient RNA, so it gives no probability and no corrected fraction.
     """
-    min_umis = int(options["min_umis"])
+    min_umis = options.min_umis
     call = np.where(library.car_umis >= min_umis, POSITIVE, UNDETERMINED)
     return Called(np.full(len(call), np.nan), call, fit={"min_umis": min_umis})
 
 
-def by_mixture(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
+def by_mixture(library: LibraryCounts, options: CarSettings) -> Called:
     """The calibrated rule: P(CAR+), calls at the false-discovery rate `fdr`, and the true share.
 
     Probability and call are about T cells: other cells get none and stay undetermined. How often the
@@ -112,11 +114,11 @@ def by_mixture(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
         control=library.cannot_be_car,
         droplets=library.droplets,
         negative=library.negative,
-        fdr=float(options["fdr"]),
+        fdr=options.fdr,
     )
     wrong, controls = found.false_positives
     fit = posterior.describe(found.fit) | {
-        "fdr": float(options["fdr"]),
+        "fdr": options.fdr,
         "fit_check": {
             "p_value": found.check.p_value,
             "flagged": found.check.flagged,
@@ -139,7 +141,7 @@ def by_mixture(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
     )
 
 
-def by_sort(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
+def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
     """What the library was sorted for holds for each of its T cells; the purity of the sort is not known."""
     state = POSITIVE if library.sorted == "CAR+" else NEGATIVE
     call = np.where(library.is_t, state, UNDETERMINED)
@@ -166,7 +168,7 @@ def call_samples(
     samples: Sequence[Mapping[str, Any]],
     ambient: Mapping[str, Mapping[str, Any]],
     *,
-    options: Mapping[str, Any],
+    options: CarSettings,
     contrasts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Call every cell of every sample.
@@ -194,10 +196,10 @@ def call_samples(
         )
     for row in samples:
         cells, library = libraries[row["sample"]]
-        if options.get("negative_sample") not in (None, row["sample"]):
-            library = replace(library, negative=_t_cells(libraries[options["negative_sample"]][1]))
+        if options.negative_sample not in (None, row["sample"]):
+            library = replace(library, negative=_t_cells(libraries[options.negative_sample][1]))
         library = replace(library, sorted=row.get("sorted"))
-        called = CALLERS[options["rule"]](library, options)
+        called = CALLERS[options.rule](library, options)
         probability[cells], call[cells] = called.probability, called.call
         fits[row["sample"]] = called.fit
         rows.append(summarise(library, called, row))
@@ -209,7 +211,7 @@ def call_samples(
     calls["n_umis"] = total - umis.sum(axis=1)
     calls["car_probability"] = probability
     calls["car_call"] = call.astype(str)
-    fit = {"rule": options["rule"], "features": names, "samples": fits}
+    fit: dict[str, Any] = {"rule": options.rule, "features": names, "samples": fits}
     if models:
         fit["changes"] = decomposition.between(contrasts or {}, samples, models)
     return calls, fit, pd.DataFrame(rows, columns=TABLE_COLUMNS)

@@ -19,6 +19,8 @@ from .verdict import ABSENT, INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, F
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "control", "reason"]
 WORDS = {
     "unintegrated": "without Harmony",
@@ -39,7 +41,7 @@ def assemble(
     *,
     contrast: Mapping[str, str],
     scheme: str,
-    limits: Mapping[str, float],
+    limits: ChangeLimits,
     seed: int,
     floor: float | None = None,
 ) -> tuple[Tables, dict[str, Tables]]:

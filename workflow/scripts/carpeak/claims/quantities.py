@@ -38,6 +38,8 @@ from .verdict import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 # Limits of interest where a claim declares none.
 LEAST = {
     "gene_change": 0.58,  # log2: 1.5-fold; tests against such a limit: McCarthy and Smyth 2009
@@ -277,9 +279,9 @@ class _Side(NamedTuple):
     odds: Interval | None
 
 
-def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: Mapping[str, float]) -> _Side:
+def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: ChangeLimits) -> _Side:
     """The gene set among the genes changed in one direction; 0.5 is added to each cell of the table."""
-    changed = int(enrichment.changed(de, direction, **limits).sum())
+    changed = int(enrichment.changed(de, direction, limits).sum())
     if rows.empty:
         return _Side(0, changed, 0, 0, 1.0, None)
     size, tested = int(rows["set_size"].iloc[0]), int(rows["background"].iloc[0])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ..settings import ChangeLimits
+
 SUPPORTED, OPPOSED, ABSENT = "supported", "opposed", "absent"
 INDETERMINATE, NOT_ESTIMABLE = "indeterminate", "not_estimable"
 MIN_CELLS = FEW_CELLS  # of a side; what the report calls too few for conclusions gets no verdict
@@ -50,7 +52,7 @@ class Tables:
     de: pd.DataFrame
     enrichment: pd.DataFrame
     contrast: Mapping[str, str]
-    limits: Mapping[str, float]
+    limits: ChangeLimits
     seed: int = 0
     terms: frozenset[str] = field(default_factory=frozenset)
     floor: float | None = None

@@ -79,8 +79,8 @@ def attribute(
         rows = sums.in_group(group)
         if min(rows.weight(side) for side in SIDES) < FEW_CELLS:
             continue
-        rest = weighted_means.Sums.of(levels, control[group]).means()
-        rest = rest if rest.cells.min() >= FEW_CELLS else None
+        others = weighted_means.Sums.of(levels, control[group]).means()
+        rest = others if others.cells.min() >= FEW_CELLS else None
         means = rows.sums.pooled([rows.of(side) for side in SIDES]).means()
         tested = np.flatnonzero(~transgene & (means.detected.max(axis=0) >= min_pct))
         table = _genes(means, rest, rows, tested)

@@ -48,7 +48,7 @@ def measure(
     """
     labels, sidewise = np.asarray(lineages, dtype=str), np.asarray(conditions, dtype=str)
     usable = ~transgene & ~in_groups(genes, LEFT_OUT)
-    found = []
+    found: list[dict[str, Any]] = []
     for name in BYSTANDERS:
         masks = {side: (labels == name) & (sidewise == sides[side]) for side in ("test", "reference")}
         numbers = {f"n_{side}": int(mask.sum()) for side, mask in masks.items()}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from ..settings import QcSettings
+
 REASONS = ("few_genes", "many_genes", "low_umis", "high_umis", "high_mito", "doublet")
 SCALE = 1.4826  # scaled MAD = standard deviation of a normal distribution
 
@@ -79,36 +81,34 @@ def mad_limits(values: NDArray[np.float64], *, mads: float, fallback: float) -> 
 def limits(
     table: pd.DataFrame,
     *,
-    preset: str,
-    min_genes: float,
-    max_genes: float,
-    mads: float,
-    max_mito_percent: float | None,
+    options: QcSettings,
     has_mito: bool,
 ) -> Limits:
-    """The limits of one library with `metrics` in `table`.
+    """The limits of one library with `metrics` in `table`, by the presets of `options`.
 
-    ``paper``: the fixed limits on genes, and median + `mads` scaled MADs of the mitochondrial percentage.
-    ``adaptive``: as well, `mads` scaled MADs on both sides of log1p UMIs and log1p genes, and all limits
+    ``paper``: the fixed limits on genes, and median + ``mads`` scaled MADs of the mitochondrial percentage.
+    ``adaptive``: as well, ``mads`` scaled MADs on both sides of log1p UMIs and log1p genes, and all limits
     held within the bounds above. Medians are taken over barcodes within the fixed limits on genes: empty
-    droplets would shift them. `max_mito_percent` is a ceiling for either preset. Without mitochondrial
+    droplets would shift them. ``max_mito_percent`` is a ceiling for either preset. Without mitochondrial
     genes (`has_mito` false) there is no such limit.
     """
+    min_genes: float = options.min_genes
+    max_genes: float = options.max_genes
     inside = table[table["n_genes"].between(min_genes, max_genes)]
-    adaptive = preset == "adaptive"
-    mito = max_mito_percent
+    adaptive, mads = options.preset == "adaptive", options.mads
+    mito = options.max_mito_percent
     low_umis = high_umis = None
     if has_mito and len(inside):
         _, upper = mad_limits(inside["pct_mito"].to_numpy(float), mads=mads, fallback=FALLBACK_MITO)
         upper = float(np.clip(upper, MITO_AT_LEAST, MITO_AT_MOST)) if adaptive else upper
-        mito = upper if max_mito_percent is None else min(upper, max_mito_percent)
+        mito = upper if mito is None else min(upper, mito)
     if adaptive and len(inside):
         low, high = _log_limits(inside["n_genes"], mads)
         min_genes = max(min_genes, min(low, LOWER_GENES_AT_MOST))
         max_genes = min(max_genes, max(high, UPPER_GENES_AT_LEAST))
         low, high = _log_limits(inside["n_umis"], mads)
         low_umis, high_umis = min(low, LOWER_UMIS_AT_MOST), max(high, UPPER_UMIS_AT_LEAST)
-    return Limits(preset, min_genes, max_genes, low_umis, high_umis, mito if has_mito else None)
+    return Limits(options.preset, min_genes, max_genes, low_umis, high_umis, mito if has_mito else None)
 
 
 def _log_limits(values: pd.Series, mads: float) -> tuple[float, float]:
@@ -177,14 +177,7 @@ def judge(
     *,
     mito: NDArray[np.bool_],
     transgene: NDArray[np.bool_],
-    preset: str = "paper",
-    min_genes: float = 100,
-    max_genes: float = 30_000,
-    mads: float = 3.0,
-    max_mito_percent: float | None = None,
-    doublets: bool = True,
-    doublet_rate_per_1000: float = 0.008,
-    min_cells: int = 50,
+    options: QcSettings,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Judge every barcode of one library of raw `counts` (cells x genes); `mito`, `transgene` mask genes.
@@ -194,31 +187,25 @@ def judge(
     """
     has_mito = bool(mito.any())
     table = metrics(counts, mito=mito)
-    bounds = limits(
-        table,
-        preset=preset,
-        min_genes=min_genes,
-        max_genes=max_genes,
-        mads=mads,
-        max_mito_percent=max_mito_percent,
-        has_mito=has_mito,
-    )
+    bounds = limits(table, options=options, has_mito=has_mito)
     table["removed_by"] = reasons(table, bounds)
     table["doublet_score"] = np.nan
     passed = np.flatnonzero(table["removed_by"] == "")
-    rate = doublet_rate_per_1000 * len(passed) / 1000
-    found = find_doublets(counts[passed][:, ~transgene], rate=rate, seed=seed) if doublets else NOT_LOOKED_FOR
+    rate = options.doublet_rate_per_1000 * len(passed) / 1000
+    found = NOT_LOOKED_FOR
+    if options.doublets:
+        found = find_doublets(counts[passed][:, ~transgene], rate=rate, seed=seed)
     if found.scores is not None:
         table.loc[passed, "doublet_score"] = found.scores
         table.loc[passed[found.called], "removed_by"] = "doublet"
     table["kept"] = table["removed_by"] == ""
-    status, message = verdict(table, min_cells=min_cells, has_mito=has_mito)
+    status, message = verdict(table, min_cells=options.min_cells, has_mito=has_mito)
     thresholds = {
         **asdict(bounds),
-        "mads": mads,
+        "mads": options.mads,
         "doublet_threshold": found.threshold,
         "doublet_threshold_source": found.source,
-        "expected_doublet_rate": rate if doublets else None,
+        "expected_doublet_rate": rate if options.doublets else None,
         "status": status,
         "message": " ".join(filter(None, [message, found.message])),
     }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import io
 from ..car import decomposition
 from ..comparison import ambient_genes, car_contrast
+from ..settings import Settings, build
 from . import by_rule, car_source, cautions, libraries, methods, provenance, tables, what_changed, wording
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _context(
 ) -> dict[str, Any]:
     import yaml
 
+    settings = build(Settings, config)
     samples, car = io.read_table(inputs["samples"]), io.read_table(inputs["car"])
     composition = io.read_table(inputs["composition"])
     composition_varied = io.read_table(inputs["composition_varied"])
@@ -95,8 +97,8 @@ def _context(
         zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True)
     )
     return {
-        "config": config,
-        "simulated": bool(config["simulated"]),
+        "config": settings,
+        "simulated": settings.simulated,
         "figures": {Path(path).stem: embed(path) for path in inputs["figures"]},
         "populations": tables.POPULATIONS,
         "samples": [
@@ -122,7 +124,7 @@ def _context(
             composition=composition,
             chemistry=chemistry,
             sorted_against=car.loc[(car["n_positive"] == 0) & (car["n_negative"] > 0), "sample"].tolist()
-            if config["car"]["rule"] == "sorted"
+            if settings.car.rule == "sorted"
             else (),
             limits=_limits(inputs["preflight"]),
         ),
@@ -137,19 +139,19 @@ def _context(
         "rests_on": wording.rests_on(samples),
         "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"], judged),
         "verdicts": VERDICTS,
-        "contrasts": _contrasts(inputs, config, samples, car, composition),
+        "contrasts": _contrasts(inputs, settings, samples, car, composition),
         "varied": tables.varied(composition, composition_varied),
         "variants": {
             k: text for k, text in tables.VARIANTS.items() if k in set(composition_varied["variant"])
         },
         "methods": methods.paragraphs(
-            config, thresholds=thresholds, integration=integration, versions=origin["packages"]
+            settings, thresholds=thresholds, integration=integration, versions=origin["packages"]
         ),
         "provenance": origin,
         "configuration": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
         "most_genes": tables.MAX_GENES,
         "files": tables.file_list(
-            [f"figures/{Path(path).name}" for path in inputs["figures"]], list(config["contrasts"])
+            [f"figures/{Path(path).name}" for path in inputs["figures"]], list(settings.contrasts)
         ),
         "core": [name for name in provenance.CORE if name in origin["packages"]],
     }
@@ -162,16 +164,16 @@ def _limits(path: str) -> dict[str, str]:
 
 def _contrasts(
     inputs: Mapping[str, Any],
-    config: Mapping[str, Any],
+    settings: Settings,
     samples: pd.DataFrame,
     car: pd.DataFrame,
     composition: pd.DataFrame,
 ) -> list[dict[str, Any]]:
-    limits = {key: config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")}
     found = []
-    for (name, sides), de_file, terms_file in zip(
-        config["contrasts"].items(), inputs["de"], inputs["enrichment"], strict=True
+    for (name, contrast), de_file, terms_file in zip(
+        settings.contrasts.items(), inputs["de"], inputs["enrichment"], strict=True
     ):
+        sides = asdict(contrast)
         de = io.read_table(de_file, usecols=DE_COLUMNS)
         enrichment = io.read_table(terms_file)
         heading, replication = cautions.replication(samples, (sides["reference"], sides["test"]))
@@ -188,10 +190,10 @@ def _contrasts(
                     car=car,
                     de=de,
                     enrichment=enrichment,
-                    limits=limits,
+                    limits=settings.enrichment,
                 ),
                 "few": what_changed.few_cells(composition, sides),
-                "genes": tables.genes(de, limits),
+                "genes": tables.genes(de, settings.enrichment),
                 "terms": tables.terms(enrichment),
             }
         )

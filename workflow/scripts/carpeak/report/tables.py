@@ -15,6 +15,8 @@ from . import what_changed, wording
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 VARIANTS = {
     "unintegrated": "without Harmony",
@@ -27,7 +29,7 @@ MAX_GENES = 150  # per comparison and direction; the file holds all
 MAX_TERMS = 60
 
 
-def genes(de: pd.DataFrame, limits: Mapping[str, float]) -> list[dict[str, Any]]:
+def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
     """The most changed genes of the CAR+ comparisons at equal depth, with their change at full depth."""
     full = de[(de["depth"] == "full") & (de["population"] == "car_t")]
     full_change = full.set_index(["group", "gene"])["log2_fold_change"].to_dict()

@@ -14,6 +14,8 @@ from ..stats import intervals
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 MAX_NAMED = 8
 NBSP = "\u00a0"
 LINEAGES = ("CD4", "CD8")
@@ -51,7 +53,7 @@ def sentences(
     car: pd.DataFrame,
     de: pd.DataFrame,
     enrichment: pd.DataFrame,
-    limits: Mapping[str, float],
+    limits: ChangeLimits,
 ) -> list[str]:
     """What changed from the reference to the test condition; fewer sentences where there is less."""
     reference, test = sides["reference"], sides["test"]
@@ -73,7 +75,7 @@ def sentences(
     found += _detection(car, reference, test)
     found += _genes(de, test, limits, few, few_cells(composition, sides, "t_cells"))
     compared = ((de["population"] == "car_t") & (de["group"] == "CD4")).any()
-    return found + (_terms(enrichment, test, limits["adjusted_p"]) if compared and not few else [])
+    return found + (_terms(enrichment, test, limits.adjusted_p) if compared and not few else [])
 
 
 def few_cells(composition: pd.DataFrame, sides: Mapping[str, str], population: str = "car_t") -> str:
@@ -186,15 +188,15 @@ def _detected(share: float, total: int) -> str:
     return f"{percent(share)} ({percent(float(low))} to {percent(float(high))}) of {total:,}"
 
 
-def changed(de: pd.DataFrame, limits: Mapping[str, float], *, population: str, group: str) -> pd.DataFrame:
+def changed(de: pd.DataFrame, limits: ChangeLimits, *, population: str, group: str) -> pd.DataFrame:
     """Genes of one comparison beyond both limits at equal depth, largest change first."""
     part = de[(de["population"] == population) & (de["group"] == group) & (de["depth"] == "equal")]
-    part = part[part["p_adjusted"] < limits["adjusted_p"]]
-    part = part[part["log2_fold_change"].abs() >= limits["log2_fold_change"]]
+    part = part[part["p_adjusted"] < limits.adjusted_p]
+    part = part[part["log2_fold_change"].abs() >= limits.log2_fold_change]
     return part.sort_values("log2_fold_change", ascending=False, kind="stable")
 
 
-def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str, few_t: str) -> list[str]:
+def _genes(de: pd.DataFrame, test: str, limits: ChangeLimits, few: str, few_t: str) -> list[str]:
     if few:
         listed = f"Changed genes of CAR+ T cells are not stated here: {few}."
         if few_t:
@@ -206,7 +208,7 @@ def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str, f
 
 
 def _changes(
-    de: pd.DataFrame, test: str, limits: Mapping[str, float], place: tuple[str, str], cells: str
+    de: pd.DataFrame, test: str, limits: ChangeLimits, place: tuple[str, str], cells: str
 ) -> list[str]:
     """The changed genes of one comparison, and those that changed as ambient RNA; nothing if not compared."""
     population, group = place
@@ -218,8 +220,8 @@ def _changes(
     up, down = own[own["log2_fold_change"] > 0], own[own["log2_fold_change"] < 0]
     text = (
         f"In {cells} at equal depth, {len(up):,} genes were higher and {len(down):,} lower in"
-        f" {test} (adjusted P < {limits['adjusted_p']:g} and log2 fold change of at least"
-        f" {limits['log2_fold_change']:g})"
+        f" {test} (adjusted P < {limits.adjusted_p:g} and log2 fold change of at least"
+        f" {limits.log2_fold_change:g})"
     )
     if len(up):
         text += f"; the most raised: {', '.join(up['gene'].head(MAX_NAMED))}"

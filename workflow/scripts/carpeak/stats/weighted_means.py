@@ -82,7 +82,8 @@ class Sums:
         parts = (
             self.weight, self.squares, self.level, self.squared_level, self.squared_square, self.detected,
         )  # fmt: skip
-        return Sums(*(adding @ part for part in parts), self.single)
+        weight, squares, level, squared_level, squared_square, detected = (adding @ part for part in parts)
+        return Sums(weight, squares, level, squared_level, squared_square, detected, self.single)
 
     def means(self) -> Means:
         """Means with the variance of a ratio of sums over independent cells.

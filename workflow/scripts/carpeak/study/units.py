@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UserError, nearest
+from .. import home
+from ..errors import UserError
 from . import config as configuration
 from . import sheet
 
-SCHEMA = Path(__file__).parents[3] / "schemas" / "units.schema.yaml"
+SCHEMA = home.workflow() / "schemas/units.schema.yaml"
 FILES = ("r1", "r2", "bam")
 COLUMNS = ("sample", "lane", *FILES)
 
@@ -72,45 +72,3 @@ def _source(files: Iterable[tuple[str, ...]]) -> ReadFiles:
     if len(lanes[0]) == 1:
         return ReadFiles(bams=tuple(name for (name,) in lanes))
     return ReadFiles(pairs=tuple((one, two) for one, two in lanes))
-
-
-def add_arguments(parser: argparse.ArgumentParser, *, bam: bool = True) -> None:
-    """Options that name the reads of one library."""
-    parser.add_argument(
-        "--reads",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("R1", "R2"),
-        help="barcode and cDNA reads of one lane; repeat for each lane",
-    )
-    if bam:
-        parser.add_argument(
-            "--bam", action="append", default=[], metavar="BAM", help="or a BAM file with barcodes as tags"
-        )
-    parser.add_argument("--units", metavar="TSV", help=f"or a sheet with columns {', '.join(COLUMNS)}")
-    parser.add_argument("--sample", help="the sample of the sheet")
-
-
-def chosen(options: argparse.Namespace) -> ReadFiles:
-    """The reads that the options name."""
-    bams = getattr(options, "bam", [])
-    if [bool(options.reads), bool(bams), bool(options.units)].count(True) != 1 or bool(options.units) != bool(
-        options.sample
-    ):
-        msg = (
-            "name the reads once: --reads R1 R2 for each lane, --bam BAM, or --units TSV with --sample NAME."
-        )
-        raise UserError(msg)
-    if options.units:
-        sources = read(options.units)
-        if options.sample not in sources:
-            msg = f"{options.units}: no rows for sample '{options.sample}'{nearest(options.sample, sources)}."
-            raise UserError(msg)
-        return sources[options.sample]
-    source = ReadFiles(tuple((one, two) for one, two in options.reads), tuple(bams))
-    for file in source.files:
-        if sum(Path(other).resolve() == Path(file).resolve() for other in source.files) > 1:
-            msg = f"{file}: the file is named twice. Name each lane once, r1 before r2."
-            raise UserError(msg)
-    return source

@@ -1,0 +1,23 @@
+"""Where the workflow's own files are: in a checkout around the package, in an installed one inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+INSTALLED = PACKAGE / "share"  # what pyproject.toml puts there: Snakefile, workflow, config, envs, profiles
+
+
+def root() -> Path:
+    """The folder that holds Snakefile, workflow/, config/, envs/ and profiles/."""
+    return INSTALLED if INSTALLED.is_dir() else PACKAGE.parents[2]
+
+
+def workflow() -> Path:
+    """The folder that holds rules/, scripts/, schemas/, resources/ and report/."""
+    return root() / "workflow"
+
+
+def snakefile() -> Path:
+    """The Snakefile to run."""
+    return root() / "Snakefile"
