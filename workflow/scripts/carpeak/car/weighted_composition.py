@@ -45,7 +45,9 @@ def _library(cells: pd.DataFrame, fit: Mapping[str, Any], state: str, label: str
     states, labels = cells[state].to_numpy(dtype=str), cells[label].to_numpy(dtype=str)
     prior = fit["ambient_prior"]
     found = posterior.fit(
-        umis, depth, mixture.AmbientPrior(prior["shape"], prior["rate"], fit["ambient_source"])
+        umis,
+        depth,
+        mixture.AmbientPrior(prior["shape"], prior["rate"], fit["ambient_source"], tuple(prior["slope"])),
     )
     table, probability = detection.fit_labels(found, umis, depth, states)
     spread = _spread(table, found)

@@ -47,6 +47,7 @@ LEAST = {
     "largest_subset": 0.05,  # five cells in a hundred more
     "majority": 0.05,
 }
+SIGNIFICANT = 0.05  # adjusted p below which a term in both directions speaks for neither
 OTHER_LIMITS = (0.25, 0.5, 1.0)  # log2, at which the verdict on a gene is reported beside
 
 
@@ -224,14 +225,14 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         return Finding(INDETERMINATE, None, None, None, f"{reason}.")
     limit = _least(quantity)
     net = _net(first, second)
-    stands = {name: one.odds is not None and one.odds.low > 0 for name, one in sides.items()}
-    if all(stands.values()):
+    both = max(first.p_adjusted, second.p_adjusted) < SIGNIFICANT
+    if both:
         reason += "; over-represented both ways, so that it speaks for neither"
     one, sign = (first, 1) if net.estimate >= 0 else (second, -1)
     verdict = INDETERMINATE
     if first.odds.within(limit) and second.odds.within(limit):
         verdict = ABSENT
-    elif not all(stands.values()) and one.odds is not None and one.odds.low > limit:
+    elif not both and one.odds is not None and one.odds.low > limit:
         verdict = SUPPORTED if net.low > 0 else OPPOSED if net.high < 0 else INDETERMINATE
     odds = one.odds or first.odds
     bounds = (odds.low, odds.high) if sign > 0 else (-odds.high, -odds.low)
