@@ -352,6 +352,7 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
                 "car_fraction_high": np.nan,
                 "identifiable": False,
                 "ambient_rate": 3e-7,
+                "ambient_transgene_share": 4e-6,
             }
             | {"ambient_source": "empty_droplets", "false_positive_rate": false / other if other else np.nan}
             | {"false_positive_rate_low": low, "false_positive_rate_high": high, "n_positive": positive}

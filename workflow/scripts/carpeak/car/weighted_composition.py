@@ -36,7 +36,11 @@ def composition(
     rounded. The 95 % intervals hold the sampling of cells and the uncertainty of each state's share of CAR+
     cells, taken as independent between states; missing where the library's own share is not identifiable.
     """
-    parts = [_library(part, fits[str(name)], state, label) for name, part in cells.groupby("sample")]
+    parts = [
+        _library(part, fits[str(name)], state, label)
+        for name, part in cells.groupby("sample")
+        if "ambient_prior" in fits[str(name)]  # a library whose reference lacks the transgene has no fit
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
