@@ -577,5 +577,5 @@ def _claims(results: Path, *, empty: bool) -> None:
     table = pd.DataFrame(rows, columns=columns)
     io.write_table(table, results / "tables/claims.tsv")
     details = {"contrast": {"test": "peak", "reference": "product"}, "donors": ["P4"]}
-    details["claims"] = [{"claim": row[0], "verdict": row[2]} for row in rows]
+    details["claims"] = [{"claim": row[0], "verdict": row[2], "reason": row[-1]} for row in rows]
     io.write_json(details, results / "claims.json")

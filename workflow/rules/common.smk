@@ -33,13 +33,11 @@ def load_study():
     """
     given = [str(path) for path in workflow.overwrite_configfiles or []]
     try:
-        if workflow.modifier.is_module and config:
+        if workflow.modifier.parent_modifier and config:  # used as a module by another workflow
             files = ["Snakefile", *map(str, workflow.configfiles), *given]
             return studies.load(config, source=files[-1], workflow=WORKFLOW)
         if given:
-            for (
-                path
-            ) in given:  # Snakemake has merged them; a duplicate key is only seen here
+            for path in given:  # Snakemake has merged them; a duplicate key is only seen here
                 configuration.load_yaml(path)
             return studies.load(config, source=given[-1], workflow=WORKFLOW)
         own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-INSTALLED = PACKAGE / "share"  # what pyproject.toml puts there: Snakefile, workflow, config, envs, profiles
+INSTALLED = PACKAGE / "share"  # what envs/wheel.py puts there: Snakefile, workflow, config, envs, profiles
+
+
+def is_installed() -> bool:
+    """Whether the package was installed from a wheel; else it is part of a checkout."""
+    return INSTALLED.is_dir()
 
 
 def root() -> Path:
     """The folder that holds Snakefile, workflow/, config/, envs/ and profiles/."""
-    return INSTALLED if INSTALLED.is_dir() else PACKAGE.parents[2]
+    return INSTALLED if is_installed() else PACKAGE.parents[2]
 
 
 def workflow() -> Path:

@@ -188,6 +188,13 @@ def _peak_vs_product() -> dict[str, Contrast]:
 
 
 @dataclass(frozen=True)
+class ReportSettings:
+    """What the report shows beside the results."""
+
+    genes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole configuration of a study; blocks that it lacks are None."""
 
@@ -213,6 +220,7 @@ class Settings:
     de: DeSettings = field(default_factory=DeSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     claims: str | None = None
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def build(kind: type[_T], values: Mapping[str, Any]) -> _T:

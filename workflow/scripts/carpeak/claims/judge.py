@@ -107,14 +107,13 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
     }
     final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
     has_interval = final.low is not None and quantity["kind"] != "captured_cells"
-    reason = f"{final.reason} {uncertainty(main, has_interval=has_interval)}"
-    checks = controls.of_gene(main, quantity, found) if quantity["kind"] == "gene_change" else None
+    checks = controls.of_gene(main, quantity, final) if quantity["kind"] == "gene_change" else None
     others_say = at_other_limits(main, quantity) if quantity["kind"] == "gene_change" else {}
     return {
         "claim": claim["id"],
         "statement": claim["statement"],
         **_plain(final),
-        "reason": reason,
+        "rests_on": {"donors": len(main.donors()), "interval": has_interval},
         "unit": UNITS[quantity["kind"]],
         "quantity": dict(claim["quantity"]),
         "notes": claim["notes"],
@@ -167,18 +166,18 @@ def _hardened(found: Finding, checked: Mapping[str, Finding]) -> Finding:
     return found._replace(verdict=INDETERMINATE, reason=reason)
 
 
-def uncertainty(tables: Tables, *, has_interval: bool) -> str:
-    """On how many patients a verdict rests, and what its interval covers."""
-    donors = len(tables.donors())
+def uncertainty(*, donors: int, interval: bool) -> str:
+    """On how many patients a verdict rests, and what its interval covers: what ``rests_on`` says."""
     who = "One patient" if donors == 1 else f"{donors} donors pooled"
-    if not has_interval:
+    if not interval:
         return f"{who}."
     differ = "says nothing of other patients" if donors == 1 else "not differences between donors"
     return f"{who}: the interval covers the sampling of cells only{' and' if donors == 1 else ','} {differ}."
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The verdicts as `claims.tsv` has them."""
+    """The verdicts as `claims.tsv` has them: a row is read alone, so its reason says on what it rests."""
     import pandas as pd
 
-    return pd.DataFrame([{name: one[name] for name in COLUMNS} for one in judged], columns=COLUMNS)
+    rows = [{**one, "reason": f"{one['reason']} {uncertainty(**one['rests_on'])}"} for one in judged]
+    return pd.DataFrame(rows, columns=COLUMNS)

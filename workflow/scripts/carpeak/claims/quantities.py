@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..comparison import ambient_genes, enrichment
+from ..comparison import ambient_marks, enrichment
 from ..names import UNASSIGNED
 from ..stats import intervals
 from .verdict import (
@@ -174,8 +174,8 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         f"{percent(row['pct_reference'])} at {tables.contrast['reference']}; limit {limit:.2f}."
     )
     verdict = of_change(tables, quantity, found)
-    if verdict != INDETERMINATE and ambient_genes.is_marked(rows.iloc[:1])[0]:
-        source = ambient_genes.words(row[ambient_genes.COLUMN])
+    if verdict != INDETERMINATE and ambient_marks.is_marked(rows.iloc[:1])[0]:
+        source = ambient_marks.source_name(row[ambient_marks.COLUMN])
         reason += f" Most likely ambient RNA of {source}, which says nothing of T cells."
         verdict = INDETERMINATE
     return Finding(verdict, *found[:3], reason)

@@ -168,7 +168,7 @@ def cd8(
     return pd.DataFrame(rows, columns=CD8_COLUMNS)
 
 
-def cd8_sentences(table: pd.DataFrame) -> list[dict[str, Any]]:
+def cd8_mimicry(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Per sample of `cd8`'s table: the shares, and whether CAR+ cells show CD8A alone too often (`mimicked`).
 
     Too often: the odds of CD8A+ CD8B- rise from undetected to CAR+ cells by more than those of CD8B+ CD8A-

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from . import ambient_genes
+from . import ambient_marks
 from .gene_sets import GeneSet
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def changed(de: pd.DataFrame, direction: str, limits: ChangeLimits) -> pd.Series
     """Which rows of a DE table count as changed up or down; none that is marked as ambient RNA."""
     change = DIRECTIONS[direction] * de["log2_fold_change"]
     found = (de["p_adjusted"] < limits.adjusted_p) & (change >= limits.log2_fold_change) & (change > 0)
-    return found & ~ambient_genes.is_marked(de)
+    return found & ~ambient_marks.is_marked(de)
 
 
 def over_representation(
@@ -98,7 +98,7 @@ def over_representation(
     tables = []
     for place, part in de.groupby(["population", "group"], sort=False):
         population, group = map(str, place)  # type: ignore[arg-type]
-        usable = set(part["gene"][~ambient_genes.is_marked(part)])
+        usable = set(part["gene"][~ambient_marks.is_marked(part)])
         measured = {name: library.only(usable) for name, library in libraries.items()}
         for direction in DIRECTIONS:
             which = changed(part, direction, limits)

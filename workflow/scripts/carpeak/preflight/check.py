@@ -49,11 +49,12 @@ def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
         value = configuration.load_yaml(source)
         if is_sheet and isinstance(value, dict):
             value = {**value, "samples": str(given.absolute())}
-        return gather(value, source=source, workflow=home.workflow())
+        study, problems = gather(value, source=source, workflow=home.workflow())
+        return study, [str(problem) for problem in problems]
     value = {"samples": str(given.absolute()), "transgene": {"features": ["-"]}}
     study, problems = gather(value, source=NO_CONFIGURATION, workflow=home.workflow())
     study.config["transgene"]["features"] = []
-    return study, [text for text in problems if not text.startswith(NO_CONFIGURATION)]
+    return study, [str(problem) for problem in problems if problem.key != NO_CONFIGURATION]
 
 
 def _examined(study: Study, libraries: list[dict[str, Any]]) -> preflight.Preflight:

@@ -125,16 +125,20 @@ def _in_run(folder: Path) -> tuple[Path, str]:
                 place = places[0]
                 file = place if place.is_file() else _only(trios_in(place), place, place)
                 return file, f"{machine}: {place.relative_to(folder)}"
-    raw = [
-        u for inside in INSIDE[:4] for u in (inside + name for name in UNFILTERED) if (folder / u).is_dir()
-    ]
+    raw = droplets_of(folder)
     if raw:
         msg = (
-            f"{folder}: holds no matrix of called cells, only unfiltered droplets ({raw[0]}). "
-            "Name that folder as raw_path."
+            f"{folder}: holds no matrix of called cells, only unfiltered droplets "
+            f"({raw.relative_to(folder)}). Name that folder as raw_path."
         )
         raise UserError(msg)
     return folder, ""
+
+
+def droplets_of(folder: Path) -> Path | None:
+    """The folder of unfiltered droplets of the run whose folder is `folder`; None where there is none."""
+    names = (inside + name for inside in INSIDE[:4] for name in UNFILTERED)
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
 def there(path: str) -> bool:

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import io
+if TYPE_CHECKING:
+    from .inputs import CarSource
 
 MOST = 8  # genes named
 SHOWN = ("problem", "warning")  # levels of findings; notes and what is well stay in construct.tsv
 
 
-def told(inputs: Mapping[str, Any], *, end_is_known: bool) -> dict[str, list[Any]]:
+def sentences_and_warnings(source: CarSource, *, end_is_known: bool) -> dict[str, list[Any]]:
     """Sentences and (what, warning) pairs for the report.
 
     `end_is_known` says whether the sheet tells which end of the RNA is read.
-
-    Of the rule report's inputs, `construct` is the construct's json, `transgene` and `aligned` list the
-    summaries of libraries; each is there where the study has it.
     """
-    construct = io.read_json(inputs["construct"]) if "construct" in inputs else {"constructs": []}
-    counted = {Path(path).stem: io.read_json(path) for path in inputs.get("transgene", ())}
-    aligned = {Path(path).parent.name: io.read_json(path) for path in inputs.get("aligned", ())}
-    sentences = [sentence for one in construct["constructs"] for sentence in shared(one)]
-    sentences += [added(sample, summary) for sample, summary in counted.items()]
-    sentences += [made(sample, summary) for sample, summary in aligned.items()]
-    if "construct" in inputs and not end_is_known:
+    constructs = source.construct["constructs"] if source.construct else []
+    sentences = [sentence for one in constructs for sentence in shared(one)]
+    sentences += [added(sample, summary) for sample, summary in source.counted.items()]
+    sentences += [aligned(sample, summary) for sample, summary in source.aligned.items()]
+    if source.construct and not end_is_known:
         sentences.append(
             "The sheet doesn’t say which end of the RNA is read; the construct was checked for 3′."
         )
     warnings = [
         (finding["construct"], finding["message"])
-        for one in construct["constructs"]
+        for one in constructs
         for finding in one["findings"]
         if finding["level"] in SHOWN and finding["check"] != "shared"  # told in a sentence
     ]
-    for sample, summary in {**counted, **aligned}.items():
+    for sample, summary in {**source.counted, **source.aligned}.items():
         warnings += [(sample, text) for text in summary["warnings"]]
     return {"sentences": sentences, "warnings": warnings}
 
@@ -76,7 +71,7 @@ def added(sample: str, summary: Mapping[str, Any]) -> str:
     )
 
 
-def made(sample: str, summary: Mapping[str, Any]) -> str:
+def aligned(sample: str, summary: Mapping[str, Any]) -> str:
     """How a library was counted as a whole."""
     reads, valid = int(summary["Number of Reads"]), float(summary["Reads With Valid Barcodes"])
     return (

@@ -74,25 +74,24 @@ def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
     donors = {side: here.loc[here["condition"] == side, "donor"].nunique() for side in sides}
     together = here["donor"].astype(str).unique()
     counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
-    own_tube = (
-        "Intervals tell how well the captured cells stand for their tube; nothing here estimates effects in"
-    )
+    beyond = "nothing here estimates effects in other patients"
+    own_tube = "Intervals describe the sampling of cells from one tube, not variation between patients."
     if len(together) == 1:
         single = (here["condition"].value_counts() <= 1).all()
         per_time = "One library per time; timing" if single else "Timing"
         return (
             "One patient",
             (
-                f"All libraries are of one donor ({together[0]}). {per_time}, culture, processing and batch"
-                f" are inseparable. {own_tube} other patients."
+                f"All libraries are of one donor ({together[0]}): {beyond}. {per_time}, culture, processing"
+                f" and batch are inseparable. {own_tube}"
             ),
         )
     if min(donors.values()) <= 1:
         return (
             "No replicates",
             (
-                f"{counted}. Where a side has one donor, donor, timing, culture, processing and batch are"
-                f" inseparable. {own_tube} other patients."
+                f"{counted}: {beyond}. Where a side has one donor, donor, timing, culture, processing and"
+                f" batch are inseparable. {own_tube}"
             ),
         )
     return (

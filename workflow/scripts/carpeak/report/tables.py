@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..settings import ChangeLimits
 
 POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
 VARIANTS = {
     "unintegrated": "without Harmony",
     "equal_depth": "at equal depth",
@@ -54,29 +55,28 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def claims(
-    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]] = ()
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
-    `judged`: the claims of claims.json, of which the controls of a change are told.
-
-    What a reason says of patients is left to the line above the table, which says it once.
+    `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
+    rest is said once, above the table. What other cells show of a change stands beside (`controlled`).
     """
     import yaml
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
+    reasons = {one["claim"]: one["reason"] for one in judged}
     controlled = {one["claim"]: wording.controls(one.get("controls")) for one in judged}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
-        reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
         row |= {
             "note": entry.get("notes", ""),
             "unit": unit,
-            "reason": wording.typeset(wording.without_patients(reason)),
-            "controlled": wording.typeset(controlled.get(row["claim"], "")),
+            "reason": wording.typeset(reasons[row["claim"]]),
+            "controlled": wording.typeset(controlled[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison import ambient_genes
+from ..comparison import ambient_marks
 from ..names import FEW_CELLS
 from ..stats import intervals
 
@@ -215,7 +215,7 @@ def _changes(
     if not ((de["population"] == population) & (de["group"] == group)).any():
         return []
     found = changed(de, limits, population=population, group=group)
-    ambient = ambient_genes.is_marked(found)
+    ambient = ambient_marks.is_marked(found)
     own, leaked = found[~ambient], found[ambient]
     up, down = own[own["log2_fold_change"] > 0], own[own["log2_fold_change"] < 0]
     text = (
@@ -240,14 +240,14 @@ def _leaked(genes: pd.DataFrame) -> list[str]:
     if len(names) > MAX_NAMED:
         shown.append(f"{len(names) - MAX_NAMED:,} more")
     sources = _listed(
-        [ambient_genes.words(name) for name in genes[ambient_genes.COLUMN].value_counts().index]
+        [ambient_marks.source_name(name) for name in genes[ambient_marks.COLUMN].value_counts().index]
     )
     directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
     verb = " or ".join(sorted(f"{word}{'s' if len(names) == 1 else ''}" for word in directions))
     return [
         f"Not counted there: {_listed(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
         f" below): haemoglobins, and genes that another lineage expresses at least "
-        f"{ambient_genes.MIN_RATIO:g} times as much as T cells, or of which ambient RNA "
+        f"{ambient_marks.MIN_RATIO:g} times as much as T cells, or of which ambient RNA "
         "accounts for at least half of what T cells hold."
     ]
 

@@ -30,11 +30,6 @@ def rests_on(samples: pd.DataFrame) -> str:
     return f"{who}: every interval covers the sampling of cells only and says {other}."
 
 
-def without_patients(reason: str) -> str:
-    """A reason without its last sentence, the one on how many patients it rests."""
-    return re.sub(r"(?:^|\s)(?:One patient|\d+ donors pooled)(?:: the interval covers [^.]*)?\.$", "", reason)
-
-
 CONTROLS = {
     "also_in_undetected": "Also in CAR-undetected T cells: no work of the CAR alone",
     "not_in_undetected": "Not in CAR-undetected T cells",

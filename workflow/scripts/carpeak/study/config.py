@@ -11,6 +11,7 @@ import jsonschema
 import yaml
 
 from ..errors import UserError, listed, nearest
+from .problem import Problem
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -73,15 +74,19 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices."""
+def problems(value: Any, schema: Mapping[str, Any]) -> list[Problem]:
+    """Every way in which `value` breaks `schema`; the texts name the key and the valid choices."""
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path])
-    return [sentence for error in errors for sentence in _sentences(error)]
+    return [Problem(_key(error), sentence) for error in errors for sentence in _sentences(error)]
+
+
+def _key(error: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path)
 
 
 def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
-    where = ".".join(str(part) for part in error.absolute_path)
+    where = _key(error)
     prefix = f"{where}: " if where else ""
     value: Any = error.validator_value
     schema: Any = error.schema
@@ -103,7 +108,8 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
         wanted = " or ".join(value) if isinstance(value, list) else value
         yield f"{prefix}{error.instance!r} should be of type {wanted}"
     elif error.validator == "oneOf":
-        yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"
+        ways = [" with ".join(f"'{key}'" for key in way["required"]) for way in value]
+        yield f"{prefix}needs either {', or '.join(ways)}"
     else:
         yield f"{prefix}{error.message}"
 
@@ -126,10 +132,11 @@ def check(value: Any, schema_path: str | Path, *, source: str) -> dict[str, Any]
     return filled
 
 
-def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """`value` with defaults, and all its problems; where there are any, only its `sound` keys."""
     if not isinstance(value, Mapping):
-        return with_defaults({}, schema), [f"expected keys and values, found {type(value).__name__}"]
+        wrong = f"expected keys and values, found {type(value).__name__}"
+        return with_defaults({}, schema), [Problem("", wrong)]
     filled: dict[str, Any] = with_defaults(value, schema)
     found = problems(filled, schema)
     return (with_defaults(sound(value, schema), schema) if found else filled), found

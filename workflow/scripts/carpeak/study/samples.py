@@ -72,7 +72,7 @@ def read_sheet(
         values: dict[str, Any] = {key: _typed(text, columns[key]) for key, text in filled.items()}
         absent = [key for key in needed if key not in values]
         wrong = [f"'{key}' is empty" for key in absent if key in header]
-        wrong += configuration.problems(values, {**schema, "required": []})
+        wrong += map(str, configuration.problems(values, {**schema, "required": []}))
         found += [f"row {number}: {line}" for line in wrong]
         named = {"sample": f"row {number}", "condition": "", "donor": ""}
         samples.append(_sample(named | filled | configuration.sound(values, schema), root))

@@ -42,7 +42,7 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
     found: list[str] = []
     for number, row in sheet.rows(path):
         values = {key: text for key, text in row.items() if text != ""}
-        wrong = configuration.problems(values, schema) or _files_problem(values)
+        wrong = [str(one) for one in configuration.problems(values, schema)] or _files_problem(values)
         files = tuple(str(path.parent / values[column]) for column in FILES if column in values)
         if not wrong:
             wrong = [f"there is no such file: {file}" for file in files if not Path(file).is_file()]
