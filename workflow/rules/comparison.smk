@@ -95,3 +95,24 @@ rule control:
         code=code("control"),
     script:
         "../scripts/control.py"
+
+
+rule sex_genes:
+    """XIST and Y genes by library and cell type: cells of two people, and libraries that were swapped."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+    output:
+        table="results/tables/sex_genes.tsv",
+    log:
+        "logs/sex_genes.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        samples=SHEET,
+        code=code("sex_genes"),
+    script:
+        "../scripts/sex_genes.py"

@@ -130,6 +130,10 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             "genes that differ between CAR+ and other T cells of a sample, by P(CAR+) and by detection",
         ),
         ("tables/car_cd8.tsv", "CD8A without CD8B in CAR+ and in other T cells, and the reverse"),
+        (
+            "tables/sex_genes.tsv",
+            "cells with XIST and with Y genes per sample and cell type: chimerism, swaps",
+        ),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
         (
             "tables/sensitivity.composition.tsv",
