@@ -260,7 +260,7 @@ IMPLAUSIBLE = [
     ("human and mouse genes without prefixes", library(genes=[*GENES, *MOUSE[:17], CAR]), REFUSED, ["33 % of the genes are a mouse's (Cd3d", "both species", "prefix"]),
     ("human and mouse identifiers mixed", library(gene_ids=[f"ENS{'MUS' * (i % 3 == 0)}G{i:011d}" for i in range(len(GENES) + 1)]), REFUSED, ["34 % of the genes are a mouse's", "ENSMUSG"]),
     ("antibodies alone", library(types=["Antibody Capture"] * (len(GENES) + 1)), REFUSED, ["holds Antibody Capture alone", "no gene expression"]),
-    ("antibodies alone in h5ad", instead("ab.h5ad", lambda p: write_proteins(p)), REFUSED, ["ab.h5ad", "holds Antibody Capture alone"]),
+    ("antibodies alone in h5ad", instead("ab.h5ad", write_proteins), REFUSED, ["ab.h5ad", "holds Antibody Capture alone"]),
     ("rounded log values", library(matrix=sparse.csr_matrix(np.rint(np.log1p(DENSE)).astype(np.int32))), REFUSED, ["vary too little", "rounded log values"]),
     ("binarised counts", library(matrix=sparse.csr_matrix((DENSE > 0).astype(np.int32))), REFUSED, ["every value is 1", "raw UMI counts"]),
     ("copies of one cell", library(matrix=sparse.csr_matrix(np.tile(DENSE[:1], (60, 1)).astype(np.int32))), REFUSED, ["vary too little", "copies of one cell"]),

@@ -58,6 +58,7 @@ rule enrich:
 rule judge_claims:
     """Give every claim a verdict with an estimate and an interval."""
     input:
+        unpack(donors_input),
         claims=study.config["claims"],
         samples="results/tables/samples.tsv",
         composition="results/tables/composition.tsv",
@@ -66,8 +67,11 @@ rule judge_claims:
         de_sensitivity=f"results/tables/sensitivity.de.{JUDGED}.tsv",
         enrichment=f"results/tables/enrichment.{JUDGED}.tsv",
         enrichment_sensitivity=f"results/tables/sensitivity.enrichment.{JUDGED}.tsv",
+        attribution=f"results/tables/attribution.{JUDGED}.tsv",
+        effect=f"results/contrast/{JUDGED}.library_effect.json",
         schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
     output:
+        **donors_output,
         table="results/tables/claims.tsv",
         details="results/claims.json",
     log:

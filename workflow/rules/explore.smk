@@ -30,7 +30,7 @@ rule pack_map:
     resources:
         mem_mb=4000,
     params:
-        samples=SHEET,
+        samples=study.sheet("sample", "condition", "donor"),
         genes=[*claims_file.genes(study.claims), *study.config["report"]["genes"]],
         markers=lambda wildcards: list(shown_genes.of(wildcards.population)),
         code=code("pack_map"),

@@ -27,7 +27,8 @@ rule embed:
     params:
         embedding={
             key: value for key, value in study.config["embedding"].items() if key != "resolution"
-        },  # of all populations: a change of one would make all anew
+        },
+        # of all populations: a change of one would make all anew
         resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
         seed=study.config["seed"],
         code=code("embed"),

@@ -6,6 +6,7 @@ Everything depends on this module, so it stays small.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import math
 import os
@@ -60,6 +61,23 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object."""
     value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return value
+
+
+def plain(value: Any) -> Any:
+    """`value` for JSON: None in place of numbers that are missing or infinite, at every depth."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float):  # NumPy's float64 is one
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, in lower-case hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:

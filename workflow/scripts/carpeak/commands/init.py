@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..io import atomic
 from ..preflight.discover import Found, discover
-from ..preflight.survey import Survey, look
+from ..preflight.survey import Survey, survey_library
 from ..study.fill_in import FILL_IN
 
 EPILOG = f"""\
@@ -29,6 +29,10 @@ transgene:
   name: my CAR
 {note}
   features: {features}
+
+# Which barcodes count as cells: by limits from each library itself (paper: those of Zhang et al. 2025).
+qc:
+  preset: adaptive
 
 # Which conditions of samples.tsv are compared; the fold change is test over reference.
 contrasts:
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _looked_at(found: Found) -> Survey:
-    return look(found.name, found.path, found.raw_path, features=())
+    return survey_library(found.name, found.path, found.raw_path, features=())
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
+from .. import io
 from ..errors import UserError
 
 HEAD_BYTES = 512
@@ -62,7 +62,7 @@ def check_file(path: Path, *, name: str, source: str, size: int | None, sha256: 
             "replaced or cut off: fetch it again, or correct the columns bytes and sha256."
         )
         raise UserError(msg)
-    found = sha256_of(path)
+    found = io.sha256(path)
     if sha256 is not None and found != sha256:
         msg = (
             f"{source}: the checksum of {name} is wrong (SHA-256 {found}, the table of downloads gives "
@@ -71,9 +71,3 @@ def check_file(path: Path, *, name: str, source: str, size: int | None, sha256: 
         )
         raise UserError(msg)
     return found
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, in lower-case hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

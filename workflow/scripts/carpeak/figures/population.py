@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import patheffects
 
+from ..names import POPULATION_NAMES
 from . import expression, shown_genes, style
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # The genes of the paper's text and Figure 3, with the usual ones that the named labels need beside them.
 APART = 0.06  # of the extent, between two cluster numbers
-NAMES = {"all": "all cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 
 
 def draw(
@@ -37,7 +37,7 @@ def draw(
     was not embedded.
     """
     if cells.empty:
-        text = f"No figure of {NAMES[name]}. {message}"
+        text = f"No figure of {POPULATION_NAMES[name]}. {message}"
         return style.note(text, footer=footer), style.note(text, footer=footer)
     label = "cell_type" if name == "all" else "t_state"
     sizes = cells[label].value_counts()

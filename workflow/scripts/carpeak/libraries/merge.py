@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UserError
+from ..names import REMOVAL_REASONS, WITHOUT_TRANSGENE
 from . import absent_transgene
-from .qc import REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,8 @@ def merge(
 
     `cells` are the QC tables in the same order, `samples` has a row per library with sample, condition,
     donor and batch. `genes` are those of the result (`gene_list`, from libraries with `same_names`); one that
-    a library lacks counts 0 there. A library may be without kept cells; all of them may.
+    a library lacks counts 0 there. A library may be without kept cells; all of them may. ``uns`` names the
+    samples whose reference holds no transgene (`WITHOUT_TRANSGENE`): their zeros are no measurement.
     """
     import anndata
     import pandas as pd
@@ -55,7 +56,11 @@ def merge(
     for column in ("sample", "condition", "donor", "batch"):
         values = samples[column].astype(str)
         obs[column] = pd.Categorical(values.to_numpy()[row], categories=list(dict.fromkeys(values)))
-    return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=genes)
+    lacking = [not library.var["transgene"].any() for library in libraries]
+    without = samples["sample"].astype(str)[lacking].tolist()
+    return anndata.AnnData(
+        sparse.vstack(blocks, format="csr"), obs=obs, var=genes, uns={WITHOUT_TRANSGENE: without}
+    )
 
 
 def same_names(libraries: Sequence[AnnData]) -> list[AnnData]:
@@ -172,7 +177,7 @@ def sample_table(
                 **{column: sample[column] for column in ("sample", "condition", "donor")},
                 "cells_in": len(table),
                 "cells_kept": len(kept),
-                **{f"removed_{reason}": int(removed.get(reason, 0)) for reason in REASONS},
+                **{f"removed_{reason}": int(removed.get(reason, 0)) for reason in REMOVAL_REASONS},
                 "median_umis": kept["n_umis"].median(),
                 "median_genes": kept["n_genes"].median(),
                 **{name: limits[name] for name in THRESHOLDS},

@@ -1,7 +1,7 @@
 """Quality control of one library: which barcodes are cells, and the one reason why a barcode is not.
 
-A barcode is judged by the limits first, in the order of `REASONS`; doublets are looked for among those
-that pass.
+A barcode is judged by the limits first, in the order of `REMOVAL_REASONS`; doublets are looked for among
+those that pass.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import REMOVAL_REASONS
 from .doublets import NOT_LOOKED_FOR, find_doublets
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from ..settings import QcSettings
 
-REASONS = ("few_genes", "many_genes", "low_umis", "high_umis", "high_mito", "doublet")
 SCALE = 1.4826  # scaled MAD = standard deviation of a normal distribution
 
 # Limits of the adaptive preset never leave these bounds. Blood mixes cells that differ tenfold in RNA, so
@@ -127,7 +127,7 @@ def reasons(table: pd.DataFrame, bounds: Limits) -> NDArray[np.object_]:
         > (np.inf if bounds.max_mito_percent is None else bounds.max_mito_percent),
     }
     found = np.full(len(table), "", dtype=object)
-    for reason in reversed(REASONS):
+    for reason in reversed(REMOVAL_REASONS):
         if reason in broken:
             found[broken[reason].to_numpy()] = reason
     return found

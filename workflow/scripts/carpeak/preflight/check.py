@@ -33,7 +33,7 @@ def check(given: Path, config: str | None) -> Checked:
     libraries = [
         library
         for library in study.libraries  # what is missing is told already, or made by the run
-        if all(paths.there(path) for path in (library["path"], library["raw_path"]) if path)
+        if all(paths.path_exists(path) for path in (library["path"], library["raw_path"]) if path)
     ]
     seen = _examined(study, libraries) if libraries else None
     names = {library["sample"] for library in libraries}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def _construct(study: Study) -> Iterator[Callable[[], object]]:
         yield examined
     for path in given["against"]:
         if _there(path):
-            yield lambda path=path: _demand_nucleotides(path)
+            yield partial(_demand_nucleotides, path)
 
 
 def _reference(study: Study) -> Iterator[Callable[[], object]]:
@@ -110,10 +111,10 @@ def _reads(study: Study) -> Iterator[Callable[[], object]]:
             continue
         for first, second in sample.reads.pairs:
             if _there(first, second):
-                yield lambda first=first, second=second: _demand_pairs(probe.head, first, second)
+                yield partial(_demand_pairs, probe.head, first, second)
         for path in sample.reads.bams:
             if _there(path):
-                yield lambda path=path: bam.demand_bam(path)
+                yield partial(bam.demand_bam, path)
 
 
 def _demand_pairs(head: Callable[[str, str], object], first: str, second: str) -> None:

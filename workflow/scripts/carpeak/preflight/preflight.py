@@ -11,7 +11,7 @@ from ..comparison import gene_sets
 from ..errors import UserError, listed
 from ..libraries import absent_transgene
 from ..populations import markers
-from .survey import MIN_CELLS, Survey, look
+from .survey import MIN_CELLS, Survey, survey_library
 
 COLUMNS = (
     "sample", "condition", "donor", "layout", "cells", "droplets", "genes", "looked_at", "median_umis",
@@ -61,7 +61,7 @@ def examine(
     with ThreadPoolExecutor(threads) as pool:
         surveys = list(
             pool.map(
-                lambda row: look(
+                lambda row: survey_library(
                     row["sample"],
                     row["path"],
                     row["raw_path"],
@@ -170,7 +170,7 @@ def _asides(surveys: Sequence[Survey], min_cells: int) -> list[str]:
     return found
 
 
-def told(found: Preflight) -> str:
+def as_text(found: Preflight) -> str:
     """The same for a reader: an aligned table, what the run will take, and what to mind."""
     rows = [("sample", "condition", "layout", "cells", "genes", "median UMIs", "transgene UMIs")]
     for sample, survey in zip(found.libraries, found.surveys, strict=True):

@@ -65,7 +65,7 @@ class Survey:
         return self.looked_at < (self.cells or self.droplets or 0)
 
 
-def look(
+def survey_library(
     sample: str, path: str | None, raw_path: str | None, *, select: str = "", features: Sequence[str]
 ) -> Survey:
     """Open the matrices of one library; what is wrong stands in `problems`, never in an exception.

@@ -144,7 +144,7 @@ def droplets_of(folder: Path) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def there(path: str) -> bool:
+def path_exists(path: str) -> bool:
     """Whether a path of the sheet exists, if only as the start of file names."""
     place = Path(path)
     try:

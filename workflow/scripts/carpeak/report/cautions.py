@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..names import FEW_CELLS
+from ..names import FEW_CELLS, POPULATION_NAMES
 from . import silent_limits
+from .wording import upper_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def cautions(
     should hold no CAR+ cell; `limits` maps samples to what pre-flight found; `car` are the rows of
     tables/car.tsv.
     """
-    names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+    names = {name: upper_first(text) for name, text in POPULATION_NAMES.items()}
     found = [f"Library {sample}: {text}." for sample, text in (limits or {}).items() if text]
     found += silent_limits.told(thresholds=thresholds, car=car)
     found += [
@@ -99,9 +100,9 @@ def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
             ),
         )
     return (
-        "Few patients",
+        "Several patients",
         (
-            f"{counted}. Cells are the unit of every test and interval here, so P values rank genes and say"
-            " nothing about patients."
+            f"{counted}. Claims are judged patient by patient (section Donors). In the tables and figures of"
+            " cells, P values and intervals still count cells: they rank genes and say nothing of patients."
         ),
     )

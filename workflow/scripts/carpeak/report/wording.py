@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import REMOVAL_REASONS
+
 if TYPE_CHECKING:
     import pandas as pd
 
-REMOVED = {
-    "few_genes": "too few genes",
-    "many_genes": "too many genes",
-    "low_umis": "too few UMIs",
-    "high_umis": "too many UMIs",
-    "high_mito": "high mitochondrial share",
-    "doublet": "doublets",
-}
 CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the rate that the scores show"}
 
 
@@ -30,6 +24,36 @@ def rests_on(samples: pd.DataFrame) -> str:
     return f"{who}: every interval covers the sampling of cells only and says {other}."
 
 
+def joined(words: Sequence[str]) -> str:
+    """A list of words in a sentence: a, b and c."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+CONTROLS = {
+    "also_in_undetected": "Also in CAR-undetected T cells: no work of the CAR alone",
+    "not_in_undetected": "Not in CAR-undetected T cells",
+    "undetected_unclear": "CAR-undetected T cells leave it open",
+}
+
+
+def controls(found: Mapping[str, Any] | None) -> str:
+    """What CAR-undetected cells and an equal mix of states say of a change; nothing without one."""
+    if not found or found["control"] not in CONTROLS:
+        return ""
+    parts = [CONTROLS[found["control"]]]
+    if found["undetected"]:
+        parts[0] += f" ({_effect(found['undetected'])}; CAR+ less undetected {_effect(found['difference'])})"
+    if found["within_states"]:
+        mix = number(found["mix"])
+        parts.append(f"At an equal mix of states {_effect(found['within_states'])}; change of mix {mix}")
+    return ". ".join(parts) + "."
+
+
+def _effect(one: Mapping[str, float]) -> str:
+    return f"{number(one['estimate'])}, {number(one['low'])} to {number(one['high'])}"
+
+
 def typeset(text: str) -> str:
     """Real minus signs in powers of ten, and no line break before a percent sign."""
     return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\de)-", "\u2212", text))
@@ -37,7 +61,7 @@ def typeset(text: str) -> str:
 
 def removed(row: Mapping[str, Any]) -> str:
     """In words, how many barcodes of a sample were removed for which reason."""
-    counts = {text: int(row.get(f"removed_{name}", 0) or 0) for name, text in REMOVED.items()}
+    counts = {text: int(row.get(f"removed_{name}", 0) or 0) for name, text in REMOVAL_REASONS.items()}
     return ", ".join(f"{n:,} {text}" for text, n in counts.items() if n) or "none"
 
 
