@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.errors import UserError
-from carpeak.populations import embed, label, lineages, marker_panels, markers, states
+from carpeak.populations import annotate, embed, lineages, marker_panels, markers, states
 from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
 from conftest import ROOT
 from scipy import sparse
@@ -205,24 +205,24 @@ def test_label_tables_empty_inherited_and_overridden():
         var=pd.DataFrame({"transgene": transgene}, index=genes),
     )
     found = result.points, result.clusters, result.neighbors
-    t_labels, scores = label.label(data, *found, population="t_cells", settings=SETTINGS)
-    assert t_labels.columns.tolist() == label.STATE_COLUMNS
+    t_labels, scores = annotate.annotate(data, *found, population="t_cells", settings=SETTINGS)
+    assert t_labels.columns.tolist() == annotate.STATE_COLUMNS
     half = result.points.iloc[::2], result.clusters.iloc[::2], result.neighbors
-    car_labels, _ = label.label(data, *half, population="car_t", settings=SETTINGS, inherited=t_labels)
+    car_labels, _ = annotate.annotate(data, *half, population="car_t", settings=SETTINGS, inherited=t_labels)
     pd.testing.assert_series_equal(
         car_labels["t_state"].reset_index(drop=True), t_labels["t_state"].iloc[::2].reset_index(drop=True)
     )
     mark = scores["fingerprint"].iloc[0]
     by_hand = Override("t_cells", "CD8 Tem", cluster="0", expect=mark)
     settings = replace(SETTINGS, overrides=(by_hand,))
-    changed, _ = label.label(data, *found, population="t_cells", settings=settings)
+    changed, _ = annotate.annotate(data, *found, population="t_cells", settings=settings)
     inside = (changed["cluster"] == "0").to_numpy()
     assert (changed["t_state"][inside] == "CD8 Tem").all()
     assert (changed["t_lineage"][inside] == "CD8").all()
     assert (changed["t_state"][~inside] == t_labels["t_state"][~inside]).all()
-    for population, columns in (("all", label.LINEAGE_COLUMNS), ("car_t", label.STATE_COLUMNS)):
+    for population, columns in (("all", annotate.LINEAGE_COLUMNS), ("car_t", annotate.STATE_COLUMNS)):
         none = result.points.iloc[:0], result.clusters.iloc[:0], result.neighbors
-        empty = label.label(data, *none, population=population, settings=SETTINGS)
+        empty = annotate.annotate(data, *none, population=population, settings=SETTINGS)
         assert empty[0].columns.tolist() == columns
         assert all(frame.empty for frame in empty)
 

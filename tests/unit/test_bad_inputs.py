@@ -176,6 +176,17 @@ GMT = "SET\tna\t" + "\t".join(GENES[:12]) + "\n"
 GMT_KEY = "enrichment: {gene_sets: [sets.gmt]}"
 HTML = "<!DOCTYPE html><html><body>404 Not Found</body></html>"
 DENSE = counts().toarray().astype(np.float32)
+
+
+def write_proteins(path):
+    import anndata
+    import pandas as pd
+
+    names = [*GENES, CAR]
+    var = pd.DataFrame({"feature_types": "Antibody Capture"}, index=names)
+    anndata.AnnData(DENSE, obs=pd.DataFrame(index=barcodes(CELLS)), var=var).write_h5ad(path)
+
+
 NO_CELLS = sparse.csr_matrix((0, len(GENES) + 1), dtype=np.int32)
 
 LIBRARIES = [
@@ -241,6 +252,24 @@ LIBRARIES = [
     ("antibodies beside", library(genes=[*GENES, CAR, "anti-CD4"], types=PROTEIN), CARRIED_ON, ["1 of Antibody Capture: left out"]),
     ("few cells", library(matrix=counts(cells=20)), CARRIED_ON, ["ip: 20 cells, below qc.min_cells (50)", "failed"]),
     ("the same matrix twice", lambda f: (shutil.rmtree(f / "pk"), shutil.copytree(f / "ip", f / "pk")), CARRIED_ON, ["ip and pk", "copy of the other"]),
+]  # fmt: skip
+
+PER_CELL = counts()
+ZEROS = "%%MatrixMarket matrix coordinate integer general\n35 60 2\n1 1 0\n2 2 0\n"
+IMPLAUSIBLE = [
+    ("human and mouse genes without prefixes", library(genes=[*GENES, *MOUSE[:17], CAR]), REFUSED, ["33 % of the genes are a mouse's (Cd3d", "both species", "prefix"]),
+    ("human and mouse identifiers mixed", library(gene_ids=[f"ENS{'MUS' * (i % 3 == 0)}G{i:011d}" for i in range(len(GENES) + 1)]), REFUSED, ["34 % of the genes are a mouse's", "ENSMUSG"]),
+    ("antibodies alone", library(types=["Antibody Capture"] * (len(GENES) + 1)), REFUSED, ["holds Antibody Capture alone", "no gene expression"]),
+    ("antibodies alone in h5ad", instead("ab.h5ad", write_proteins), REFUSED, ["ab.h5ad", "holds Antibody Capture alone"]),
+    ("rounded log values", library(matrix=sparse.csr_matrix(np.rint(np.log1p(DENSE)).astype(np.int32))), REFUSED, ["vary too little", "rounded log values"]),
+    ("binarised counts", library(matrix=sparse.csr_matrix((DENSE > 0).astype(np.int32))), REFUSED, ["every value is 1", "raw UMI counts"]),
+    ("copies of one cell", library(matrix=sparse.csr_matrix(np.tile(DENSE[:1], (60, 1)).astype(np.int32))), REFUSED, ["vary too little", "copies of one cell"]),
+    ("a matrix of stored zeros", in_folder("matrix.mtx.gz", lambda p: write_gz(p, ZEROS)), REFUSED, ["holds no counts"]),
+    ("a transgene that is a gene by symbol", config(CONFIG.replace(CAR, "CD3D")), CARRIED_ON, ["CD3D is the human gene CD3D", "Name the construct's own feature"]),
+    ("a transgene that is a gene by identifier", config(CONFIG.replace(CAR, "ENSG00000000001")), CARRIED_ON, ["is the human gene CD3D"]),
+    ("a transgene that is a gene by another name", and_then(both(genes=[*GENES, "T3D"]), config(CONFIG.replace(CAR, "T3D"))), CARRIED_ON, ["T3D is the human gene CD3D"]),
+    ("a transgene that is mitochondrial", config(CONFIG.replace(CAR, "MT-CO1")), CARRIED_ON, ["MT-CO1 is the human gene MT-CO1"]),
+    ("blanks around a feature's name", config(CONFIG.replace(CAR, f"'{CAR} '")), REFUSED, [f"no library has '{CAR} ' (with blanks at its ends)"]),
 ]  # fmt: skip
 
 TRANSGENE = [
@@ -354,6 +383,7 @@ ROWS = [
     pytest.param(*row[1:], id=f"{kind}: {row[0]}")
     for kind, rows in {
         "library": LIBRARIES,
+        "implausible": IMPLAUSIBLE,
         "transgene": TRANSGENE,
         "sheet": SHEETS,
         "configuration": CONFIGURATIONS,

@@ -231,6 +231,7 @@ def test_layout_draws_groups_apart_that_its_start_mixes():
     assert own(place) > 0.95
 
 
+@pytest.mark.slow  # umap-learn is compiled
 def test_weights_and_layout_are_as_good_as_umap_learns():
     """The same neighbour weights, and a layout that keeps neighbourhoods as well."""
     from sklearn.manifold import trustworthiness

@@ -217,14 +217,24 @@ def test_planted_term_is_on_top_and_decoy_below(go, tested):
     assert ids.index("DECOY") > ids.index("GO:0071346")
 
 
-def test_a_whole_study_is_quick(go, tested):
-    """12 lists of 300 changed genes each: some 2 s of one core; asking gseapy set by set takes 5."""
+def test_a_study_takes_less_work_than_asking_gseapy_set_by_set(go, tested):
+    """The same six lists of 300 changed genes both ways, on the machine at hand: two thirds or less."""
+    from gseapy.stats import calc_pvalues
+
     rng = np.random.default_rng(4)
-    de = pd.concat(
-        de_table(tested, *rng.choice(tested, (2, 300), replace=False), population=population, group=group)
-        for population in ("t_cells", "car_t")
-        for group in ("all", "CD4", "CD8")
-    )
+    lists = {group: rng.choice(tested, (2, 300), replace=False) for group in ("all", "CD4", "CD8")}
+    de = pd.concat(de_table(tested, *both, population="car_t", group=group) for group, both in lists.items())
     started = time.process_time()
     enrichment.over_representation(de, libraries(GO_BP=go), **OPTIONS)
-    assert time.process_time() - started < 8
+    ours = time.process_time() - started
+    background = set(tested)
+    sets = {one.term_id: background & set(one.genes) for one in go}
+    sets = {name: genes for name, genes in sets.items() if 10 <= len(genes) <= 500}
+    started = time.process_time()
+    for both in lists.values():
+        for query in both:
+            hit = {name: genes for name, genes in sets.items() if not genes.isdisjoint(query)}
+            assert len(next(iter(calc_pvalues(set(query), hit, background=background)))) == len(hit)
+    theirs = time.process_time() - started
+    print(f"{ours:.2f} s, gseapy set by set {theirs:.2f} s")
+    assert ours < 0.7 * theirs

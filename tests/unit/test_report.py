@@ -341,7 +341,7 @@ def test_provenance_holds_checksums_versions_and_times(page, folder):
     record = io.read_json(folder / "results/provenance.json")
     named = {entry["file"]: entry for entry in record["inputs"]}
     table = named["results/qc/peak.cells.parquet"]
-    assert table["sha256"] == provenance.sha256(folder / "results/qc/peak.cells.parquet")
+    assert table["sha256"] == io.sha256(folder / "results/qc/peak.cells.parquet")
     assert not any("no/such" in name for name in named)
     assert record["packages"]["scanpy"] == "1.11.5"
     assert record["configuration"]["transgene"]["features"] == ["RQR8", "CLL1_scFv"]

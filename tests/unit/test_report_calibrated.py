@@ -124,7 +124,7 @@ def test_compositions_of_both_rules_stand_beside(page):
 
 def test_conclusions_stand_beside_by_rule(page):
     part = page.split('id="by-rule"')[1].split("</table>")[0]
-    assert "Another rule comes to another verdict on C4." in part
+    assert "Yes: another rule gives another verdict on C4." in part
     assert "opposed" in part
     assert "(same cells)" in part
     assert "<td>Cells</td>" not in part  # not a claim on CAR+ cells
@@ -139,7 +139,7 @@ def test_car_cells_against_the_rest_by_probability_and_by_detection(page):
 
 
 def test_reads_that_pass_for_cd8a_are_told(page):
-    part = page.split("pass for CD8A?")[1].split("</table>")[0]
+    part = page.split("Are CAR reads counted as CD8A?")[1].split("</table>")[0]
     assert part.count("yes: check the construct") == 1
     assert part.count("<td>no</td>") == 1
 

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from carpeak.report import provenance
 from runs import ROOT, demo, tables
 
 pytestmark = pytest.mark.workflow
@@ -85,6 +86,20 @@ def test_the_command_of_the_wheel_finds_its_workflow(carpeak, tmp_path):
         "run", carpeak.site / "carpeak/share/config/config.yaml", "--use-conda", cwd=tmp_path, status=1
     )
     assert "needs a clone" in refused
+
+
+def test_the_commit_of_another_project_is_not_taken_for_the_workflows(tmp_path):
+    """An environment often lies within the repository of the user's own project, which ignores it."""
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed/rule.smk").touch()
+    assert provenance.commit(tmp_path / "installed") is None
+    subprocess.run(["git", "add", "installed"], cwd=tmp_path, check=True)
+    assert provenance.commit(tmp_path / "installed")["changed"]
 
 
 @pytest.mark.slow

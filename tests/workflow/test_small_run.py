@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -170,8 +171,10 @@ def test_provenance(small):
     assert value["seeds"] == {"analysis": 0, "simulation": 1}
     assert value["simulated"] is True
     assert value["configuration"]["demo"] == {"variant": "paper", "seed": 1, "cells": SMALL}
-    given = {entry["role"]: entry for entry in value["inputs"]}
-    assert {"product", "peak", "claims", "markers"} <= set(given)
+    files = Counter(entry["role"] for entry in value["inputs"])
+    assert {"configuration", "sample sheet", "markers", "claims", "gene sets"} <= set(files)
+    for sample in ("product", "peak"):  # matrix, features and barcodes
+        assert files[f"cells of {sample}"] == files[f"droplets of {sample}"] == 3
     for entry in value["inputs"]:
         content = (small / entry["file"]).read_bytes()  # an absolute path stays what it is
         assert entry["bytes"] == len(content)
@@ -219,6 +222,7 @@ def test_snakemakes_own_report(small, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [1])
 def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
     snakemake(tmp_path, *demo(), cores=cores)
@@ -226,13 +230,13 @@ def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
 
 
 @pytest.fixture
-def own_copy(tmp_path):
-    """A copy of the workflow, to edit the package in, and a finished run of it."""
+def own_copy(small, tmp_path):
+    """A copy of the workflow, to edit the package in, and a finished run of it: the small one, taken over."""
     for name in ("workflow", "config", "profiles", "envs"):
         shutil.copytree(ROOT / name, tmp_path / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "Snakefile", tmp_path / "code")
-    (tmp_path / "run").mkdir()
-    snakemake(tmp_path / "run", *demo(), snakefile=tmp_path / "code/Snakefile")
+    shutil.copytree(small, tmp_path / "run")
+    snakemake(tmp_path / "run", "--touch", *demo(), snakefile=tmp_path / "code/Snakefile")
     return tmp_path
 
 

@@ -4,11 +4,11 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.populations import label
+    from carpeak.populations import annotate
     from carpeak.settings import AnnotationSettings, build
 
     inherited = snakemake.input.get("inherited")
-    labels, scores = label.label(
+    labels, scores = annotate.annotate(
         io.read_h5ad(snakemake.input.counts),
         io.read_table(snakemake.input.embedding),
         io.read_table(snakemake.input.clusters),

@@ -199,6 +199,13 @@ def _peak_vs_product() -> dict[str, Contrast]:
 
 
 @dataclass(frozen=True)
+class ReportSettings:
+    """What the report shows beside the results."""
+
+    genes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole configuration of a study; blocks that it lacks are None."""
 
@@ -225,6 +232,7 @@ class Settings:
     donors: DonorSettings = field(default_factory=DonorSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     claims: str | None = None
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def build(kind: type[_T], values: Mapping[str, Any]) -> _T:

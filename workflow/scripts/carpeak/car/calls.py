@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .. import io
 from ..names import NEGATIVE, POSITIVE, T_CELL, UNDETERMINED
 from ..stats import intervals
-from . import calibrated_rule, decomposition, fit_check, posterior
+from . import calibrated_rule, carriers, decomposition, fit_check, posterior
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,7 +32,7 @@ TABLE_COLUMNS = [
     "sample", "condition", "donor", "t_cells", "detected_fraction", "car_fraction", "car_fraction_low",
     "car_fraction_high", "identifiable", "ambient_rate", "ambient_source", "false_positive_rate",
     "false_positive_rate_low", "false_positive_rate_high", "n_positive", "n_undetermined", "n_negative",
-    "flow_car_percent",
+    "flow_car_percent", "not_told",
 ]  # fmt: skip
 
 
@@ -86,6 +87,7 @@ class Called:
     identifiable: bool = False
     fit: dict[str, Any] = field(default_factory=dict)
     model: posterior.ShareFit | None = None
+    not_told: str = ""  # why there is no share, as a key (`carriers`)
 
 
 Caller = Callable[[LibraryCounts, "CarSettings"], Called]
@@ -136,9 +138,26 @@ def by_mixture(library: LibraryCounts, options: CarSettings) -> Called:
         found.low,
         found.high,
         found.identifiable,
-        _plain(fit),
+        io.plain(fit),
         found.fit,
     )
+
+
+def _withheld(called: Called, library: LibraryCounts) -> Called:
+    """`called` without its share where other cells hold the transgene as T cells do.
+
+    The calls that rest on the same model are withheld with it; those of rules that ask no model stand.
+    """
+    if library.sorted or not carriers.not_telling(
+        library.car_umis, is_t=library.is_t, cannot_be_car=library.cannot_be_car
+    ):
+        return called
+    call = called.call if called.model is None else np.full(len(called.call), UNDETERMINED)
+    reason = carriers.IN_OTHER_CELLS
+    fit = called.fit | {"not_told": reason, "identifiable": False}
+    nan = float("nan")
+    shareless = replace(called, fraction=nan, fraction_low=nan, fraction_high=nan)
+    return replace(shareless, call=call, identifiable=False, fit=fit, not_told=reason)
 
 
 def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
@@ -146,17 +165,6 @@ def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
     state = POSITIVE if library.sorted == "CAR+" else NEGATIVE
     call = np.where(library.is_t, state, UNDETERMINED)
     return Called(np.full(len(call), np.nan), call, fit={"sorted": library.sorted})
-
-
-def _plain(value: Any) -> Any:
-    """`value` with None in place of numbers that JSON can't hold."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value
 
 
 CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture, "sorted": by_sort}
@@ -199,7 +207,7 @@ def call_samples(
         if options.negative_sample not in (None, row["sample"]):
             library = replace(library, negative=_t_cells(libraries[options.negative_sample][1]))
         library = replace(library, sorted=row.get("sorted"))
-        called = CALLERS[options.rule](library, options)
+        called = _withheld(CALLERS[options.rule](library, options), library)
         probability[cells], call[cells] = called.probability, called.call
         fits[row["sample"]] = called.fit
         rows.append(summarise(library, called, row))
@@ -284,4 +292,5 @@ def summarise(library: LibraryCounts, called: Called, row: Mapping[str, Any]) ->
         "n_undetermined": states[UNDETERMINED],
         "n_negative": states[NEGATIVE],
         "flow_car_percent": float("nan") if flow is None else float(flow),
+        "not_told": called.not_told,
     }

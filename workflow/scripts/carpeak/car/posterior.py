@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, log_expit, ndtri
 
+from .. import io
 from ..stats import importance_sampling
 from . import mixture
 from .mixture import AmbientPrior, CountTable, Prior
@@ -246,19 +247,15 @@ def describe(found: ShareFit) -> dict[str, Any]:
     rate = (found.ambient_rate, found.ambient_low, found.ambient_high)
     return {
         "t_cells": found.t_cells,
-        **{k: _plain(v) for k, v in shown.items()},
+        **{k: io.plain(v) for k, v in shown.items()},
         "identifiable": found.identifiable,
         "reason": found.reason,
         "median_depth": found.centre,
         "mean_umis_of_car_cells": np.exp(importance_sampling.quantile(points[:, 1], w, at)).tolist(),
         "size": np.exp(importance_sampling.quantile(points[:, 2], w, at)).tolist(),
         "slope": importance_sampling.quantile(points[:, 4], w, at).tolist(),
-        "ambient_rate": [_plain(v) for v in rate],
+        "ambient_rate": [io.plain(v) for v in rate],
         "ambient_source": found.ambient.source,
         "ambient_prior": {"shape": found.ambient.shape, "rate": found.ambient.rate},
         "effective_points": found.posterior.effective,
     }
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -8,10 +8,10 @@ deciding.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import io
 from .quantities import KINDS, UNITS
 from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 
@@ -118,11 +118,9 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
 
 
 def _plain(found: Finding) -> dict[str, Any]:
-    """A finding as JSON can hold it: a missing number is None."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in found._asdict().items()
-    }
+    """A finding as JSON can hold it."""
+    values: dict[str, Any] = io.plain(found._asdict())
+    return values
 
 
 def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     libraries = f"{n} {'library' if n == 1 else 'libraries'}"
     print(f"{given}: {libraries}; configuration: {checked.study.source}\n")
     if checked.seen:
-        print(preflight.told(checked.seen))
+        print(preflight.as_text(checked.seen))
     if checked.later:
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(checked.later)}\n")
     if n > 1 and checked.study.contrasts:
@@ -44,4 +44,5 @@ def run(args: argparse.Namespace) -> None:
         n = len(checked.problems)
         problems = "1 problem" if n == 1 else f"{n} problems"
         raise UserError(listed(f"{problems} to fix before the study can run", checked.problems))
-    print("Nothing is wrong.")
+    beyond = f" Not looked at: {'; '.join(checked.unseen)}." if checked.unseen else ""
+    print(f"Nothing is wrong.{beyond}")

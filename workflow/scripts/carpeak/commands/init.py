@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..io import atomic
 from ..preflight.discover import Found, discover
-from ..preflight.survey import Survey, look
+from ..preflight.survey import Survey, survey_library
 from ..study.fill_in import FILL_IN
 
 EPILOG = f"""\
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _looked_at(found: Found) -> Survey:
-    return look(found.name, found.path, found.raw_path, features=())
+    return survey_library(found.name, found.path, found.raw_path, features=())
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Quality control of one library: which barcodes are cells, and the one reason why a barcode is not.
 
-A barcode is judged by the limits first, in the order of `REASONS`; doublets are looked for among those
-that pass.
+A barcode is judged by the limits first, in the order of `REMOVAL_REASONS`; doublets are looked for among
+those that pass.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import REMOVAL_REASONS
 from .doublets import NOT_LOOKED_FOR, find_doublets
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from ..settings import QcSettings
 
-REASONS = ("few_genes", "many_genes", "low_umis", "high_umis", "high_mito", "doublet")
 SCALE = 1.4826  # scaled MAD = standard deviation of a normal distribution
 
 # Limits of the adaptive preset never leave these bounds. Blood mixes cells that differ tenfold in RNA, so
@@ -127,7 +127,7 @@ def reasons(table: pd.DataFrame, bounds: Limits) -> NDArray[np.object_]:
         > (np.inf if bounds.max_mito_percent is None else bounds.max_mito_percent),
     }
     found = np.full(len(table), "", dtype=object)
-    for reason in reversed(REASONS):
+    for reason in reversed(REMOVAL_REASONS):
         if reason in broken:
             found[broken[reason].to_numpy()] = reason
     return found
@@ -172,6 +172,18 @@ def _weaknesses(table: pd.DataFrame, kept: pd.DataFrame, share: float) -> list[s
     return found
 
 
+def expected_rate(
+    captured: int, *, per_1000: float, lanes: float | None = None, percent: float | None = None
+) -> tuple[float, bool]:
+    """The expected share of doublets among `captured` cells, and whether the study states it.
+
+    The rate of a kit grows with the cells of one lane (`per_1000`); cells of several `lanes` are shared out.
+    """
+    if percent is not None:
+        return percent / 100, True
+    return min(per_1000 * captured / (lanes or 1) / 1000, 0.5), False
+
+
 def judge(
     counts: sparse.csr_matrix,
     *,
@@ -179,8 +191,15 @@ def judge(
     transgene: NDArray[np.bool_],
     options: QcSettings,
     seed: int = 0,
+    cell_cycle: NDArray[np.bool_] | None = None,
+    lanes: float | None = None,
+    doublet_percent: float | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Judge every barcode of one library of raw `counts` (cells x genes); `mito`, `transgene` mask genes.
+
+    `cell_cycle` masks genes that doublets are not scored by: a cycling cell holds as much RNA as two, and
+    would be taken for a pair. `lanes` were pooled in this library, or `doublet_percent` is what its makers
+    state; without either the rate follows from the number of cells.
 
     Returns a table (rows as in `counts`: n_umis, n_genes, pct_mito, doublet_score, removed_by, kept) and
     the thresholds with status and message, as JSON values.
@@ -191,10 +210,16 @@ def judge(
     table["removed_by"] = reasons(table, bounds)
     table["doublet_score"] = np.nan
     passed = np.flatnonzero(table["removed_by"] == "")
-    rate = options.doublet_rate_per_1000 * len(passed) / 1000
+    captured = int((~table["removed_by"].isin(["few_genes", "low_umis"])).sum())
+    rate, stated = expected_rate(
+        captured, per_1000=options.doublet_rate_per_1000, lanes=lanes, percent=doublet_percent
+    )
+    ignored = None if cell_cycle is None else cell_cycle[~transgene]
     found = NOT_LOOKED_FOR
     if options.doublets:
-        found = find_doublets(counts[passed][:, ~transgene], rate=rate, seed=seed)
+        found = find_doublets(
+            counts[passed][:, ~transgene], rate=rate, stated=stated, seed=seed, ignored=ignored
+        )
     if found.scores is not None:
         table.loc[passed, "doublet_score"] = found.scores
         table.loc[passed[found.called], "removed_by"] = "doublet"
@@ -206,6 +231,9 @@ def judge(
         "doublet_threshold": found.threshold,
         "doublet_threshold_source": found.source,
         "expected_doublet_rate": rate if options.doublets else None,
+        "found_doublet_rate": found.found,
+        "used_doublet_rate": found.used,
+        "doublet_rates_differ": found.differs,
         "status": status,
         "message": " ".join(filter(None, [message, found.message])),
     }

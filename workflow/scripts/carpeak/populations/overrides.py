@@ -44,7 +44,7 @@ def apply(
         if override.population != population:
             continue
         place = f"configuration: annotation.overrides, entry {number}"
-        _check_label(override.label, known, place)
+        check_label(override.label, known, place)
         if override.cells is None:
             chosen = _cluster(labels, override, current, population, place)
         else:
@@ -91,7 +91,8 @@ def _listed(labels: pd.DataFrame, current: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
-def _check_label(label: str, known: Sequence[str], place: str) -> None:
+def check_label(label: str, known: Sequence[str], place: str) -> None:
+    """Raise UserError for a label that looks like a misspelt one of `known`; `place` begins the message."""
     hint = nearest(label, known)
     if label not in known and hint:
         msg = f"{place}: unknown label '{label}'{hint}. A label of your own must not resemble a known one."

@@ -10,7 +10,7 @@ from .. import home
 from ..readers import paths
 from ..study import config as configuration
 from ..study.study import Study, gather
-from . import preflight
+from . import named_files, preflight
 
 NO_CONFIGURATION = "no configuration"
 THREADS = 2
@@ -24,6 +24,7 @@ class Checked:
     seen: preflight.Preflight | None
     problems: list[str]
     later: list[str]
+    unseen: list[str]
 
 
 def check(given: Path, config: str | None) -> Checked:
@@ -32,13 +33,15 @@ def check(given: Path, config: str | None) -> Checked:
     libraries = [
         library
         for library in study.libraries  # what is missing is told already, or made by the run
-        if all(paths.there(path) for path in (library["path"], library["raw_path"]) if path)
+        if all(paths.path_exists(path) for path in (library["path"], library["raw_path"]) if path)
     ]
     seen = _examined(study, libraries) if libraries else None
     names = {library["sample"] for library in libraries}
     later = [sample.sample for sample in study.samples if sample.sample not in names]
     made = study.simulates or study.downloads or any(sample.aligned for sample in study.samples)
-    return Checked(study, seen, problems + (seen.problems if seen else []), later if made else [])
+    wrong, unseen = named_files.look(study)
+    problems += (seen.problems if seen else []) + [line for line in wrong if line not in problems]
+    return Checked(study, seen, problems, later if made else [], unseen)
 
 
 def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:

@@ -96,6 +96,9 @@ def _matrix_file(path: Path) -> tuple[Path, str]:
         named = {k: v for k, v in trios_in(path.parent).items() if k.startswith(path.name)}
         if named:
             return _only(named, path.parent, path), ""
+    if path.exists():
+        msg = f"{path}: a pipe or device, not a file. Save its content as a file and name that."
+        raise UserError(msg)
     msg = f"{path}: no such file or folder. Correct the path in the sheet (it is relative to the sheet)."
     raise UserError(msg)
 
@@ -141,7 +144,7 @@ def droplets_of(folder: Path) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def there(path: str) -> bool:
+def path_exists(path: str) -> bool:
     """Whether a path of the sheet exists, if only as the start of file names."""
     place = Path(path)
     try:

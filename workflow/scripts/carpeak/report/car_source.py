@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from .wording import joined
 
 if TYPE_CHECKING:
     from .inputs import CarSource
@@ -44,7 +46,7 @@ def shared(construct: Mapping[str, Any]) -> list[str]:
         places.setdefault(stretch["gene"], []).append(f"{stretch['start']}–{stretch['end']}")
     if not places:
         return [f"{name} shares no stretch of 30 bases with endogenous genes."]
-    genes = [f"{gene} {_joined(spans)}" for gene, spans in places.items()]
+    genes = [f"{gene} {joined(spans)}" for gene, spans in places.items()]
     if len(genes) > MOST:
         genes[MOST:] = [f"and those of {len(genes) - MOST} more genes (results/construct/intervals.tsv)"]
     return [
@@ -62,7 +64,7 @@ def added(sample: str, summary: Mapping[str, Any]) -> str:
         f"in {summary['pairs']:,} reads: {summary['molecules']:,} UMIs in {cells}. {summary['shared']:,} "
         "reads that fit an endogenous transcript (nearly) as well were left out."
     )
-    names = _joined(summary["features"])
+    names = joined(summary["features"])
     if summary["replaces"]:
         return f"UMIs of {names} in {sample} were counted read by read, not by the aligner, {counted}"
     return (
@@ -78,7 +80,3 @@ def aligned(sample: str, summary: Mapping[str, Any]) -> str:
         f"All genes of {sample} were counted by STARsolo (STAR {summary['star']}; {reads:,} reads, "
         f"{valid:.0%} with a barcode of the kit), with the construct in the reference."
     )
-
-
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -56,8 +56,8 @@ class Inputs:
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
     `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them, `donors` is missing in a study of one donor;
-    `template`, `style` and `behaviour` are texts.
+    `claims_file` is the file that states them, `donors` is missing in a study of one donor; `maps` are the
+    packed maps by population, `style` and `behaviour` texts.
     """
 
     preflight: pd.DataFrame
@@ -82,7 +82,8 @@ class Inputs:
     claims_file: Path
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
-    template: str
+    maps: Mapping[str, str]
+    template: Path
     style: str
     behaviour: str
 
@@ -94,7 +95,7 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
     """
     found: dict[str, Any] = {name: io.read_table(paths[name]) for name in TABLES}
     found |= {name: io.read_json(paths[name]) for name in ("markers", "car_fit", "provenance")}
-    found |= {name: _text(paths[name]) for name in ("template", "style", "behaviour")}
+    found |= {name: "\n".join(map(_text, paths[name])) for name in ("style", "behaviour")}
     names = found["samples"]["sample"].astype(str).tolist()
     for name, keys in (("ingested", names), ("thresholds", names), ("integration", list(POPULATIONS))):
         found[name] = dict(zip(keys, map(io.read_json, paths[name]), strict=True))
@@ -109,6 +110,8 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
         donors=_donors(paths),
         judged=io.read_json(paths["claims_details"])["claims"],
         claims_file=Path(paths["claims_file"]),
+        maps={Path(path).stem: _text(path) for path in paths["maps"]},
+        template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),
     )
 

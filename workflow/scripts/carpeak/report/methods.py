@@ -55,7 +55,7 @@ def _quality(options: QcSettings, thresholds: Mapping[str, Mapping[str, Any]]) -
         return text + " Doublets were not looked for."
     sources = {
         "valley": "the valley of the score",
-        "expected_rate": "the expected rate",
+        "expected_rate": "the rate that the scores show, the expected one being a prior",
         "off": "not looked for",
     }
     found = "; ".join(
@@ -65,7 +65,7 @@ def _quality(options: QcSettings, thresholds: Mapping[str, Mapping[str, Any]]) -
     )
     return (
         text + " Doublets were scored per sample against simulated doublets, expecting "
-        f"{100 * options.doublet_rate_per_1000:g} % per 1,000 cells, and cut at ({found})."
+        f"{100 * options.doublet_rate_per_1000:g} % per 1,000 cells of a lane, and cut at ({found})."
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ..comparison import car_contrast
 from ..settings import Settings, build
@@ -17,7 +17,9 @@ from . import (
     car_source,
     cautions,
     donors,
+    headline,
     libraries,
+    library_verdict,
     methods,
     provenance,
     tables,
@@ -39,6 +41,7 @@ VERDICTS = {
     "indeterminate": "indeterminate",
     "not_estimable": "not estimable",
 }
+_AS_THEY_ARE = " /:;,=+[]{}!*'@$|~?&^`\\"  # characters that a data URI in double quotes can hold
 ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
 
 
@@ -64,7 +67,11 @@ def page(
     import yaml
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(inputs["template"]).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "share": what_changed.percent,
@@ -78,7 +85,7 @@ def page(
     }
     settings = build(Settings, config)
     results = report_inputs.read(inputs, contrasts=settings.contrasts)
-    return environment.from_string(results.template).render(
+    return environment.get_template(results.template.name).render(
         **_context(results, settings, chemistry or {}),
         configuration=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
         css=results.style,
@@ -91,6 +98,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
     variants = set(results.composition_varied["variant"])
     rules_compared = by_rule.conclusions(results.judged, variants)
     packages = results.provenance["packages"]
+    car_fit = car_change.of_fits(results.car_fit)
     by_donor = donors.section(results.donors, results.judged)
     return {
         "config": settings,
@@ -119,12 +127,13 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             if settings.car.rule == "sorted"
             else (),
             limits=_limits(results.preflight),
+            car=tables.records(car),
         ),
         "car": tables.records(car),
         "origins": car_source.sentences_and_warnings(results.car_source, end_is_known=bool(chemistry)),
-        "car_fit": car_change.of_fits(results.car_fit),
+        "car_fit": car_fit,
         "conclusions": rules_compared,
-        "turned": by_rule.turned(rules_compared),
+        "turned": by_rule.claims_that_differ(rules_compared),
         "against_rest": by_rule.against_rest(results.car_contrast, car),
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
@@ -139,6 +148,17 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             settings, thresholds=results.thresholds, integration=results.integration, versions=packages
         ),
         "provenance": results.provenance,
+        "maps": {
+            name: {"title": tables.POPULATIONS[name], "data": results.maps[name].replace("</", "<\\/")}
+            for name in reversed(list(results.maps))
+        },
+        "verdict_of_libraries": library_verdict.verdicts(
+            results.samples,
+            car,
+            results.ambient,
+            fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
+        ),
+        "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
         "files": tables.file_list(
             [f"figures/{path.name}" for path in results.figures], list(settings.contrasts)
@@ -155,6 +175,7 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
     found = []
     for name, tables_of in results.contrasts.items():
         sides = asdict(settings.contrasts[name])
+        bars = headline.bars(sides, results.composition)
         heading, replication = cautions.replication(results.samples, (sides["reference"], sides["test"]))
         found.append(
             {
@@ -171,6 +192,18 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                     enrichment=tables_of.enrichment,
                     limits=settings.enrichment,
                 ),
+                "tiles": headline.tiles(sides, results.composition, results.car, results.claims),
+                "bars": bars,
+                "key": list(dict.fromkeys((label, colour) for bar in bars for label, _, colour in bar.parts)),
+                "short": headline.findings(
+                    sides=sides,
+                    composition=results.composition,
+                    car=results.car,
+                    de=tables_of.de,
+                    enrichment=tables_of.enrichment,
+                    limits=settings.enrichment,
+                    name=name,
+                ),
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),
                 "terms": tables.terms(tables_of.enrichment),
@@ -181,9 +214,9 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
 
 def embed(path: str | Path) -> Figure:
     """An SVG file as a data URI; an image element keeps its ids apart from those of other figures."""
-    data = Path(path).read_bytes()
+    data = re.sub(rb"<!DOCTYPE.*?>|<metadata>.*?</metadata>", b"", Path(path).read_bytes(), flags=re.S)
     width, height = _size(data)
-    uri = "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+    uri = "data:image/svg+xml," + quote(data, safe=_AS_THEY_ARE)  # base64 would grow it by a third
     return Figure(uri, width, height, f"figures/{Path(path).name}")
 
 

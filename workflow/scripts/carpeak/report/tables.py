@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
+from ..names import POPULATION_NAMES
 from . import what_changed, wording
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from ..settings import ChangeLimits
 
-POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+POPULATIONS = {name: wording.upper_first(text) for name, text in POPULATION_NAMES.items()}
+PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
 VARIANTS = {
     "unintegrated": "without Harmony",
     "equal_depth": "at equal depth",

@@ -10,6 +10,7 @@ import numpy as np
 from ..comparison import ambient_marks
 from ..names import FEW_CELLS
 from ..stats import intervals
+from .wording import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -239,22 +240,17 @@ def _leaked(genes: pd.DataFrame) -> list[str]:
     shown = names[:MAX_NAMED]
     if len(names) > MAX_NAMED:
         shown.append(f"{len(names) - MAX_NAMED:,} more")
-    sources = _listed(
+    sources = joined(
         [ambient_marks.source_name(name) for name in genes[ambient_marks.COLUMN].value_counts().index]
     )
     directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
     verb = " or ".join(sorted(f"{word}{'s' if len(names) == 1 else ''}" for word in directions))
     return [
-        f"Not counted there: {_listed(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
+        f"Not counted there: {joined(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
         f" below): haemoglobins, and genes that another lineage expresses at least "
         f"{ambient_marks.MIN_RATIO:g} times as much as T cells, or of which ambient RNA "
         "accounts for at least half of what T cells hold."
     ]
-
-
-def _listed(words: Sequence[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _terms(enrichment: pd.DataFrame, test: str, adjusted_p: float) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ class Sample:
     select: str = ""
     batch: str = ""
     flow_car_percent: float | None = None
+    lanes: float | None = None
+    doublet_percent: float | None = None
     chemistry: str | None = None
     sorted: str | None = None
     reads: ReadFiles | None = None
@@ -99,7 +102,7 @@ def simulated(donors: int) -> tuple[Sample, ...]:
 
 
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
-    if column.get("type") != "number":
+    if column.get("type") not in {"number", "integer"}:
         return text
     try:
         return float(text)
@@ -120,6 +123,8 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
         select=values.get("select", ""),
         batch=values.get("batch", values["sample"]),
         flow_car_percent=values.get("flow_car_percent"),
+        lanes=values.get("lanes"),
+        doublet_percent=values.get("doublet_percent"),
         chemistry=values.get("chemistry"),
         sorted=values.get("sorted"),
     )
@@ -150,7 +155,7 @@ def missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] =
         for column in ("path", "raw_path"):
             path = getattr(sample, column)
             given = sample.aligned or downloading.making(downloads, path or "")
-            if path and not paths.there(path) and not given:
+            if path and not paths.path_exists(path) and not given:
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
     return found + _same_cells(samples)
 
@@ -162,7 +167,7 @@ def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
     for sample in samples:
         if not sample.matrix:
             continue
-        others = rows.setdefault(str(Path(sample.matrix).resolve()), [])
+        others = rows.setdefault(os.path.realpath(sample.matrix), [])
         for other in others:
             names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
             if sample.select == other.select:

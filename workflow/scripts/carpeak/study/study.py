@@ -46,6 +46,10 @@ class Study:
         given = [sample for sample in self.samples if sample.matrix and not sample.aligned]
         return [{name: getattr(sample, name) for name in columns} for sample in given]
 
+    def sheet(self, *columns: str) -> list[dict[str, Any]]:
+        """The samples as rows with these columns of the sheet, in its order."""
+        return [{name: getattr(sample, name) for name in columns} for sample in self.samples]
+
     @property
     def contrasts(self) -> dict[str, dict[str, str]]:
         """The contrasts by name, each with its conditions `test` and `reference`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
         files = tuple(str(path.parent / values[column]) for column in FILES if column in values)
         if not wrong:
             wrong = [f"there is no such file: {file}" for file in files if not Path(file).is_file()]
-            keys = [(values["sample"], "lane", values["lane"]), *((str(Path(f).resolve()),) for f in files)]
+            keys = [(values["sample"], "lane", values["lane"]), *((os.path.realpath(f),) for f in files)]
             for key in keys:
                 other = owners.setdefault(key, number)
                 if other != number or keys.count(key) > 1:

@@ -38,7 +38,7 @@ STATE_COLUMNS = [
 ]
 
 
-def label(
+def annotate(
     counts: AnnData,
     embedding: pd.DataFrame,
     clusters: pd.DataFrame,
