@@ -21,7 +21,7 @@ from carpeak import fingerprint  # noqa: E402
 # From the top down; a room imports from floors below its own. A new room is added here.
 FLOORS = (
     ("commands",),
-    ("report", "atlas"),
+    ("report", "explore", "atlas"),
     ("claims", "figures", "preflight"),
     ("donors",),
     ("comparison",),
@@ -31,7 +31,17 @@ FLOORS = (
     ("stats",),
     ("ground",),
 )
-GROUND = ("errors", "fingerprint", "home", "io", "job", "names", "cells", "settings")  # leaves, used anywhere
+GROUND = (
+    "errors",
+    "fingerprint",
+    "home",
+    "io",
+    "job",
+    "written",
+    "names",
+    "cells",
+    "settings",
+)  # leaves, used anywhere
 ALONE = {"__main__": "commands", "atlas": "atlas"}  # modules of the package's own folder that are no leaves
 
 Arrows = dict[tuple[str, str], set[tuple[str, str]]]

@@ -58,6 +58,7 @@ rule enrich:
 rule judge_claims:
     """Give every claim a verdict with an estimate and an interval."""
     input:
+        unpack(donors_input),
         claims=study.config["claims"],
         samples="results/tables/samples.tsv",
         composition="results/tables/composition.tsv",
@@ -68,6 +69,7 @@ rule judge_claims:
         enrichment_sensitivity=f"results/tables/sensitivity.enrichment.{JUDGED}.tsv",
         schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
     output:
+        **donors_output,
         table="results/tables/claims.tsv",
         details="results/claims.json",
     log:

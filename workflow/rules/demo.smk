@@ -1,7 +1,7 @@
 """The demo study: two libraries simulated to the paper's description of patient 4.
 
 INPUTS:  workflow/resources/genes.tsv.gz, workflow/resources/go_bp.gmt.gz
-OUTPUTS: demo/{product,peak}/{filtered,raw}_feature_bc_matrix/   counts as Cell Ranger writes them
+OUTPUTS: demo/{library}/{filtered,raw}_feature_bc_matrix/   counts as Cell Ranger writes them
          demo/truth.{cells.tsv.gz,genes.tsv,terms.tsv}           the truth; tests read it, no rule does
 """
 
@@ -16,7 +16,7 @@ rule simulate:
     output:
         matrices=expand(
             "demo/{library}/{kind}_feature_bc_matrix/{file}",
-            library=("product", "peak"),
+            library=study.names,
             kind=("filtered", "raw"),
             file=MATRIX_FILES,
         ),
@@ -34,6 +34,7 @@ rule simulate:
         seed=study.config["demo"]["seed"],
         cells=study.config["demo"]["cells"],
         variant=study.config["demo"]["variant"],
+        donors=study.config["demo"]["donors"],
         code=code("simulate"),
     script:
         "../scripts/simulate.py"

@@ -4,12 +4,13 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.claims import judge
+    from carpeak.claims import by_donor, judge
     from carpeak.settings import ChangeLimits
     from carpeak.study import claims_file
 
     source, params = snakemake.input, snakemake.params
     frames = {name: io.read_table(path) for name, path in source.items() if path.endswith(".tsv")}
+    effects = frames.pop("donors", None)
     main, others = judge.assemble(
         frames,
         contrast=params.contrast,
@@ -17,7 +18,11 @@ with job(snakemake):
         limits=ChangeLimits(**params.thresholds),
         seed=params.seed,
     )
-    judged = judge.judge(claims_file.read(source.claims, source.schema), main, others)
+    claims = claims_file.read(source.claims, source.schema)
+    judged = judge.judge(claims, main, others)
+    if effects is not None:
+        judged = by_donor.judged(judged, claims, effects, main.de)
+        io.write_table(by_donor.table(judged), snakemake.output.donors)
     io.write_table(judge.table(judged), snakemake.output.table)
     summary = {"contrast": dict(params.contrast), "donors": main.donors(), "claims": judged}
     io.write_json(summary, snakemake.output.details)

@@ -9,7 +9,7 @@ with job(snakemake):
 
     genes = demo.read_genes(snakemake.input.genes)
     terms = demo.read_terms(snakemake.input.gene_sets)
-    options = {name: snakemake.params[name] for name in ("cells", "variant", "seed")}
+    options = {name: snakemake.params[name] for name in ("cells", "variant", "seed", "donors")}
     nature, libraries = demo.simulate(genes, terms, **options)
     names = {term: name for term, (name, _) in terms.items()}
     demo.write_study(Path(snakemake.output.truth_cells).parent, genes, names, nature, libraries)

@@ -114,6 +114,16 @@ class EnrichmentLimits(ChangeLimits):
 
 
 @dataclass(frozen=True)
+class DonorSettings:
+    """Studies of several donors, where the donor is the unit."""
+
+    min_cells: int = 10
+    min_cells_verdict: int = 20
+    draws: int = 10
+    second_engine: bool = True
+
+
+@dataclass(frozen=True)
 class EnrichmentSettings(EnrichmentLimits):
     """Over-representation of gene sets among changed genes."""
 
@@ -143,6 +153,7 @@ class DemoSettings:
     variant: Literal["paper", "null", "reversed"] | None = "paper"
     seed: int = 1
     cells: int = 15_414
+    donors: int = 1
 
 
 @dataclass(frozen=True)
@@ -218,6 +229,7 @@ class Settings:
     car: CarSettings = field(default_factory=CarSettings)
     contrasts: Mapping[str, Contrast] = field(default_factory=_peak_vs_product)
     de: DeSettings = field(default_factory=DeSettings)
+    donors: DonorSettings = field(default_factory=DonorSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     claims: str | None = None
     report: ReportSettings = field(default_factory=ReportSettings)

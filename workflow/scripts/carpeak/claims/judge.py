@@ -165,8 +165,14 @@ def uncertainty(*, donors: int, interval: bool) -> str:
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The verdicts as `claims.tsv` has them: a row is read alone, so its reason says on what it rests."""
+    """The verdicts as `claims.tsv` has them: a row is read alone, so its reason says on what it rests.
+
+    Verdicts over donors say so themselves.
+    """
     import pandas as pd
 
-    rows = [{**one, "reason": f"{one['reason']} {uncertainty(**one['rests_on'])}"} for one in judged]
+    rows = [
+        one if "donors" in one else {**one, "reason": f"{one['reason']} {uncertainty(**one['rests_on'])}"}
+        for one in judged
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..claims import donor_words
+from ..donors import audit
 from ..errors import UserError, listed
 from ..preflight import preflight
 from ..preflight.check import check
@@ -35,6 +37,9 @@ def run(args: argparse.Namespace) -> None:
         print(preflight.as_text(checked.seen))
     if checked.later:
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(checked.later)}\n")
+    if n > 1 and checked.study.contrasts:
+        libraries_known = audit.libraries_of(checked.study.samples)
+        print(donor_words.designs(audit.audit(libraries_known, checked.study.contrasts)))
     if checked.problems:
         n = len(checked.problems)
         problems = "1 problem" if n == 1 else f"{n} problems"

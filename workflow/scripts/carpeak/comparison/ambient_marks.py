@@ -32,3 +32,13 @@ def is_marked(table: pd.DataFrame) -> NDArray[np.bool_]:
     if COLUMN not in table:
         return np.zeros(len(table), dtype=bool)
     return (table[COLUMN].fillna("") != "").to_numpy(dtype=bool)
+
+
+def copied(table: pd.DataFrame, marked: pd.DataFrame) -> pd.DataFrame:
+    """`table` with the marks that `marked` has for the same population, group and gene."""
+    keys = ["population", "group", "gene"]
+    marks = marked.loc[is_marked(marked), [*keys, COLUMN]].drop_duplicates(keys)
+    if table.empty or marks.empty:
+        return table.assign(**{COLUMN: ""})
+    joined = table.merge(marks, on=keys, how="left", validate="many_to_one")
+    return joined.assign(**{COLUMN: joined[COLUMN].fillna("")})

@@ -132,8 +132,8 @@ def sensitivity(
     variants = {"unintegrated": unintegrated}
     rule = (fit or {}).get("rule")
     if rule != "sorted":
-        thinned = _seen(cells, _thinned(cells, seed) >= 1)
-        variants["equal_depth"] = _only(composition(thinned, samples), car_only)
+        shallow = _seen(cells, thinned(cells, seed) >= 1)
+        variants["equal_depth"] = _only(composition(shallow, samples), car_only)
         variants["two_umis"] = _only(composition(_seen(cells, cells["car_umis"] >= 2), samples), car_only)
     variants[f"{other}_scheme"] = _only(
         composition(cells, samples, t_state=f"t_state_{other}"), ["t_cells", "car_t"]
@@ -175,7 +175,7 @@ def _seen(cells: pd.DataFrame, seen: pd.Series) -> pd.DataFrame:
     return cells.assign(car_call=cells["car_call"].where(seen, UNDETERMINED))
 
 
-def _thinned(cells: pd.DataFrame, seed: int) -> pd.Series:
+def thinned(cells: pd.DataFrame, seed: int) -> pd.Series:
     """Transgene UMIs of each cell after binomial thinning to the depth of the shallowest sample."""
     of_t = cells[cells["is_t"]]
     shares = depth_shares(of_t["n_umis"].to_numpy(), of_t["sample"].to_numpy(dtype=str))

@@ -100,9 +100,9 @@ def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
             ),
         )
     return (
-        "Few patients",
+        "Several patients",
         (
-            f"{counted}. Cells are the unit of every test and interval here, so P values rank genes and say"
-            " nothing about patients."
+            f"{counted}. Claims are judged patient by patient (section Donors). In the tables and figures of"
+            " cells, P values and intervals still count cells: they rank genes and say nothing of patients."
         ),
     )

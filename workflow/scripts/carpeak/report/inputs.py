@@ -42,13 +42,22 @@ class CarSource:
 
 
 @dataclass(frozen=True)
+class DonorTables:
+    """The audit of designs, and per contrast the genes and the shares compared over donors."""
+
+    design: pd.DataFrame
+    genes: list[pd.DataFrame]
+    shifts: list[pd.DataFrame]
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The inputs of rule report.
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
     `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them; `maps` are the packed maps by population, `style` and
-    `behaviour` texts.
+    `claims_file` is the file that states them, `donors` is missing in a study of one donor; `maps` are the
+    packed maps by population, `style` and `behaviour` texts.
     """
 
     preflight: pd.DataFrame
@@ -69,6 +78,7 @@ class Inputs:
     contrasts: Mapping[str, Contrast]
     claims: pd.DataFrame
     judged: list[dict[str, Any]]
+    donors: DonorTables | None
     claims_file: Path
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
@@ -97,11 +107,22 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
             name: Contrast(io.read_table(de, usecols=DE_COLUMNS), io.read_table(enrichment))
             for name, de, enrichment in zip(contrasts, paths["de"], paths["enrichment"], strict=True)
         },
+        donors=_donors(paths),
         judged=io.read_json(paths["claims_details"])["claims"],
         claims_file=Path(paths["claims_file"]),
         maps={Path(path).stem: _text(path) for path in paths["maps"]},
         template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),
+    )
+
+
+def _donors(paths: Mapping[str, Any]) -> DonorTables | None:
+    if "design" not in paths:
+        return None
+    return DonorTables(
+        io.read_table(paths["design"]),
+        [io.read_table(path) for path in paths["donor_genes"]],
+        [io.read_table(path) for path in paths["donor_shifts"]],
     )
 
 

@@ -16,6 +16,7 @@ from . import (
     car_change,
     car_source,
     cautions,
+    donors,
     headline,
     libraries,
     library_verdict,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 VERDICTS = {
     "supported": "supported",
     "opposed": "opposed",
+    "absent": "absent",
+    "heterogeneous": "heterogeneous",
     "indeterminate": "indeterminate",
     "not_estimable": "not estimable",
 }
@@ -96,6 +99,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
     rules_compared = by_rule.conclusions(results.judged, variants)
     packages = results.provenance["packages"]
     car_fit = car_change.of_fits(results.car_fit)
+    by_donor = donors.section(results.donors, results.judged)
     return {
         "config": settings,
         "simulated": settings.simulated,
@@ -133,7 +137,8 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "against_rest": by_rule.against_rest(results.car_contrast, car),
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
-        "rests_on": wording.rests_on(results.samples),
+        "donors": by_donor,
+        "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
         "claims": tables.claims(results.claims, results.claims_file, results.judged),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(results, settings),

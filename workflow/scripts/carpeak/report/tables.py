@@ -68,13 +68,14 @@ def claims(
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
     reasons = {one["claim"]: one["reason"] for one in judged}
+    over_donors = {one["claim"]: one["unit"] for one in judged if "donors" in one}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
         row |= {
             "note": entry.get("notes", ""),
-            "unit": unit,
+            "unit": over_donors.get(row["claim"], unit),
             "reason": wording.typeset(reasons[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)

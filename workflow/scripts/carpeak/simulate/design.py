@@ -7,6 +7,7 @@ from typing import Literal
 
 Variant = Literal["paper", "null", "reversed"]
 VARIANTS: tuple[Variant, ...] = ("paper", "null", "reversed")
+MIN_CELLS_LIBRARY = 60  # of a cohort's libraries
 CELLS = 15_414  # captured in both libraries together (the paper's number)
 TRANSDUCED = 0.3396  # transduced share of the product's T cells (the paper's Table 2, patient 4)
 # Reversed, few CAR+ cells are CD4: more of them are seen at the peak, so that they can be compared.

@@ -16,7 +16,7 @@ import pandas as pd
 from ..errors import UserError
 from ..io import read_table, write_table
 from ..readers.write_tenx import write_folder
-from . import design
+from . import cohort, design
 from .library import Simulated, simulate_library
 from .profiles import Biology, biology
 from .programmes import DECOYS, TERMS
@@ -58,8 +58,12 @@ def simulate(
     cells: int = design.CELLS,
     variant: design.Variant = "paper",
     seed: int = 1,
+    donors: int = 1,
 ) -> tuple[Biology, list[Simulated]]:
-    """Simulate the study with `cells` captured cells in both libraries together."""
+    """Simulate the study with `cells` captured cells in all libraries together.
+
+    With several `donors` every one has two libraries, and the biology returned is what they have in common.
+    """
     if variant not in design.VARIANTS:
         msg = f"demo.variant is '{variant}'. Choose one of {', '.join(design.VARIANTS)}."
         raise UserError(msg)
@@ -67,6 +71,8 @@ def simulate(
         msg = f"demo.cells is {cells}. Simulate at least {MIN_CELLS} cells."
         raise UserError(msg)
     nature = biology(genes, {t: members for t, (_, members) in terms.items()}, variant=variant, seed=seed)
+    if donors > 1:
+        return nature, _cohort(nature, donors, cells=cells, variant=variant, seed=seed)
     product, peak = design.libraries(variant)
     first = round(product.share * cells)
     numbers = {product: first, peak: cells - first}
@@ -78,6 +84,19 @@ def simulate(
     ]
 
 
+def _cohort(
+    nature: Biology, donors: int, *, cells: int, variant: design.Variant, seed: int
+) -> list[Simulated]:
+    """The libraries of several donors, those of the first donor first."""
+    libraries = []
+    for rank, donor in enumerate(cohort.donors(nature, donors, cells=cells, variant=variant, seed=seed)):
+        for side, (library, number) in enumerate(donor.libraries):
+            rng = np.random.default_rng([seed, 200, rank, side])
+            at_peak = library.name.endswith("peak")
+            libraries.append(simulate_library(library, donor.nature, number, at_peak=at_peak, rng=rng))
+    return libraries
+
+
 def write_study(
     folder: str | Path,
     genes: pd.DataFrame,
@@ -85,7 +104,7 @@ def write_study(
     nature: Biology,
     libraries: list[Simulated],
 ) -> None:
-    """Write both libraries as Cell Ranger does, and the truth, into `folder`."""
+    """Write all libraries as Cell Ranger does, and the truth, into `folder`."""
     folder = Path(folder)
     own = pd.DataFrame({"gene_id": list(design.FEATURES), "symbol": list(design.FEATURES)})
     features = pd.concat([genes[["gene_id", "symbol"]], own], ignore_index=True)

@@ -68,7 +68,8 @@ def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[st
             f"car.rule sorted: the column 'sorted' (CAR+ or CAR-) of {config['samples']} is empty for "
             f"{', '.join(unsaid)}"
         )
-    if "demo" in config and not {"product", "peak"} >= {sample.sample for sample in samples}:
+    alone = config.get("demo", {}).get("donors") == 1
+    if alone and not {"product", "peak"} >= {sample.sample for sample in samples}:
         found.append("demo: the simulated libraries are called product and peak; the sheet names others")
     return found
 

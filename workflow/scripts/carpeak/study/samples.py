@@ -53,6 +53,11 @@ class Sample:
         return not self.path and bool(self.raw_path)
 
     @property
+    def stated_batch(self) -> str:
+        """The batch that the sheet names; empty where it names none, and every library is its own."""
+        return "" if self.batch == self.sample else self.batch
+
+    @property
     def matrix(self) -> str:
         """The count matrix that ingest opens; an empty string where the row names none."""
         return self.path or self.raw_path or ""
@@ -83,6 +88,17 @@ def read_sheet(
     twice = [name for name, n in times.items() if name and n > 1]
     found += [f"sample '{name}' occurs in more than one row; names must be unique" for name in twice]
     return tuple(samples), found
+
+
+def simulated(donors: int) -> tuple[Sample, ...]:
+    """The libraries of the demo with several donors, which no sheet lists."""
+    found = []
+    for donor in (f"D{number}" for number in range(1, donors + 1)):
+        for condition in ("product", "peak"):
+            name = f"{donor}_{condition}"
+            path, raw_path = (f"demo/{name}/{kind}_feature_bc_matrix" for kind in ("filtered", "raw"))
+            found.append(Sample(name, condition, donor, path=path, raw_path=raw_path, batch=name))
+    return tuple(found)
 
 
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:

@@ -15,7 +15,7 @@ from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
 from .problem import Problem, blocks
-from .samples import Sample, missing_files, read_sheet, with_reads, without_cells
+from .samples import Sample, missing_files, read_sheet, simulated, with_reads, without_cells
 from .units import ReadFiles
 from .units import read as read_units
 
@@ -181,6 +181,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
                 downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
             samples, in_sheet = read_sheet(config["samples"], schema, root=root)
+            if config.get("demo", {}).get("donors", 1) > 1:
+                samples, in_sheet = simulated(config["demo"]["donors"]), []
             samples = tuple(with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
             in_sheet += without_cells(samples) if reads is not None else []
             if "demo" not in config and downloads is not None:

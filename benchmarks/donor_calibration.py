@@ -1,0 +1,181 @@
+"""How often donors' tests and verdicts are wrong, and how often they find what is there.
+
+    python benchmarks/donor_calibration.py --out docs
+
+Simulated cohorts, drawn as sums over cells: genes move together in programmes, every donor reacts in its own
+way (donor-by-condition sd 0.35 log2, two thirds of its variance shared within a programme), donors differ in
+depth and in numbers of cells (log sd 0.8 and 0.6). The package's own functions are run on them: moderated t,
+camera, effects per donor, random effects, verdicts with Holm over a family of twelve.
+Writes donors.calibration.tsv; the spreads were set before the first run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
+
+from carpeak import io
+from carpeak.donors import camera, effects, moderated, normalisation, pseudobulk, verdict
+
+MARK = "<!-- calibration -->\n"
+WIDE = ("width_of_the_interval",)
+SHOWN = {
+    "genes_p05": "genes with p < 0.05",
+    "sets_p05": "sets with p < 0.05",
+    "claims_supported": "supported",
+    "claims_opposed": "opposed",
+    "claims_absent": "absent",
+    "claims_heterogeneous": "heterogeneous",
+    "above_zero_unadjusted": "interval above 0, before Holm",
+    "coverage_of_the_mean": "interval holds the mean",
+    "coverage_of_a_new_patient": "holds a new patient",
+    "width_of_the_interval": "median width, log2",
+}
+GENES, PROGRAMMES, CLAIMS = 1500, 30, 12
+CHANGE_SD, SHARED = 0.35, 2 / 3  # log2; share of the variance that a programme's genes have in common
+DONOR_SD = 0.4
+LIMIT = 0.58
+COHORTS = {"null": 200, "power": 200}
+DONORS = (3, 4, 5, 8)
+TRUE, TRUE_SD = 1.0, 0.5  # log2, of the claims' genes in cohorts with an effect
+
+
+def cohort(pairs: int, rng: np.random.Generator, *, effect: float, sd: float) -> tuple[pseudobulk.Sums, list]:
+    """Sums of UMIs of `pairs` donors (units peak, product of each); the first genes are the claims'."""
+    programme = np.arange(GENES) % PROGRAMMES
+    level = rng.normal(4.0, 1.5, GENES)
+    own = rng.normal(0, DONOR_SD, (pairs, GENES))
+    change = np.sqrt(SHARED) * rng.normal(0, CHANGE_SD, (pairs, PROGRAMMES))[:, programme]
+    change += np.sqrt(1 - SHARED) * rng.normal(0, CHANGE_SD, (pairs, GENES))
+    if sd:
+        change[:, :CLAIMS] = rng.normal(effect, sd, (pairs, CLAIMS))
+    rows, units = [], []
+    for donor in range(pairs):
+        depth = np.exp(rng.normal(0, 0.8))
+        for side, name in ((1, "peak"), (0, "product")):
+            cells = int(np.clip(300 * np.exp(rng.normal(0, 0.6)), 20, None))
+            mean = np.exp2(level + own[donor] + side * change[donor]) * cells / 300 * depth
+            rows.append(rng.poisson(mean).astype(float))
+            units.append({"donor": f"d{donor:02d}", "condition": name, "n_cells": cells})
+    umis = np.array(rows)
+    table = pd.DataFrame(units).assign(n_umis=umis.sum(axis=1))
+    zero = np.zeros_like(umis)  # cells add no more than counting does
+    sums = pseudobulk.Sums(table, umis, umis, zero, np.zeros(len(umis)))
+    return sums, [(f"d{donor:02d}", 2 * donor, 2 * donor + 1) for donor in range(pairs)]
+
+
+def judged(sums: pseudobulk.Sums, pairs: list, claimed: np.ndarray) -> list[verdict.Verdict]:
+    """The verdicts on the claims, Holm over the family."""
+    found = effects.of_genes(sums, pairs)
+    family = [
+        verdict.one(found.effect[:, gene], found.variance[:, gene], limit=LIMIT, decision="paired")
+        for gene in claimed
+    ]
+    return verdict.family(family, [LIMIT] * len(family))
+
+
+def one_cohort(pairs: int, rng: np.random.Generator, *, effect: float, sd: float) -> dict[str, float]:
+    """What one cohort gives."""
+    sums, paired = cohort(pairs, rng, effect=effect, sd=sd)
+    design = effects.paired_design(pairs)
+    kept = normalisation.enough_counts(sums.umis.T, design)
+    counts = sums.umis.T[kept]
+    weighted = moderated.voom(counts, design, factors=normalisation.tmm(counts))
+    contrast = np.eye(design.shape[1])[-1]
+    tested = moderated.moderated(
+        moderated.linear_fit(weighted.values, design, contrast, weights=weighted.weights)
+    )
+    # without an effect the claims speak of genes of different programmes, as in a real family
+    claimed = np.flatnonzero(effects.testable(sums, paired)[:CLAIMS])  # as the package does
+    claims = judged(sums, paired, claimed)
+    pooled = [one.pooled for one in claims if one.pooled is not None]
+    genes = np.flatnonzero(kept)
+    sets = {str(k): np.flatnonzero(genes % PROGRAMMES == k) for k in range(PROGRAMMES)}
+    tests = camera.camera(weighted.values, sets, design)
+    set_p = [one.p_value for one in tests.values()]
+    mean_in = [one.low <= effect <= one.high for one in pooled]
+    new = rng.normal(effect, sd or CHANGE_SD, len(pooled))
+    return {
+        "genes_p05": float((tested.p_value < 0.05).mean()),
+        "genes_fdr05": float((_bh(tested.p_value) < 0.05).mean()),
+        "sets_p05": float(np.mean(np.array(set_p) < 0.05)),
+        "claims_supported": float(np.mean([one.verdict == "supported" for one in claims])),
+        "claims_opposed": float(np.mean([one.verdict == "opposed" for one in claims])),
+        "claims_absent": float(np.mean([one.verdict == "absent" for one in claims])),
+        "claims_heterogeneous": float(np.mean([one.verdict == "heterogeneous" for one in claims])),
+        "any_supported_or_opposed": float(any(one.verdict in ("supported", "opposed") for one in claims)),
+        "above_zero_unadjusted": float(np.mean([one.low > 0 for one in pooled])),
+        "coverage_of_the_mean": float(np.mean(mean_in)),
+        "coverage_of_a_new_patient": float(
+            np.mean([one.new_low <= x <= one.new_high for one, x in zip(pooled, new, strict=True)])
+        ),
+        "width_of_the_interval": float(np.median([one.high - one.low for one in pooled])),
+    }
+
+
+def _bh(p_values: np.ndarray) -> np.ndarray:
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(p_values)
+
+
+def main() -> None:
+    """Run every cohort and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--seed", type=int, default=2026)
+    arguments = parser.parse_args()
+    seed, rows = arguments.seed, []
+    for kind, effect, sd in (("null", 0.0, 0.0), ("power", TRUE, TRUE_SD)):
+        for pairs in DONORS:
+            found = [
+                one_cohort(pairs, np.random.default_rng([seed, sd > 0, pairs, k]), effect=effect, sd=sd)
+                for k in range(COHORTS[kind])
+            ]
+            values = pd.DataFrame(found)
+            error = values["genes_p05"].std(ddof=1) / len(values) ** 0.5
+            counted = {"cohorts": kind, "n_cohorts": len(found), "donors": pairs}
+            rows.append({**counted, **values.mean(), "genes_p05_error": error})
+            print(rows[-1], flush=True)
+    table = pd.DataFrame(rows)
+    io.write_table(table, arguments.out / "donors.calibration.tsv")
+    page = arguments.out / "donors.md"
+    if page.is_file():
+        text = page.read_text(encoding="utf-8").split(MARK)[0]
+        io.write_text(text + told(table), page)
+
+
+def told(table: pd.DataFrame) -> str:
+    """The last part of docs/donors.md."""
+    lines = [
+        MARK,
+        "## How often it is wrong, and how often it finds what is there",
+        "",
+        f"{int(table['n_cohorts'].iloc[0])} simulated cohorts in every row, made by `python "
+        "benchmarks/donor_calibration.py`: genes move in programmes, every donor reacts in its own way (sd "
+        f"{CHANGE_SD:g} log2), donors differ in depth and in numbers of cells. Families of {CLAIMS} claims "
+        f"on genes, limit {LIMIT:g}. All numbers: donors.calibration.tsv.",
+        "",
+    ]
+    for kind, title in (
+        ("null", "No change in the mean"),
+        ("power", f"A mean change of {TRUE:g} log2, sd between donors {TRUE_SD:g}"),
+    ):
+        part = table[table["cohorts"] == kind]
+        lines += [f"**{title}**", "", "| donors | " + " | ".join(SHOWN.values()) + " |"]
+        lines.append("|---|" + "---|" * len(SHOWN))
+        for row in part.to_dict("records"):
+            cells = [f"{row[name]:.1f}" if name in WIDE else f"{100 * row[name]:.1f} %" for name in SHOWN]
+            lines.append(f"| {row['donors']} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The report's words, tables and figure on donors, and the audit at the command line."""
+
+import json
+
+import cohort
+import numpy as np
+import pytest
+from carpeak import io
+from carpeak.claims import by_donor, donor_words
+from carpeak.commands import check
+from carpeak.donors import audit, compare, evidence, shifts
+from carpeak.figures import forest, style
+from carpeak.report import donors, inputs
+
+UP = {"NKG7": 1.5, "GZMB": 1.2, **{f"SET{k}": 0.8 for k in range(15)}}
+
+
+def results(folder, names, *, effect=UP, both=True):
+    """The files that the section reads, of a cohort with these donors."""
+    rng = np.random.default_rng(1)
+    libraries = []
+    for rank, donor in enumerate(names):
+        for number, side in enumerate(("product", "peak")):
+            if both or number == rank % 2:
+                change = effect if side == "peak" else {}
+                libraries.append(
+                    cohort.library(donor, side, cells=250, effect=change, shares=cohort.SHARES[side], rng=rng)
+                )
+    found, variants = cohort.evidence_of(libraries, draws=0)
+    effects = evidence.measure(cohort.CLAIMS, found, variants)
+    entries = [
+        {"claim": one["id"], "statement": f"Statement {one['id']}.", "verdict": "supported", "estimate": 1.0,
+         "low": 0.5, "high": 1.5, "reason": "", "unit": "log2"} for one in cohort.CLAIMS
+    ]  # fmt: skip
+    io.write_table(effects, folder / "effects.tsv")
+    cells = io.read_table(folder / "effects.tsv")
+    judged = by_donor.judged(entries, cohort.CLAIMS, cells, cells.assign(population="", group="", gene=""))
+    io.write_json({"claims": judged}, folder / "claims.json")
+    genes, _ = compare.compare(
+        found, {}, transgene=found.genes == "CAR", sizes=(5, 500), second_engine=len(names) > 2
+    )
+    io.write_table(genes.assign(ambient_from=""), folder / "genes.tsv")
+    io.write_table(shifts.shifts(found), folder / "shifts.tsv")
+    io.write_table(audit.table(found.designs), folder / "design.tsv")
+    read = [io.read_table(folder / f"{name}.tsv") for name in ("design", "genes", "shifts")]
+    return inputs.DonorTables(read[0], [read[1]], [read[2]]), judged
+
+
+def test_one_donor_has_no_section():
+    assert donors.section(None, []) is None
+
+
+def test_three_donors(tmp_path):
+    found = donors.section(*results(tmp_path, "ABC"))
+    (design,) = found["designs"]
+    assert design["decision"] == "tested over pairs" and [row["donor"] for row in design["rows"]] == list(
+        "ABC"
+    )
+    rows = {row["claim"]: row for row in found["claims"]}
+    assert rows["C7"]["donors"] == 3 and rows["C7"]["clearly_for"] == 3 and rows["C7"]["word"] == ""
+    assert rows["C7"]["low"] < rows["C7"]["estimate"] < rows["C7"]["high"]
+    assert "3 of them stand behind a verdict" in donors.rests_on(found["claims"])
+    assert {row["donor"] for row in found["shifts"]} == {"mean"}
+    assert all(row["p_value"] >= 0 for row in found["genes"]) and len(found["agreement"]) == 3
+    reasons = [one["reason"] for one in json.loads((tmp_path / "claims.json").read_text())["claims"]]
+    assert all(reason.startswith("3 patients: ") for reason in reasons)
+
+
+def test_two_donors_are_told_without_a_verdict_on_patients(tmp_path):
+    found = donors.section(*results(tmp_path, "AB"))
+    rows = {row["claim"]: row for row in found["claims"]}
+    assert rows["C7"]["word"] == "Concordant: seen in both patients" and np.isnan(rows["C7"]["estimate"])
+    assert not found["genes"] and not found["agreement"]
+    assert {row["donor"] for row in found["shifts"]} == {"A", "B"}
+    reasons = {
+        one["claim"]: one["reason"] for one in json.loads((tmp_path / "claims.json").read_text())["claims"]
+    }
+    assert reasons["C7"] == (
+        "Concordant: seen in both patients. Nothing can be said of other patients from 2 patients."
+    )
+
+
+def test_donors_with_one_side_each_are_told_why(tmp_path):
+    found = donors.section(*results(tmp_path, "AB", both=False))
+    (design,) = found["designs"]
+    assert design["decision"] == "not estimable"
+    assert "no donor has both sides" in design["why"].lower() and "one side only: A, B" in design["why"]
+    reasons = {
+        one["claim"]: one["reason"] for one in json.loads((tmp_path / "claims.json").read_text())["claims"]
+    }
+    assert reasons["C7"].startswith("No donor has both sides")
+    assert donors.rests_on([{"donors": 0}]).startswith("No claim could be judged")
+
+
+@pytest.mark.parametrize("names", ["ABCDEF", "AB"])
+def test_forest_plot_has_a_panel_per_claim_and_repeats(tmp_path, names):
+    results(tmp_path, names)
+    claims = io.read_json(tmp_path / "claims.json")["claims"]
+    bytes_of = []
+    for number in range(2):
+        fig = forest.forest(claims, footer="Simulated data")
+        panels = [ax for ax in fig.axes if ax.axison]
+        assert len(panels) == len(cohort.CLAIMS)
+        labels = [text.get_text() for text in panels[0].get_yticklabels()]
+        assert labels == [*names, "all"]
+        assert sum(len(ax.patches) for ax in panels) == (len(cohort.CLAIMS) if len(names) > 2 else 0)
+        style.save(fig, tmp_path / f"{number}.svg", tmp_path / f"{number}.png")
+        bytes_of.append((tmp_path / f"{number}.svg").read_bytes())
+    assert bytes_of[0] == bytes_of[1]
+    assert forest.forest([]).axes[0].texts[0].get_text().startswith("No claim has an effect")
+
+
+def test_check_prints_the_audit(tmp_path, capsys):
+    sheet = tmp_path / "samples.tsv"
+    rows = [("A_0", "product", "A"), ("B_1", "peak", "B"), ("C_0", "product", "C"), ("C_1", "peak", "C")]
+    for name, _, _ in rows:
+        folder = tmp_path / name
+        folder.mkdir()
+    sheet.write_text(
+        "sample\tcondition\tdonor\tpath\n" + "".join(f"{s}\t{c}\t{d}\t{s}\n" for s, c, d in rows)
+    )
+    import argparse
+
+    with pytest.raises(Exception, match="problem"):  # the folders are empty; the audit comes first
+        check.run(argparse.Namespace(study=str(sheet), config=None))
+    out = capsys.readouterr().out
+    assert "Contrast peak_vs_product: one pair: this patient only (3 patients, 1 with both sides)" in out
+    assert "One side only: A, B." in out
+    assert "  A      A_0      none" in out
+
+
+def test_words_exist_for_every_key():
+    assert set(donor_words.DECISIONS) >= {
+        audit.PAIRED, audit.CONCORDANCE, audit.SINGLE, audit.UNPAIRED, audit.NOT_ESTIMABLE,
+    }  # fmt: skip
+    from carpeak.donors import verdict
+
+    assert set(donor_words.SEEN) == {
+        verdict.SEEN, verdict.UNSEEN, verdict.CONCORDANT, verdict.DISCORDANT, verdict.OPPOSITE, verdict.UNCLEAR,
+    }  # fmt: skip
+    for factor in (*audit.FACTORS[1:], "sort", "condition"):
+        assert donor_words.one_sentence([f"aliased:{factor}"])

@@ -1,0 +1,145 @@
+"""The donor as the unit: which contrasts the donors allow, and what each of them says of every claim.
+
+INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet,
+    results/car/calls.parquet, gene sets and the claims file
+OUTPUTS: results/tables/design.tsv; of studies with several donors also
+    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv
+"""
+
+from dataclasses import asdict
+
+from carpeak.donors import audit
+
+SEVERAL_DONORS = len({sample.donor for sample in study.samples}) > 1
+LIBRARIES = [asdict(library) for library in audit.libraries_of(study.samples)]
+CELLS = {
+    "counts": "results/counts.h5ad",
+    "labels": "results/populations/all/labels.parquet",
+    "t_labels": "results/populations/t_cells/labels.parquet",
+    "calls": "results/car/calls.parquet",
+}
+DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
+COMMON = {
+    "libraries": LIBRARIES,
+    "contrasts": study.contrasts,
+    "options": {
+        key: study.config["donors"][key] for key in ("min_cells", "min_cells_verdict", "draws")
+    },
+    "seed": study.config["seed"],
+}
+donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if SEVERAL_DONORS else {}
+
+
+def donors_input(wildcards):
+    """What claims are judged by where the study has several donors."""
+    return {"donors": "results/tables/donors.claims.tsv"} if SEVERAL_DONORS else {}
+
+
+def donor_tables(wildcards):
+    """What the report tells of several donors."""
+    if not SEVERAL_DONORS:
+        return {}
+    return {
+        "design": "results/tables/design.tsv",
+        "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
+        "donor_shifts": expand(
+            "results/tables/donors.composition.{contrast}.tsv", contrast=study.contrasts
+        ),
+    }
+
+
+
+rule audit_design:
+    """Which donors have both sides of a contrast, and what can't be told from it."""
+    output:
+        table="results/tables/design.tsv",
+    log:
+        "logs/audit_design.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        libraries=LIBRARIES,
+        contrasts=study.contrasts,
+        code=code("audit_design"),
+    script:
+        "../scripts/audit_design.py"
+
+
+rule measure_donors:
+    """Every donor's own effect behind every claim, with the variance of its cells, labels and calls."""
+    input:
+        **CELLS,
+        gene_sets=study.gene_set_files,
+        claims=study.config["claims"],
+        schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
+    output:
+        table="results/tables/donors.claims.tsv",
+    log:
+        "logs/measure_donors.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        common=COMMON,
+        contrast=next(iter(study.contrasts)),
+        rule=study.config["car"]["rule"],
+        code=code("measure_donors"),
+    script:
+        "../scripts/measure_donors.py"
+
+
+rule compare_donors:
+    """Genes, gene sets and composition compared over donors: moderated t, PyDESeq2, camera, log-ratios."""
+    input:
+        **CELLS,
+        gene_sets=study.gene_set_files,
+        de="results/tables/de.{contrast}.tsv",
+    output:
+        genes="results/tables/donors.de.{contrast}.tsv",
+        sets="results/tables/donors.sets.{contrast}.tsv",
+        composition="results/tables/donors.composition.{contrast}.tsv",
+    log:
+        "logs/compare_donors/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        common=COMMON,
+        sizes=(study.config["enrichment"]["min_size"], study.config["enrichment"]["max_size"]),
+        second_engine=study.config["donors"]["second_engine"],
+        code=code("compare_donors"),
+    script:
+        "../scripts/compare_donors.py"
+
+
+rule draw_donors:
+    """A forest plot for every claim: donors as rows, all of them below."""
+    input:
+        details="results/claims.json",
+    output:
+        forest=report(
+            "results/figures/donors.svg",
+            caption="../report/donors.rst",
+            category="4 Comparison",
+            labels={"figure": "every donor, every claim"},
+        ),
+        forest_png="results/figures/donors.png",
+    log:
+        "logs/draw_donors.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
+        code=code("draw_donors"),
+    script:
+        "../scripts/draw_donors.py"

@@ -1,0 +1,196 @@
+"""Verdicts on claims where the study holds several donors: each donor one vote, never their cells pooled.
+
+Built on the table of the donors' effects (`donors.evidence`). A verdict that changes under a variant which
+decides is indeterminate, as with one donor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..comparison import ambient_marks
+from ..donors import verdict as rules
+from ..donors.evidence import DESCRIBED
+from ..donors.verdict import Verdict
+from . import donor_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [
+    "claim", "verdict", "seen", "decision", "reasons", "sort", "donors", "clearly_for", "clearly_against",
+    "limit", "estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value", "p_adjusted", "floor",
+]  # fmt: skip
+DECIDING = ("unintegrated", "equal_depth")
+DECIDED = (rules.SUPPORTED, rules.OPPOSED)
+AMBIENT, CHANGED = "ambient", "changes"
+NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value")
+PER_DONOR = ("donor", "n_reference", "n_test", "counts", "effect", "low", "high")
+# Where a claim declares none: 1.5-fold; of two subsets with a third each, a lead of five points in a hundred.
+LIMITS = {"gene_change": 0.58, "largest_subset": 0.2, "majority": 0.2}
+UNIT = "log2, mean over donors"
+
+
+def judge(
+    claims: Sequence[Mapping[str, Any]], effects: pd.DataFrame, *, ambient: frozenset[str] = frozenset()
+) -> dict[str, dict[str, Any]]:
+    """The verdict on every claim that `effects` (the table of `donors.evidence.measure`) speaks of, by id.
+
+    Each is a row of COLUMNS; `ambient` are claims whose gene most likely comes from ambient RNA. Holm's
+    adjustment covers all claims that are tested.
+    """
+    named = {claim["id"]: claim["quantity"] for claim in claims}
+    main = {str(name): part for name, part in effects[effects["variant"] == ""].groupby("claim", sort=False)}
+    limits = [limit(named[name]) for name in main]
+    first = [_one(part, named[name]) for name, part in main.items()]
+    final = rules.family(first, limits)
+    found = {}
+    for (name, part), one in zip(main.items(), final, strict=True):
+        varied = effects[(effects["claim"] == name) & effects["variant"].isin(DECIDING)]
+        against = _against(varied, named[name], one)
+        if name in ambient and one.verdict in DECIDED:
+            against.append(AMBIENT)
+        found[name] = _row(part, one, named[name], against)
+    return found
+
+
+def read(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of effects as it was before it was written: no text is missing, donors are text."""
+    return table.assign(
+        **{name: table[name].fillna("").astype(str) for name in ("variant", "reasons", "sort", "donor")}
+    )
+
+
+def limit(quantity: Mapping[str, Any]) -> float:
+    """The least effect of interest of a claim over donors, log2; a claim's own holds for genes only."""
+    own = quantity.get("min_effect") if quantity["kind"] == "gene_change" else None
+    return float(LIMITS.get(quantity["kind"], 0.0) if own is None else own)
+
+
+def _one(part: pd.DataFrame, quantity: Mapping[str, Any]) -> Verdict:
+    """The verdict on one claim from the donors that count, before Holm's adjustment."""
+    counted = part[part["counts"] == "yes"]
+    decision, reasons = str(part["decision"].iloc[0]), listed(part["reasons"].iloc[0])
+    if decision == DESCRIBED:
+        effect = counted["effect"].to_numpy(dtype=float)
+        return Verdict(
+            rules.INDETERMINATE if len(effect) else rules.NOT_ESTIMABLE, "", len(effect),
+            int((effect == 0).sum()), int((effect != 0).sum()), None, float("nan"), float("nan"),
+        )  # fmt: skip
+    sign = -1 if quantity["direction"] == "down" else 1
+    return rules.one(
+        sign * counted["effect"].to_numpy(dtype=float),
+        counted["variance"].to_numpy(dtype=float),
+        limit=limit(quantity),
+        decision=decision,
+        reasons=reasons,
+    )
+
+
+def listed(text: Any) -> list[str]:
+    """The keys of a field that lists them with commas."""
+    return str(text).split(",") if isinstance(text, str) and text else []
+
+
+def _against(varied: pd.DataFrame, quantity: Mapping[str, Any], main: Verdict) -> list[str]:
+    """Keys of the variants that decide and come to another verdict than one that says something."""
+    found = []
+    for variant, part in varied.groupby("variant", sort=False) if main.verdict in DECIDED else ():
+        other = _one(part, quantity)
+        if other.verdict not in (main.verdict, rules.NOT_ESTIMABLE):
+            found.append(f"{CHANGED}:{variant}:{other.verdict}")
+    return found
+
+
+def _row(
+    part: pd.DataFrame, one: Verdict, quantity: Mapping[str, Any], against: Sequence[str]
+) -> dict[str, Any]:
+    """A row of COLUMNS; numbers are test against reference, whichever way the statement goes."""
+    first = part.iloc[0].fillna("")
+    numbers = dict.fromkeys(NUMBERS, float("nan"))
+    if one.pooled is not None:
+        numbers = {name: float(getattr(one.pooled, name)) for name in NUMBERS}
+    if quantity["direction"] == "down":
+        turned = {"low": "high", "high": "low", "new_low": "new_high", "new_high": "new_low"}
+        numbers |= {name: -numbers[turned.get(name, name)] for name in ("estimate", *turned)}
+    return {
+        "claim": str(first["claim"]),
+        "verdict": rules.INDETERMINATE if against else one.verdict,
+        "seen": one.seen,
+        "decision": str(first["decision"]),
+        "reasons": ",".join([*listed(first["reasons"]), *against]),
+        "sort": str(first["sort"]),
+        "donors": one.n,
+        "clearly_for": one.clearly_for,
+        "clearly_against": one.clearly_against,
+        "limit": limit(quantity),
+        **numbers,
+        "p_adjusted": one.p_adjusted,
+        "floor": one.floor,
+    }
+
+
+def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The verdicts of `judged` that donors gave, as `tables/donors.verdicts.tsv` has them."""
+    import pandas as pd
+
+    rows = [{"claim": one["claim"], **one["donors"]} for one in judged if "donors" in one]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def judged(
+    entries: Sequence[Mapping[str, Any]],
+    claims: Sequence[Mapping[str, Any]],
+    effects: pd.DataFrame,
+    de: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """`entries` (of claims.json), those that donors speak to with the donors' verdict and effects.
+
+    `effects` is the table of `donors.evidence.measure`, `de` the changed genes at equal depth, which names
+    ambient RNA. What the pooled cells gave stays under ``cells``, without deciding.
+    """
+    effects = read(effects)
+    found = judge(claims, effects, ambient=ambient(claims, de))
+    main = effects[(effects["variant"] == "") & (effects["donor"] != "")]
+    result = []
+    for entry in entries:
+        one = found.get(entry["claim"])
+        if one is None:
+            result.append(dict(entry))
+            continue
+        rows = main.loc[main["claim"] == entry["claim"], list(PER_DONOR)].to_dict("records")
+        changed = {
+            "verdict": one["verdict"],
+            **{key: _number(one[key]) for key in ("estimate", "low", "high")},
+            "reason": donor_words.reason(one),
+            "unit": UNIT,
+            "variants": {},
+            "also": {},
+            "cells": {key: entry[key] for key in ("verdict", "estimate", "low", "high", "unit")},
+            "donors": {key: _number(value) for key, value in one.items() if key != "claim"},
+            "effects": [{key: _number(value) for key, value in row.items()} for row in rows],
+        }
+        result.append({**entry, **changed})
+    return result
+
+
+def ambient(claims: Sequence[Mapping[str, Any]], de: pd.DataFrame) -> frozenset[str]:
+    """The claims whose gene is marked as ambient RNA in the cells that they speak of."""
+    if ambient_marks.COLUMN not in de:
+        return frozenset()
+    marked = de[ambient_marks.is_marked(de)]
+    keys = set(zip(marked["population"], marked["group"], marked["gene"], strict=True))
+    parts = ("population", "group", "gene")
+    return frozenset(
+        claim["id"] for claim in claims if tuple(claim["quantity"].get(part) for part in parts) in keys
+    )
+
+
+def _number(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,113 @@
+"""What the keys of the donors' audit and verdicts mean, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..donors.audit import UNSORTED
+
+if TYPE_CHECKING:
+    from ..donors.audit import Design, Library
+
+DECISIONS = {
+    "paired": "tested over pairs",
+    "concordance": "two pairs: side by side, no test",
+    "single": "one pair: this patient only",
+    "unpaired": "tested over unpaired donors",
+    "not_estimable": "not estimable",
+}
+REASONS = {
+    "no_pairs": "no donor has both sides, so the change can't be told from the difference between people",
+    "aliased:batch": "every donor's two sides differ in batch too: time and batch can't be told apart",
+    "aliased:chemistry": "the two sides were made with different chemistry in every donor",
+    "aliased:sort": "the libraries were sorted for the CAR, and not alike on both sides or not apart",
+    "aliased:condition": "one of the two conditions has no library",
+}
+SEEN = {
+    "seen_in_this_patient": "Seen in this patient.",
+    "opposite_in_this_patient": "The opposite is seen in this patient.",
+    "concordant": "Concordant: seen in both patients.",
+    "opposite_in_both": "The opposite is seen in both patients.",
+    "discordant": "Discordant: one patient shows it, the other the opposite.",
+    "unclear": "Not clear in every one of the patients.",
+}
+LEAST = 3  # patients of whom something can be said of others
+VARIANTS = {"unintegrated": "without Harmony", "equal_depth": "at equal depth"}
+
+
+def reason(one: Mapping[str, Any]) -> str:
+    """Why a claim has its verdict: on how many patients it rests and what they show.
+
+    `one` is a row of `by_donor.COLUMNS`.
+    """
+    n = int(one["donors"])
+    keys = str(one["reasons"]).split(",") if one["reasons"] else []
+    if one["decision"] == "described":
+        return f"True of {one['clearly_for']} of {_patients(n)}; a count is described, not tested."
+    if one["verdict"] == "not_estimable":
+        why = one_sentence(keys)
+        if not n:
+            return why or "No patient has enough cells on the sides that it speaks of."
+        seen = SEEN.get(one["seen"], "")
+        return " ".join(
+            filter(None, [seen, why, f"Nothing can be said of other patients from {_patients(n)}."])
+        )
+    shown = (
+        f"{_patients(n)}: {one['clearly_for']} clearly for it, {one['clearly_against']} clearly against; "
+        f"mean {one['estimate']:.2f} ({one['low']:.2f} to {one['high']:.2f}), between patients sd "
+        f"{one['tau']:.2f}, a new patient {one['new_low']:.2f} to {one['new_high']:.2f}; "
+        f"p {one['p_value']:.2g}, {one['p_adjusted']:.2g} after Holm."
+    )
+    return " ".join([shown, *filter(None, map(_against, keys))])
+
+
+def designs(found: Sequence[Design]) -> str:
+    """The audit for a reader at the command line: a table of donors and sides, and what may be said."""
+    lines = []
+    for one in found:
+        rows = [("donor", one.reference, one.test)]
+        rows += [(side.donor, _names(side.reference), _names(side.test)) for side in one.sides]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sort = "" if one.sort == UNSORTED else f", {one.sort} libraries"
+        lines += [f"Contrast {one.contrast}{sort}: {decision(one)}"]
+        lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _names(libraries: Sequence[Library]) -> str:
+    return ", ".join(one.sample for one in libraries) or "none"
+
+
+def decision(one: Design) -> str:
+    """What a design allows, and why no more."""
+    pairs = sum(side.paired for side in one.sides)
+    counted = f"{_patients(len(one.sides))}, {pairs} with both sides"
+    why = one_sentence(list(one.reasons))
+    return f"{DECISIONS[one.decision]} ({counted}).{f' {why}' if why else ''}"
+
+
+def one_sentence(keys: list[str]) -> str:
+    """The reasons of the audit as one sentence; empty where there is nothing to say."""
+    parts = [REASONS.get(key, "") for key in keys]
+    alone = [key.partition(":")[2] for key in keys if key.startswith("one_sided:")]
+    if alone:
+        parts.append(f"one side only: {', '.join(alone)}")
+    text = "; ".join(filter(None, parts))
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _against(key: str) -> str:
+    """What speaks against a verdict, in words; empty for the audit's keys."""
+    if key == "ambient":
+        return "Most likely ambient RNA, which says nothing of T cells."
+    what, _, rest = key.partition(":")
+    if what != "changes":
+        return ""
+    variant, _, other = rest.partition(":")
+    return f"{other.replace('_', ' ').capitalize()} {VARIANTS[variant]}."
+
+
+def _patients(n: int) -> str:
+    return "one patient" if n == 1 else f"{n} patients"

@@ -1,0 +1,142 @@
+"""The report's section on donors: what designs allow, what each donor says, how far two engines agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..claims import donor_words
+from ..donors.units import AGAINST_REST
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .inputs import DonorTables
+
+NOTES = {
+    "only_reference": "no library at the other side",
+    "only_test": "no library at the other side",
+    "technical_replicates": "several libraries, summed",
+    "differs:batch": "sides differ in batch",
+    "differs:chemistry": "sides differ in chemistry",
+}
+SORTS = {"unsorted": "", "CAR+": "sorted for the CAR", "CAR-": "sorted against the CAR"}
+NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "p_adjusted")
+MAX_GENES = 30
+POPULATIONS = {"t_cells": "T cells", "car_t": "CAR+ T cells"}
+
+
+def section(tables: DonorTables | None, judged: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the template's section needs; None in a study of one donor. `judged` are those of claims.json."""
+    if tables is None:
+        return None
+    return {
+        "designs": _designs(tables.design),
+        "claims": [_claim(one) for one in judged if "donors" in one],
+        "genes": [row for table in tables.genes for row in _genes(table)],
+        "agreement": [text for table in tables.genes for text in _agreement(table)],
+        "shifts": [row for table in tables.shifts for row in _shifts(table)],
+    }
+
+
+def _designs(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One entry per contrast and sort, with its donors."""
+    found = []
+    table = table.fillna("").astype(str)
+    for (contrast, sort), part in table.groupby(["contrast", "sort"], sort=False):
+        first = part.iloc[0]
+        why = donor_words.one_sentence(first["reasons"].split(","))
+        rows = [
+            {
+                "donor": row["donor"],
+                "reference": row["libraries_reference"].replace(",", ", ") or "–",
+                "test": row["libraries_test"].replace(",", ", ") or "–",
+                "note": "; ".join(NOTES.get(key, key) for key in row["notes"].split(",") if key),
+                "used": row["used"] == "yes",
+            }
+            for row in part.to_dict("records")
+        ]
+        found.append(
+            {
+                "contrast": contrast,
+                "sort": SORTS.get(str(sort), str(sort)),
+                "decision": donor_words.DECISIONS[first["decision"]],
+                "why": why,
+                "test": first["test"],
+                "reference": first["reference"],
+                "rows": rows,
+            }
+        )
+    return found
+
+
+def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the table of claims by donors."""
+    found = entry["donors"]
+    return {
+        "claim": entry["claim"],
+        "statement": entry["statement"],
+        "verdict": entry["verdict"],
+        "word": donor_words.SEEN.get(found["seen"], "").rstrip("."),
+        "donors": found["donors"],
+        "clearly_for": found["clearly_for"],
+        "clearly_against": found["clearly_against"],
+        **{
+            key: _nan(found[key])
+            for key in ("estimate", "low", "high", "new_low", "new_high", "tau", "p_adjusted")
+        },
+    }
+
+
+def _nan(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _genes(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The first genes of every comparison of CAR+ T cells that was tested."""
+    part = table[(table["population"] == "car_t") & table["p_value"].notna()]
+    rows = part.groupby("group", sort=False).head(MAX_GENES)
+    beyond = table[table["population"] == AGAINST_REST].set_index(["group", "gene"])
+    names = {"log2_fold_change": "beyond", "p_adjusted": "beyond_p"}
+    rows = rows.join(beyond[list(names)].rename(columns=names), on=["group", "gene"])
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _agreement(table: pd.DataFrame) -> list[str]:
+    """How far the second engine agrees with the first, by group."""
+    found = []
+    part = table[table["deseq2_log2_fold_change"].notna() & table["p_value"].notna()]
+    for (population, group), one in part.groupby(["population", "group"], sort=False):
+        r = np.corrcoef(one["log2_fold_change"], one["deseq2_log2_fold_change"])[0, 1]
+        first, second = one["p_adjusted"] < 0.05, one["deseq2_p_adjusted"] < 0.05
+        name = POPULATIONS[str(population)] if group == "all" else f"{group} {POPULATIONS[str(population)]}"
+        found.append(
+            f"{name}: log2 changes by limma-voom and by PyDESeq2 correlate with r = {r:.3f} over "
+            f"{len(one):,} genes; adjusted P is below 0.05 for {int(first.sum()):,} and "
+            f"{int(second.sum()):,} of them, {int((first & second).sum()):,} by both."
+        )
+    return found
+
+
+def _shifts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Composition: the mean over donors where there is one, else every donor."""
+    if table.empty:
+        return []
+    means = table[table["donor"] == "mean"]
+    part = means if len(means) else table
+    rows = part.assign(cells=part["population"].map(POPULATIONS)).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def rests_on(claims: Sequence[Mapping[str, Any]]) -> str:
+    """On what verdicts rest where donors give them."""
+    n = [one["donors"] for one in claims if one["donors"]]
+    if not n:
+        return "No claim could be judged over donors: see the section on donors."
+    counted = f"{min(n)}" if min(n) == max(n) else f"{min(n)} to {max(n)}"
+    return (
+        f"Each patient counts once, however many cells: {counted} of them stand behind a verdict. Intervals "
+        "are of the mean over patients."
+    )
