@@ -352,6 +352,7 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
                 "car_fraction_high": np.nan,
                 "identifiable": False,
                 "ambient_rate": 3e-7,
+                "ambient_transgene_share": 4e-6,
             }
             | {"ambient_source": "empty_droplets", "false_positive_rate": false / other if other else np.nan}
             | {"false_positive_rate_low": low, "false_positive_rate_high": high, "n_positive": positive}
@@ -488,9 +489,12 @@ ENRICHMENT_COLUMNS = [
     "term",
     "overlap",
     "set_size",
+    "query",
+    "background",
     "odds_ratio",
     "p_value",
     "p_adjusted",
+    "leader",
     "genes",
 ]
 
@@ -517,13 +521,15 @@ def _enrichment(results: Path, rng: np.random.Generator, *, empty: bool) -> None
                         "term": term,
                         "overlap": int(rng.integers(4, 40)),
                         "set_size": 120,
+                        "query": 90,
+                        "background": 8800,
                     }
                     row |= {
                         "odds_ratio": float(rng.uniform(1.5, 9)),
                         "p_value": p / 50,
                         "p_adjusted": min(p, 1.0),
                     }
-                    rows.append(row | {"genes": "NKG7;GZMB;PRF1"})
+                    rows.append(row | {"leader": TERMS[0][0], "genes": "NKG7;GZMB;PRF1"})
     table = pd.DataFrame(rows, columns=ENRICHMENT_COLUMNS)
     table = table.iloc[:0] if empty else table
     io.write_table(table, results / "tables/enrichment.peak_vs_product.tsv")
