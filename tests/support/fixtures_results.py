@@ -192,6 +192,9 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
             "doublet_threshold": 0.35,
             "doublet_threshold_source": "valley",
             "expected_doublet_rate": 0.058,
+            "found_doublet_rate": 0.06,
+            "used_doublet_rate": 0.058,
+            "doublet_rates_differ": "",
             "status": "poor" if number else "ok",
             "message": "Half of the barcodes are damaged cells." if number else "",
         }
@@ -357,7 +360,7 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
             | {"ambient_source": "empty_droplets", "false_positive_rate": false / other if other else np.nan}
             | {"false_positive_rate_low": low, "false_positive_rate_high": high, "n_positive": positive}
             | {"n_undetermined": n - positive, "n_negative": 0}
-            | {"flow_car_percent": 33.96 if sample == "product" else np.nan}
+            | {"flow_car_percent": 33.96 if sample == "product" else np.nan, "not_told": ""}
         )
     io.write_table(pd.DataFrame(rows), results / "tables/car.tsv")
     _against_rest(results, [row for row in rows if row["n_positive"]])
