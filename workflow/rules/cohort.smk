@@ -7,8 +7,25 @@ OUTPUTS: results/cohort/, results/figures/cohort_{swimmer,survival,incidence,res
 
 COHORT = study.cohort
 COHORT_FOOTER = "Simulated patients." if COHORT["simulated"] else ""
-COHORT_NAMES = ["characteristics", "tests", "responses", "subgroups", "rates", "curves", "at_risk", "courses"]
-COHORT_NAMES += ["pairs", "series", "kinetics", "kinetics_groups", "adverse", "statements", "checks"]
+COHORT_NAMES = [
+    "characteristics",
+    "tests",
+    "responses",
+    "subgroups",
+    "rates",
+    "curves",
+    "at_risk",
+    "courses",
+]
+COHORT_NAMES += [
+    "pairs",
+    "series",
+    "kinetics",
+    "kinetics_groups",
+    "adverse",
+    "statements",
+    "checks",
+]
 COHORT_TABLES = expand("results/cohort/{name}.tsv", name=COHORT_NAMES)
 COHORT_PLOTS = ["responses", "subgroups", "swimmer", "survival", "incidence", "adverse", "kinetics"]
 COHORT_FIGURES = expand("results/figures/cohort_{name}.svg", name=COHORT_PLOTS)
@@ -20,8 +37,8 @@ rule cohort:
     input:
         [path for files in study.given_cohort.values() for path in files],
     output:
-        summary="results/cohort/summary.json",
         **{name: f"results/cohort/{name}.tsv" for name in COHORT_NAMES},
+        summary="results/cohort/summary.json",
     log:
         "logs/cohort.log",
     conda:
@@ -40,8 +57,8 @@ rule cohort:
 rule draw_cohort:
     """Figures of the patients."""
     input:
-        summary="results/cohort/summary.json",
         **{name: f"results/cohort/{name}.tsv" for name in COHORT_NAMES},
+        summary="results/cohort/summary.json",
     output:
         swimmer=report(
             "results/figures/cohort_swimmer.svg",

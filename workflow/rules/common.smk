@@ -142,7 +142,7 @@ config["title"], config["simulated"] = (
 
 DELIVERABLES = ["results/report.html", "results/provenance.json"]
 if study.samples:
-    DELIVERABLES += ["results/preflight.tsv", "results/atlas.h5ad"]
+    DELIVERABLES += ["results/preflight.tsv", "results/atlas.h5ad", "results/tables/sex_genes.tsv"]
 
 
 wildcard_constraints:
