@@ -1,0 +1,175 @@
+"""Where a T cell stands between two states: weighted genes, smoothed within its library, as a probability.
+
+An axis has two ends (CD4 and CD8, naive and memory, ...). Its genes come from the literature, their weights
+and the scores that both ends reach were fitted on sorted cells by `benchmarks/fit_states.py`, which wrote
+workflow/resources/t_states.json. A classifier of a library (CellTypist, SingleR) would need its model or its
+reference from the network and gives no probability that holds at another depth; measured: docs/states.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit, logit
+
+from ..stats import graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COMPONENTS, NEIGHBORS = 10, 15
+LEAST_CELLS = 5  # a gene seen in fewer cells of a library does not shape its space
+MOST_DEVIATION = 10.0  # standard deviations; a rare gene's single UMI must not make a component
+DEPTH = 3.3  # log10 UMIs at which an end's mean is stated ...
+DEPTH_RANGE = (2.7, 3.9)  # ... and between which its slope was fitted
+# The library may lie off the sorted cells by so many standard deviations; the prior is worth so many cells.
+MOST_OFFSET, OFFSET_CELLS = 0.5, 1000.0
+ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The score at both ends of an axis, in cells whose end is known.
+
+    `low` and `high` are mean at 2,000 UMIs and slope per tenfold depth, `sd` their common standard
+    deviation, `temper` by how much a log likelihood ratio counts (1 where cells are as Gaussian as assumed).
+    """
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    sd: float
+    temper: float
+
+    def standardised(
+        self, score: NDArray[np.float64], log_umis: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Score from the middle of the ends, and half their distance, both in standard deviations."""
+        depth = np.clip(log_umis, *DEPTH_RANGE) - DEPTH
+        low, high = (mean + slope * depth for mean, slope in (self.low, self.high))
+        half = np.maximum(high - low, 0.5 * self.sd) / 2
+        return (score - (low + high) / 2) / self.sd, half / self.sd
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: gene weights, programmes at its ends, and `Ends` of both lines of evidence.
+
+    `share` is a beta prior of the high end's share among the cells it is asked of.
+    """
+
+    name: str
+    weights: Mapping[str, float]
+    programmes: tuple[Sequence[str], Sequence[str]]  # names of the programmes of the low and the high end
+    ends: Mapping[str, Ends]  # by line: "weights", "ranks"
+    share: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the sorted cells taught: axes by name, programmes (gene lists) by name."""
+
+    axes: Mapping[str, Axis]
+    programmes: Mapping[str, Sequence[str]]
+
+    def genes(self) -> list[str]:
+        """Every gene with a weight on some axis, each once, in order."""
+        return list(dict.fromkeys(gene for axis in self.axes.values() for gene in axis.weights))
+
+
+def load(path: str | Path) -> Model:
+    """Read workflow/resources/t_states.json."""
+    value = json.loads(Path(path).read_text(encoding="utf-8"))
+    axes = {
+        name: Axis(
+            name=name,
+            weights=axis["weights"],
+            programmes=(tuple(axis["programmes"]["low"]), tuple(axis["programmes"]["high"])),
+            ends={line: _ends(ends) for line, ends in axis["ends"].items()},
+            share=tuple(axis["share"]),
+        )
+        for name, axis in value["axes"].items()
+    }
+    return Model(axes=axes, programmes=value["programmes"])
+
+
+def _ends(value: Mapping[str, Any]) -> Ends:
+    return Ends(tuple(value["low"]), tuple(value["high"]), value["sd"], value["temper"])
+
+
+def log_expression(
+    counts: sparse.csr_matrix, factors: NDArray[np.float64], genes: Sequence[str], wanted: Sequence[str]
+) -> NDArray[np.float64]:
+    """log1p counts per 10,000 of the `wanted` genes (cells x wanted; zero where a gene was not measured)."""
+    place = {gene: i for i, gene in reversed(list(enumerate(genes)))}
+    found = [i for i, gene in enumerate(wanted) if gene in place]
+    result = np.zeros((counts.shape[0], len(wanted)))
+    result[:, found] = counts[:, [place[wanted[i]] for i in found]].toarray()
+    return np.log1p(result / factors[:, None])
+
+
+def average(expression: NDArray[np.float64]) -> sparse.csr_matrix:
+    """The mean over each cell's neighbours as a matrix (cells x cells).
+
+    Neighbours lie near in the principal components of the axes' genes (`expression`, cells x genes of one
+    library), each gene scaled to unit variance.
+    """
+    n = len(expression)
+    k = min(NEIGHBORS, n // 10)
+    if k < 1:
+        return sparse.identity(n, format="csr")
+    spread = expression.std(axis=0)
+    kept = ((expression > 0).sum(axis=0) >= LEAST_CELLS) & (spread > 0)
+    scaled = (expression[:, kept] - expression[:, kept].mean(axis=0)) / spread[kept]
+    scaled = np.clip(scaled, -MOST_DEVIATION, MOST_DEVIATION)
+    _, vectors = np.linalg.eigh(scaled.T @ scaled / n)
+    indices, _ = graph.nearest(scaled @ vectors[:, ::-1][:, :COMPONENTS], k)
+    k = indices.shape[1]
+    values = np.full(indices.size, 1 / k)
+    return sparse.csr_matrix((values, indices.ravel(), np.arange(0, indices.size + 1, k)), shape=(n, n))
+
+
+def high_end(
+    score: NDArray[np.float64],
+    log_umis: NDArray[np.float64],
+    ends: Ends,
+    share: tuple[float, float],
+    *,
+    weight: NDArray[np.float64],
+    evidence: NDArray[np.float64] | float = 0.0,
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """P(high end) per cell of one library, and what was found of the library.
+
+    Two Gaussians whose distance and width are known from `ends`; the library's share of the high end and
+    its offset are estimated (EM), counting each cell by `weight`, the chance that the question applies to
+    it. `evidence` is added to the log odds. Found: `share`, `offset` (standard deviations), `separation`
+    (standard deviations between the ends at this depth) and `certainty`, the mean of the larger
+    probability: what part of the cells is expected to be named right.
+    """
+    centred, half = ends.standardised(score, log_umis)
+    total = weight.sum()
+    chance, offset = share[0] / sum(share), 0.0
+    for _ in range(ROUNDS):
+        ratio = 2 * half * ends.temper * (centred - offset) + evidence
+        posterior = expit(logit(chance) + ratio)
+        new_chance = ((weight * posterior).sum() + share[0]) / (total + sum(share))
+        misfit = posterior * (centred - half) + (1 - posterior) * (centred + half)
+        new_offset = np.clip((weight * misfit).sum() / (total + OFFSET_CELLS), -MOST_OFFSET, MOST_OFFSET)
+        moved = abs(new_chance - chance) + abs(new_offset - offset)
+        chance, offset = float(new_chance), float(new_offset)
+        if moved < 1e-6:
+            break
+    sure = np.maximum(posterior, 1 - posterior)
+    found = {
+        "share": chance,
+        "offset": offset,
+        "separation": float(np.average(2 * half, weights=weight)) if total > 0 else np.nan,
+        "certainty": float(np.average(sure, weights=weight)) if total > 0 else np.nan,
+        "cells": float(total),
+    }
+    return posterior, found
