@@ -12,7 +12,6 @@ CITE-seq sets are never read here. The same input gives the same bytes.
 import argparse
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,7 +21,7 @@ import numpy as np
 import pandas as pd
 from carpeak.populations import axes, programmes, states
 from labelled import ROOT, Labelled
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit
 
 NAIVE = """CCR7 SELL LEF1 TCF7 MAL NOSIP ACTN1 FHIT AIF1 SERINC5 BACH2 TXK CAMK4 MYC LDHB PIK3IP1 RGS10 TSHZ2 CA6
@@ -127,13 +126,13 @@ def questions(name: str, scored: Scored) -> list[Question]:
     return [(asked, killer)]
 
 
-def weights(name: str, sets: list[Scored], chosen: Callable[[Scored], np.ndarray]) -> dict[str, float]:
-    """Weights of an axis' genes from the cells that `chosen` admits; both ends count the same."""
+def weights(name: str, sets: list[Scored]) -> dict[str, float]:
+    """Weights of an axis' genes; both ends of every group of cells count the same."""
     low, high = AXES[name][0].split(), AXES[name][1].split()
     genes = list(dict.fromkeys(low + high))
     sign = np.where(np.isin(genes, low), -1.0, 1.0)
     x, answer, weight = [], [], []
-    groups = [(s, a & chosen(s), y) for s in sets for a, y in questions(name, s)]
+    groups = [(s, asked, high_end) for s in sets for asked, high_end in questions(name, s)]
     for scored, asked, high_end in groups:
         values, y = scored.columns(genes)[asked], high_end[asked]
         x.append(values - (values[y].mean(axis=0) + values[~y].mean(axis=0)) / 2)
@@ -153,19 +152,13 @@ def weights(name: str, sets: list[Scored], chosen: Callable[[Scored], np.ndarray
     return {gene: round(float(value), 4) for gene, value in zip(genes, found.x * sign / spread)}
 
 
-def ends(
-    name: str,
-    sets: list[Scored],
-    values: list[np.ndarray],
-    chosen: Callable[[Scored], np.ndarray] | None = None,
-) -> axes.Ends:
+def ends(name: str, sets: list[Scored], values: list[np.ndarray]) -> axes.Ends:
     """Mean at both ends against depth, and the common standard deviation, from smoothed scores."""
     parts = []
     for scored, value in zip(sets, values):
         for asked, high in questions(name, scored):
-            mask = asked if chosen is None else asked & chosen(scored)
             part = {"score": value, "depth": scored.log_umis - axes.DEPTH, "high": high}
-            frame = pd.DataFrame(part)[mask]
+            frame = pd.DataFrame(part)[asked]
             frame["weight"] = np.where(frame["high"], 1 / frame["high"].sum(), 1 / (~frame["high"]).sum())
             parts.append(frame)
     table = pd.concat(parts, ignore_index=True)
@@ -177,56 +170,23 @@ def ends(
         lines.append(line)
         spreads.append(np.average((part["score"] - design @ line) ** 2, weights=part["weight"]))
     low, high = (tuple(round(float(v), 4) for v in line) for line in lines)
-    return axes.Ends(low, high, round(float(np.sqrt(np.mean(spreads))), 4), 1.0)
-
-
-def temper(sets: list[Scored], name: str, folds: list[tuple[axes.Ends, list[np.ndarray]]], fold_of) -> float:
-    """By how much log likelihood ratios must be divided to be right in cells that taught nothing (two folds)."""
-    ratios, answers, weight = [], [], []
-    for number, (found, values) in enumerate(folds):
-        for scored, value in zip(sets, values):
-            for asked, high in questions(name, scored):
-                mask = asked & (fold_of(scored) == number)
-                centred, half = found.standardised(value[mask], scored.log_umis[mask])
-                ratios.append(2 * half * centred)
-                y = high[mask]
-                answers.append(y)
-                weight.append(np.where(y, 0.5 / y.sum(), 0.5 / (~y).sum()))
-    ratio, y, w = np.concatenate(ratios), np.concatenate(answers), np.concatenate(weight)
-    signed = np.where(y, ratio, -ratio)
-    best = minimize_scalar(lambda g: (w * np.logaddexp(0, -g * signed)).sum(), bounds=(0.05, 1.5), method="bounded")
-    return round(float(best.x), 3)
-
-
-def fold_of(scored: Scored) -> np.ndarray:
-    """Two folds of a set's cells, the same at every depth."""
-    return np.random.default_rng(3).integers(0, 2, len(scored.cells.gate))
+    return axes.Ends(low, high, round(float(np.sqrt(np.mean(spreads))), 4))
 
 
 def learn(name: str, sets: list[Scored]) -> dict:
     """Weights and ends of one axis, both lines of evidence, as the resource holds them."""
-    low, high, low_programmes, high_programmes, share = AXES[name]
+    _, _, low_programmes, high_programmes, share = AXES[name]
     used = [s for s in sets if questions(name, s)]
     result = {
-        "weights": weights(name, used, lambda s: np.ones(len(s.cells.gate), bool)),
+        "weights": weights(name, used),
         "programmes": {"low": list(low_programmes), "high": list(high_programmes)},
         "share": list(share),
         "ends": {},
     }
     axis = axes.Axis(name, result["weights"], (low_programmes, high_programmes), {}, share)
     for line in states.LINES if low_programmes or high_programmes else states.LINES[:1]:
-        folds = []
-        for number in (0, 1):
-            learned = weights(name, used, lambda s, n=number: fold_of(s) != n)
-            values = [value(line, s, axis, learned) for s in used]
-            folds.append((ends(name, used, values, lambda s, n=number: fold_of(s) != n), values))
-        final = ends(name, used, [value(line, s, axis, result["weights"]) for s in used])
-        result["ends"][line] = {
-            "low": list(final.low),
-            "high": list(final.high),
-            "sd": final.sd,
-            "temper": temper(used, name, folds, fold_of),
-        }
+        found = ends(name, used, [value(line, s, axis, result["weights"]) for s in used])
+        result["ends"][line] = {"low": list(found.low), "high": list(found.high), "sd": found.sd}
     return result
 
 

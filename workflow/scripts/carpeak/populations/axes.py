@@ -30,6 +30,9 @@ DEPTH = 3.3  # log10 UMIs at which an end's mean is stated ...
 DEPTH_RANGE = (2.7, 3.9)  # ... and between which its slope was fitted
 # The library may lie off the sorted cells by so many standard deviations; the prior is worth so many cells.
 MOST_OFFSET, OFFSET_CELLS = 0.5, 1000.0
+# The share of the high end is drawn towards the middle as if so many more cells had been found evenly: where
+# ends overlap, the share that fits best runs to 0 or 1 and would take a rare state's cells with it.
+EVEN = 0.25
 ROUNDS = 200
 
 
@@ -37,14 +40,12 @@ ROUNDS = 200
 class Ends:
     """The score at both ends of an axis, in cells whose end is known.
 
-    `low` and `high` are mean at 2,000 UMIs and slope per tenfold depth, `sd` their common standard
-    deviation, `temper` by how much a log likelihood ratio counts (1 where cells are as Gaussian as assumed).
+    `low` and `high` are mean at 2,000 UMIs and slope per tenfold depth, `sd` their common standard deviation.
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
     sd: float
-    temper: float
 
     def standardised(
         self, score: NDArray[np.float64], log_umis: NDArray[np.float64]
@@ -99,7 +100,7 @@ def load(path: str | Path) -> Model:
 
 
 def _ends(value: Mapping[str, Any]) -> Ends:
-    return Ends(tuple(value["low"]), tuple(value["high"]), value["sd"], value["temper"])
+    return Ends(tuple(value["low"]), tuple(value["high"]), value["sd"])
 
 
 def log_expression(
@@ -155,9 +156,10 @@ def high_end(
     total = weight.sum()
     chance, offset = share[0] / sum(share), 0.0
     for _ in range(ROUNDS):
-        ratio = 2 * half * ends.temper * (centred - offset) + evidence
+        ratio = 2 * half * (centred - offset) + evidence
         posterior = expit(logit(chance) + ratio)
-        new_chance = ((weight * posterior).sum() + share[0]) / (total + sum(share))
+        prior = np.array(share) if share[0] != share[1] else np.array(share) + EVEN * total / 2
+        new_chance = ((weight * posterior).sum() + prior[0]) / (total + prior.sum())
         misfit = posterior * (centred - half) + (1 - posterior) * (centred + half)
         new_offset = np.clip((weight * misfit).sum() / (total + OFFSET_CELLS), -MOST_OFFSET, MOST_OFFSET)
         moved = abs(new_chance - chance) + abs(new_offset - offset)

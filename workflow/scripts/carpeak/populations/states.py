@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LINES = ("weights", "ranks")  # the two lines of evidence; the first names the cells
 LEAST_PROBABILITY = 0.5  # a state must be likelier than all others together ...
 COARSE_PROBABILITY = 0.8  # ... a name that joins several, likelier by so much
-LINEAGE_PROBABILITY = 0.85  # below, neither CD4 nor CD8
+LINEAGE_PROBABILITY = 0.8  # below, neither CD4 nor CD8
 DISPERSION = 0.5  # of the negative binomial of CD8A's UMIs; low, since a zero is weak evidence
 ANCHOR_ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 5, 3.0, 20.0
 TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
