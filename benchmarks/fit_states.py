@@ -12,6 +12,7 @@ CITE-seq sets are never read here. The same input gives the same bytes.
 import argparse
 import json
 import os
+import re
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -175,26 +176,33 @@ def ends(name: str, sets: list[Scored], values: list[np.ndarray]) -> axes.Ends:
 
 def learn(name: str, sets: list[Scored]) -> dict:
     """Weights and ends of one axis, both lines of evidence, as the resource holds them."""
-    _, _, low_programmes, high_programmes, share = AXES[name]
+    _, _, low, high, share = AXES[name]
     used = [s for s in sets if questions(name, s)]
-    result = {
-        "weights": weights(name, used),
-        "programmes": {"low": list(low_programmes), "high": list(high_programmes)},
+    learned = weights(name, used)
+    per_gene = {gene: [] for gene in learned}
+    for gene, weight in learned.items():
+        found = ends(name, used, [s.smoothed(s.columns([gene])[:, 0] * weight) for s in used])
+        per_gene[gene] = [weight, *found.low, *found.high]
+    names, values = [*learned], np.array([*learned.values()])
+    whole = ends(name, used, [s.smoothed(s.columns(names) @ values) for s in used])
+    axis = axes.Axis(name, learned, np.empty((0, 2, 2)), 1.0, (low, high), None, share)
+    ranks = None
+    if low or high:
+        of_ranks = ends(name, used, [s.smoothed(states.rank_contrast(s.ranks, axis)) for s in used])
+        ranks = {"low": list(of_ranks.low), "high": list(of_ranks.high), "sd": of_ranks.sd}
+    return {
+        "genes": per_gene,
+        "sd": whole.sd,
+        "programmes": {"low": list(low), "high": list(high)},
+        "ranks": ranks,
         "share": list(share),
-        "ends": {},
     }
-    axis = axes.Axis(name, result["weights"], (low_programmes, high_programmes), {}, share)
-    for line in states.LINES if low_programmes or high_programmes else states.LINES[:1]:
-        found = ends(name, used, [value(line, s, axis, result["weights"]) for s in used])
-        result["ends"][line] = {"low": list(found.low), "high": list(found.high), "sd": found.sd}
-    return result
 
 
-def value(line: str, scored: Scored, axis: axes.Axis, learned: dict[str, float]) -> np.ndarray:
-    """The smoothed score of one line of evidence."""
-    if line == "weights":
-        return scored.smoothed(scored.columns([*learned]) @ np.array([*learned.values()]))
-    return scored.smoothed(states.rank_contrast(scored.ranks, axis))
+def written(result: dict) -> str:
+    """JSON with a line per gene or programme."""
+    text = json.dumps(result, indent=1)
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r",\s+", ", ", m[1]) + "]", text) + "\n"
 
 
 def main() -> None:
@@ -216,9 +224,10 @@ def main() -> None:
         "axes": {name: learn(name, scored) for name in AXES},
         "programmes": {name: text.split() for name, text in PROGRAMMES.items()},
     }
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    options.out.write_text(written(result), encoding="utf-8")
     for name, axis in result["axes"].items():
-        print(name, axis["ends"])
+        total = np.array([row[1:] for row in axis["genes"].values()]).sum(axis=0)
+        print(name, total.round(3), axis["sd"], axis["ranks"])
 
 
 if __name__ == "__main__":

@@ -28,12 +28,6 @@ def model() -> axes.Model:
     return axes.load(ROOT / "workflow/resources/t_states.json")
 
 
-def wanted(axes_model: axes.Model) -> list[str]:
-    """Every gene that states ask for."""
-    listed = [gene for genes in axes_model.programmes.values() for gene in genes]
-    return [*dict.fromkeys([*axes_model.genes(), *listed, "CD8A"])]
-
-
 def sets(folder: Path, genes: list[str]) -> dict[str, Labelled]:
     """The labelled sets, the two halves of the sorted cells apart."""
     found = [
@@ -120,7 +114,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs/states.md")
     options = parser.parse_args()
     axes_model = model()
-    for name, cells in sets(options.data, wanted(axes_model)).items():
+    for name, cells in sets(options.data, axes_model.every_gene()).items():
         if options.sets and name not in options.sets:
             continue
         frame, found = call(cells, axes_model)

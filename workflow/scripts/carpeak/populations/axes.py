@@ -9,7 +9,7 @@ reference from the network and gives no probability that holds at another depth;
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,16 +59,36 @@ class Ends:
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: gene weights, programmes at its ends, and `Ends` of both lines of evidence.
+    """One axis: gene weights, programmes at its ends, and the `Ends` of both lines of evidence.
 
-    `share` is a beta prior of the high end's share among the cells it is asked of.
+    `parts` holds what each gene adds to the mean of the low and the high end (mean and slope, genes x 2 x 2),
+    so that the ends are those of the genes that a study measured. `share` is a beta prior of the high end's
+    share among the cells it is asked of.
     """
 
     name: str
     weights: Mapping[str, float]
+    parts: NDArray[np.float64]
+    sd: float
     programmes: tuple[Sequence[str], Sequence[str]]  # names of the programmes of the low and the high end
-    ends: Mapping[str, Ends]  # by line: "weights", "ranks"
+    ranks: Ends | None
     share: tuple[float, float]
+
+    def ends(self, line: str, measured: Collection[str]) -> Ends:
+        """The ends of a line of evidence where only the genes `measured` are.
+
+        The deviation is taken to shrink with the root of the distance between the ends.
+        """
+        if line == "ranks":
+            if self.ranks is None:
+                msg = f"the axis {self.name} has no rank scores"
+                raise ValueError(msg)
+            return self.ranks
+        here = np.array([gene in measured for gene in self.weights])
+        low, high = self.parts[here].sum(axis=0)
+        whole = self.parts.sum(axis=0)
+        kept = max((high - low)[0] / (whole[1] - whole[0])[0], 0.0)
+        return Ends((low[0], low[1]), (high[0], high[1]), self.sd * float(np.sqrt(max(kept, 0.05))))
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,11 @@ class Model:
         """Every gene with a weight on some axis, each once, in order."""
         return list(dict.fromkeys(gene for axis in self.axes.values() for gene in axis.weights))
 
+    def every_gene(self) -> list[str]:
+        """Every gene that the states ask for: weights, programmes, and CD8A."""
+        listed = [gene for genes in self.programmes.values() for gene in genes]
+        return list(dict.fromkeys([*self.genes(), *listed, "CD8A"]))
+
 
 def load(path: str | Path) -> Model:
     """Read workflow/resources/t_states.json."""
@@ -89,9 +114,11 @@ def load(path: str | Path) -> Model:
     axes = {
         name: Axis(
             name=name,
-            weights=axis["weights"],
+            weights={gene: row[0] for gene, row in axis["genes"].items()},
+            parts=np.array([row[1:] for row in axis["genes"].values()]).reshape(-1, 2, 2),
+            sd=axis["sd"],
             programmes=(tuple(axis["programmes"]["low"]), tuple(axis["programmes"]["high"])),
-            ends={line: _ends(ends) for line, ends in axis["ends"].items()},
+            ranks=None if axis["ranks"] is None else _ends(axis["ranks"]),
             share=tuple(axis["share"]),
         )
         for name, axis in value["axes"].items()

@@ -7,7 +7,7 @@ combination of ends (config/markers.yaml, `axes`). Where no state is likely, a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -105,8 +105,8 @@ def _library(
     for line, values in (("weights", weighted), ("ranks", by_rank)):
         smoothed = {name: value + around @ value for name, value in values.items()}
         if cd8 is None:
-            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], umis, factors)
-        frame, found = _tree(smoothed, log_umis, model, line, cd8)
+            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], umis, factors, measured)
+        frame, found = _tree(smoothed, log_umis, model, line, cd8, measured)
         frame.index = inside
         found["genes"] = [sum(g in measured for g in model.axes[a].weights) for a in found["axis"]]
         chances[line] = Chances(frame, found)
@@ -135,6 +135,7 @@ def probability_cd8(
     axis: axes.Axis,
     umis: NDArray[np.float64],
     factors: NDArray[np.float64],
+    measured: Collection[str],
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """P(CD8) of one library's cells from the axis and from what CD8A tells in this library.
 
@@ -142,11 +143,11 @@ def probability_cd8(
     weight on the axis; its rates among CD4 and CD8 cells of the library are estimated (negative binomial,
     EM), and it weighs as much as it then tells apart.
     """
-    everyone = np.ones(len(score))
+    everyone, ends = np.ones(len(score)), axis.ends("weights", measured)
     evidence = np.zeros(len(score))
     for _ in range(ANCHOR_ROUNDS):
         chance, found = axes.high_end(
-            score, log_umis, axis.ends["weights"], axis.share, weight=everyone, evidence=evidence
+            score, log_umis, ends, axis.share, weight=everyone, evidence=evidence
         )
         evidence = np.clip(_log_ratio(umis, factors, chance), -MAX_EVIDENCE, MAX_EVIDENCE)
     return chance, found
@@ -171,6 +172,7 @@ def _tree(
     model: axes.Model,
     line: str,
     cd8: tuple[NDArray[np.float64], dict[str, float]],
+    measured: Collection[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """P(high end) on each axis within each lineage; every axis is asked of the cells it applies to."""
     columns = {"cd8": cd8[0]}
@@ -181,7 +183,8 @@ def _tree(
                 columns["CD8 treg"] = np.zeros(len(applies))
                 continue
             axis = model.axes[name]
-            chance, one = axes.high_end(scores[name], log_umis, axis.ends[line], axis.share, weight=applies)
+            ends = axis.ends(line, measured)
+            chance, one = axes.high_end(scores[name], log_umis, ends, axis.share, weight=applies)
             columns[f"{lineage} {name}"] = chance
             found.append({"lineage": lineage, "axis": name} | one)
             applies = applies * (1 - chance if name == "treg" else chance)
