@@ -4,17 +4,19 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.populations import label
+    from carpeak.populations import axes, label
 
     inherited = snakemake.input.get("inherited")
-    labels, scores = label.label(
+    labels, scores, resolution = label.label(
         io.read_h5ad(snakemake.input.counts),
         io.read_table(snakemake.input.embedding),
         io.read_table(snakemake.input.clusters),
         io.read_arrays(snakemake.input.neighbors),
         population=snakemake.wildcards.population,
         settings=snakemake.params.annotation,
+        model=axes.load(snakemake.input.model),
         inherited=None if inherited is None else io.read_table(inherited),
     )
     io.write_table(labels, snakemake.output.labels)
     io.write_table(scores, snakemake.output.scores)
+    io.write_json(resolution, snakemake.output.resolution)

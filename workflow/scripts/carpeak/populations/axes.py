@@ -23,6 +23,11 @@ from ..stats import graph
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# The programmes whose rank scores stand beside every T cell's label
+REPORTED = (
+    "naive", "memory", "central_memory", "effector_memory", "cytotoxic", "regulatory", "exhausted", "interferon",
+    "cycling", "gamma_delta", "mait",
+)  # fmt: skip
 COMPONENTS, NEIGHBORS = 10, 15
 LEAST_CELLS = 5  # a gene seen in fewer cells of a library does not shape its space
 MOST_DEVIATION = 10.0  # standard deviations; a rare gene's single UMI must not make a component
@@ -34,6 +39,9 @@ MOST_OFFSET, OFFSET_CELLS = 0.5, 1000.0
 # ends overlap, the share that fits best runs to 0 or 1 and would take a rare state's cells with it.
 EVEN = 0.25
 ROUNDS = 200
+GROUPS_APART = (2.0, 3.0)  # widths between a library's own groups from which they count, and count alone
+LEAST_GROUP, LEAST_GROUP_SHARE = 20.0, 0.02
+MOST_MIDDLE = 1.5  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -141,22 +149,27 @@ def log_expression(
     return np.log1p(result / factors[:, None])
 
 
+def components(expression: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Principal components (cells x COMPONENTS) of one library's log expression, genes at unit variance."""
+    spread = expression.std(axis=0)
+    kept = ((expression > 0).sum(axis=0) >= LEAST_CELLS) & (spread > 0)
+    scaled = (expression[:, kept] - expression[:, kept].mean(axis=0)) / spread[kept]
+    scaled = np.clip(scaled, -MOST_DEVIATION, MOST_DEVIATION)
+    _, vectors = np.linalg.eigh(scaled.T @ scaled / max(len(scaled), 1))
+    return scaled @ vectors[:, ::-1][:, :COMPONENTS]
+
+
 def average(expression: NDArray[np.float64]) -> sparse.csr_matrix:
     """The mean over each cell's neighbours as a matrix (cells x cells).
 
     Neighbours lie near in the principal components of the axes' genes (`expression`, cells x genes of one
-    library), each gene scaled to unit variance.
+    library).
     """
     n = len(expression)
     k = min(NEIGHBORS, n // 10)
     if k < 1:
         return sparse.identity(n, format="csr")
-    spread = expression.std(axis=0)
-    kept = ((expression > 0).sum(axis=0) >= LEAST_CELLS) & (spread > 0)
-    scaled = (expression[:, kept] - expression[:, kept].mean(axis=0)) / spread[kept]
-    scaled = np.clip(scaled, -MOST_DEVIATION, MOST_DEVIATION)
-    _, vectors = np.linalg.eigh(scaled.T @ scaled / n)
-    indices, _ = graph.nearest(scaled @ vectors[:, ::-1][:, :COMPONENTS], k)
+    indices, _ = graph.nearest(components(expression), k)
     k = indices.shape[1]
     values = np.full(indices.size, 1 / k)
     return sparse.csr_matrix((values, indices.ravel(), np.arange(0, indices.size + 1, k)), shape=(n, n))
@@ -173,32 +186,73 @@ def high_end(
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """P(high end) per cell of one library, and what was found of the library.
 
-    Two Gaussians whose distance and width are known from `ends`; the library's share of the high end and
-    its offset are estimated (EM), counting each cell by `weight`, the chance that the question applies to
-    it. `evidence` is added to the log odds. Found: `share`, `offset` (standard deviations), `separation`
-    (standard deviations between the ends at this depth) and `certainty`, the mean of the larger
-    probability: what part of the cells is expected to be named right.
+    Two Gaussians of one width. Where the library shows two groups of its own (see `own_groups`) these are
+    the ends; where it does not, those of the sorted cells (`ends`), shifted by the library's offset. The
+    share of the high end and the offset are estimated (EM), counting each cell by `weight`, the chance that
+    the question applies to it. `evidence` is added to the log odds. Found: `share`, `offset` and
+    `separation` of the ends (standard deviations), `own` (0..1, how far the library's own groups decide)
+    and `certainty`, the mean of the larger probability: what part of the cells is expected to be named
+    right.
     """
     centred, half = ends.standardised(score, log_umis)
     total = weight.sum()
+    own, (own_low, own_high), width = own_groups(centred, half, weight)
+    low = (1 - own) * -half + own * own_low
+    high = (1 - own) * half + own * own_high
+    width = (1 - own) + own * width
+    strength, middle = (high - low) / width**2, (low + high) / 2
+    prior = np.array(share) if share[0] != share[1] else np.array(share) + EVEN * total / 2
     chance, offset = share[0] / sum(share), 0.0
     for _ in range(ROUNDS):
-        ratio = 2 * half * (centred - offset) + evidence
-        posterior = expit(logit(chance) + ratio)
-        prior = np.array(share) if share[0] != share[1] else np.array(share) + EVEN * total / 2
+        posterior = expit(logit(chance) + strength * (centred - middle - offset) + evidence)
         new_chance = ((weight * posterior).sum() + prior[0]) / (total + prior.sum())
-        misfit = posterior * (centred - half) + (1 - posterior) * (centred + half)
+        misfit = posterior * (centred - high) + (1 - posterior) * (centred - low)
         new_offset = np.clip((weight * misfit).sum() / (total + OFFSET_CELLS), -MOST_OFFSET, MOST_OFFSET)
         moved = abs(new_chance - chance) + abs(new_offset - offset)
         chance, offset = float(new_chance), float(new_offset)
         if moved < 1e-6:
             break
     sure = np.maximum(posterior, 1 - posterior)
+    asked = total > 1e-9
     found = {
         "share": chance,
         "offset": offset,
-        "separation": float(np.average(2 * half, weights=weight)) if total > 0 else np.nan,
-        "certainty": float(np.average(sure, weights=weight)) if total > 0 else np.nan,
+        "own": own,
+        "separation": float(np.average((high - low) / width, weights=weight)) if asked else np.nan,
+        "certainty": float(np.average(sure, weights=weight)) if asked else np.nan,
         "cells": float(total),
     }
     return posterior, found
+
+
+def own_groups(
+    centred: NDArray[np.float64], half: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[float, tuple[float, float], float]:
+    """Two groups that a library shows by itself: how far to go by them (0..1), their means, their width.
+
+    A mixture of two Gaussians of one width (EM from the sorted cells' ends). It counts fully where the
+    means are GROUPS_APART[1] widths apart, which no single group gives, and not at all at GROUPS_APART[0]
+    (Ashman 1994: 2), or where a group is rare, or the middle far from that of the sorted cells.
+    """
+    total = weight.sum()
+    if total < LEAST_GROUP:
+        return 0.0, (0.0, 0.0), 1.0
+    spread = float(np.average(half, weights=weight))
+    low, high, width, chance = -spread, spread, 1.0, 0.5
+    for _ in range(ROUNDS):
+        odds = logit(np.clip(chance, 1e-6, 1 - 1e-6)) + (high - low) / width**2 * (centred - (low + high) / 2)
+        in_high = weight * expit(odds)
+        in_low = weight - in_high
+        low_new = (in_low * centred).sum() / max(in_low.sum(), 1e-9)
+        high_new = (in_high * centred).sum() / max(in_high.sum(), 1e-9)
+        square = (in_low * (centred - low_new) ** 2 + in_high * (centred - high_new) ** 2).sum() / total
+        moved = abs(low_new - low) + abs(high_new - high)
+        low, high, width = float(low_new), float(high_new), float(max(np.sqrt(square), 0.1))
+        chance = float(in_high.sum() / total)
+        if moved < 1e-5:
+            break
+    rare = min(chance, 1 - chance) * total < LEAST_GROUP or min(chance, 1 - chance) < LEAST_GROUP_SHARE
+    if rare or abs(low + high) / 2 > MOST_MIDDLE:
+        return 0.0, (low, high), width
+    first, last = GROUPS_APART
+    return float(np.clip(((high - low) / width - first) / (last - first), 0, 1)), (low, high), width

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.special import expit
 
 from ..names import UNASSIGNED
 from . import axes, lineages, programmes
@@ -28,8 +29,10 @@ LEAST_PROBABILITY = 0.5  # a state must be likelier than all others together ...
 COARSE_PROBABILITY = 0.8  # ... a name that joins several, likelier by so much
 LINEAGE_PROBABILITY = 0.8  # below, neither CD4 nor CD8
 DISPERSION = 0.5  # of the negative binomial of CD8A's UMIs; low, since a zero is weak evidence
-ANCHOR_ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 5, 3.0, 20.0
+ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 8, 6.0, 5.0
+RIDGE, MAX_PROGRAMME = 50.0, 2.0  # what a cell's programme may add to the log odds of its lineage
 TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
+TOLD_APART_STATE = 0.6  # expected precision and recall of a state; below, a library does not tell it
 CYCLING_SCORE = 0.3
 
 
@@ -47,8 +50,8 @@ def label_states(
     """Name the state of every T cell in all schemes of `markers`, by both lines of evidence.
 
     Returns a frame with t_lineage, probability_cd8 and, per scheme, t_state_SCHEME (from the weighted axes),
-    probability_SCHEME, margin_SCHEME, score_SCHEME, t_state_ranks_SCHEME (from the rank scores) and
-    agreement_SCHEME; the rank scores of the states' marker genes (cells x states) per scheme; and per
+    probability_SCHEME, margin_SCHEME, score_SCHEME, t_state_ranks_SCHEME (from the rank scores),
+    agreement_SCHEME and chance_SCHEME_STATE, and programme_NAME (rank scores); the rank scores of the states' marker genes (cells x states) per scheme; and per
     library and axis how well its ends can be told apart (see `axes.high_end`).
     """
     n = len(cells.cells)
@@ -99,13 +102,18 @@ def _library(
     ranks = pd.DataFrame(ranks, columns=[*model.programmes], index=inside)
     by_rank = {name: rank_contrast(ranks, axis) for name, axis in model.axes.items()}
     measured = set(cells.genes)
-    umis = cd8a_umis(counts, cells.genes)
+    other = [gene not in model.axes["cd8"].weights for gene in wanted]
+    cd8_evidence = Cd8Evidence(
+        cd8a=cd8a_umis(counts, cells.genes),
+        factors=factors,
+        programme=axes.components(expression[:, other]),
+    )
     chances = {}
     cd8 = None
     for line, values in (("weights", weighted), ("ranks", by_rank)):
         smoothed = {name: value + around @ value for name, value in values.items()}
         if cd8 is None:
-            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], umis, factors, measured)
+            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], cd8_evidence, measured)
         frame, found = _tree(smoothed, log_umis, model, line, cd8, measured)
         frame.index = inside
         found["genes"] = [sum(g in measured for g in model.axes[a].weights) for a in found["axis"]]
@@ -129,28 +137,64 @@ def cd8a_umis(counts: sparse.csr_matrix, genes: Sequence[str]) -> NDArray[np.flo
     return counts[:, [genes.index("CD8A")]].toarray().ravel().astype(np.float64)
 
 
+@dataclass(frozen=True)
+class Cd8Evidence:
+    """What speaks for CD8 beside the axis, in one library: arrays over its cells.
+
+    `cd8a` UMIs, size `factors`, and the principal components `programme` of the genes not on the axis.
+    """
+
+    cd8a: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    programme: NDArray[np.float64]
+
+
 def probability_cd8(
     score: NDArray[np.float64],
     log_umis: NDArray[np.float64],
     axis: axes.Axis,
-    umis: NDArray[np.float64],
-    factors: NDArray[np.float64],
+    other: Cd8Evidence,
     measured: Collection[str],
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """P(CD8) of one library's cells from the axis and from what CD8A tells in this library.
+    """P(CD8) of one library's cells: from the axis, from CD8A, and from their programme in this library.
 
     RQR8 holds CD8A sequence, so that CD4 cells with the CAR may have CD8A UMIs. CD8A therefore has no
     weight on the axis; its rates among CD4 and CD8 cells of the library are estimated (negative binomial,
-    EM), and it weighs as much as it then tells apart.
+    EM), and it weighs as much as it then tells apart. So is the share of CD8 cells among cells of a
+    programme (ridge logistic regression): where cytotoxic cells are CD8 by their own UMIs, one without any
+    probably is, too.
     """
     everyone, ends = np.ones(len(score)), axis.ends("weights", measured)
     evidence = np.zeros(len(score))
-    for _ in range(ANCHOR_ROUNDS):
+    for _ in range(ROUNDS):
         chance, found = axes.high_end(
             score, log_umis, ends, axis.share, weight=everyone, evidence=evidence
         )
-        evidence = np.clip(_log_ratio(umis, factors, chance), -MAX_EVIDENCE, MAX_EVIDENCE)
+        ratio = _log_ratio(other.cd8a, other.factors, chance)
+        ratio = np.clip(ratio, -MAX_EVIDENCE, MAX_EVIDENCE)
+        new = ratio + _programme_odds(other.programme, chance)
+        moved, evidence = np.abs(new - evidence).mean(), new
+        if moved < 1e-3:
+            break
     return chance, found
+
+
+def _programme_odds(programme: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log odds of CD8 by the programme against those of the whole library (ridge logistic, Newton steps)."""
+    spread = programme.std(axis=0)
+    features = programme[:, spread > 0] / spread[spread > 0]
+    design = np.column_stack([np.ones(len(features)), features])
+    penalty = np.r_[1e-3, np.full(features.shape[1], RIDGE)]
+    beta = np.zeros(design.shape[1])
+    for _ in range(10):
+        fitted = expit(design @ beta)
+        gradient = design.T @ (chance - fitted) - penalty * beta
+        curvature = (design * np.maximum(fitted * (1 - fitted), 1e-4)[:, None]).T @ design + np.diag(penalty)
+        step = np.linalg.solve(curvature, gradient)
+        beta = beta + step
+        if np.abs(step).max() < 1e-3:
+            break
+    return np.clip(features @ beta[1:], -MAX_PROGRAMME, MAX_PROGRAMME)
 
 
 def _log_ratio(
@@ -252,9 +296,8 @@ def _scheme(
     scores: NDArray[np.float64],
 ) -> dict[str, Any]:
     coarser = markers.get("coarser", {}).get(scheme, {})
-    by_line = {
-        line: named(state_probability(chances[line], states), states, coarser) for line in LINES
-    }
+    probability = {line: state_probability(chances[line], states) for line in LINES}
+    by_line = {line: named(probability[line], states, coarser) for line in LINES}
     first, second = by_line["weights"], by_line["ranks"]
     place = {name: i for i, name in enumerate(states)}
     column = first["label"].map(place)
@@ -268,7 +311,7 @@ def _scheme(
         f"score_{scheme}": score.astype(np.float32),
         f"t_state_ranks_{scheme}": second["label"],
         f"agreement_{scheme}": agreement(first["label"], second["label"], states, coarser),
-    }
+    } | {f"chance_{scheme}_{name}": probability["weights"][:, i] for i, name in enumerate(states)}
 
 
 def agreement(
@@ -283,6 +326,39 @@ def agreement(
     members[UNASSIGNED] = set()
     together = {(a, b): bool(members[a] & members[b]) for a, b in product(members, members)}
     return pd.Series([together[pair] for pair in zip(first, second)], index=first.index, dtype=bool)
+
+
+def resolution(
+    frame: pd.DataFrame, samples: NDArray[np.str_], found: pd.DataFrame, markers: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How well states can be told apart in each library, for tables and for claims that rest on them.
+
+    `axes`: the rows of `found` (see `label_states`) of the first line of evidence. `states`: per library,
+    scheme and state the number of cells so named, the `precision` expected of the name (mean probability),
+    the `recall` expected (share of the state's summed probability that lies in cells so named), and
+    `told_apart`: both reach TOLD_APART_STATE, or no cell is expected to be of the state.
+    """
+    rows = []
+    for sample in np.unique(samples):
+        inside = samples == sample
+        for scheme, states in markers["t_states"].items():
+            label = frame.loc[inside, f"t_state_{scheme}"].to_numpy()
+            for state in states:
+                chance = frame.loc[inside, f"chance_{scheme}_{state}"].to_numpy(dtype=np.float64)
+                named_so = label == state
+                expected = float(chance.sum())
+                precision = float(chance[named_so].mean()) if named_so.any() else None
+                recall = float(chance[named_so].sum() / expected) if expected > 0 else None
+                enough = min(precision or 0.0, recall or 0.0) >= TOLD_APART_STATE
+                rows.append(
+                    {
+                        "sample": str(sample), "scheme": scheme, "state": state, "cells": int(named_so.sum()),
+                        "expected_cells": round(expected, 1), "precision": precision, "recall": recall,
+                        "told_apart": bool(enough or expected < 1),
+                    }
+                )  # fmt: skip
+    first = found[found["line"] == LINES[0]].drop(columns="line")
+    return {"axes": first.to_dict(orient="records"), "states": rows}
 
 
 def cycling(cells: lineages.Cells, genes: list[str]) -> NDArray[np.bool_]:
