@@ -34,7 +34,7 @@ MOST_DEVIATION = 10.0  # standard deviations; a rare gene's single UMI must not 
 DEPTH = 3.3  # log10 UMIs at which an end's mean is stated ...
 DEPTH_RANGE = (2.7, 3.9)  # ... and between which its slope was fitted
 # The library may lie off the sorted cells by so many standard deviations; the prior is worth so many cells.
-MOST_OFFSET, OFFSET_CELLS = 0.5, 1000.0
+MOST_OFFSET, OFFSET_CELLS = 0.5, 200.0
 # The share of the high end is drawn towards the middle as if so many more cells had been found evenly: where
 # ends overlap, the share that fits best runs to 0 or 1 and would take a rare state's cells with it.
 EVEN = 0.25
@@ -96,7 +96,8 @@ class Axis:
         low, high = self.parts[here].sum(axis=0)
         whole = self.parts.sum(axis=0)
         kept = max((high - low)[0] / (whole[1] - whole[0])[0], 0.0)
-        return Ends((low[0], low[1]), (high[0], high[1]), self.sd * float(np.sqrt(max(kept, 0.05))))
+        width = self.sd * float(np.sqrt(max(kept, 0.05)))
+        return Ends((low[0], low[1]), (high[0], high[1]), width)
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,10 @@ def high_end(
     high = (1 - own) * half + own * own_high
     width = (1 - own) + own * width
     strength, middle = (high - low) / width**2, (low + high) / 2
-    prior = np.array(share) if share[0] != share[1] else np.array(share) + EVEN * total / 2
+    prior = np.array(share, dtype=float)
+    if share[0] == share[1]:  # nothing is known of the share; and no library is surer than sorted cells are
+        prior += EVEN * total / 2
+        strength = np.minimum(strength, 2 * half)
     chance, offset = share[0] / sum(share), 0.0
     for _ in range(ROUNDS):
         posterior = expit(logit(chance) + strength * (centred - middle - offset) + evidence)

@@ -78,7 +78,7 @@ def label_states(
 
 
 FOUND_COLUMNS = [
-    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "separation", "certainty",
+    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "own", "separation", "certainty",
     "told_apart",
 ]  # fmt: skip
 
