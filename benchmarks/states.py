@@ -106,6 +106,20 @@ def measures(cells: Labelled, frame: pd.DataFrame) -> dict[str, float]:
     return result
 
 
+def reliability(called: list[tuple[Labelled, pd.DataFrame]]) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of naive or memory in the paper's scheme, and whether it is right, over cells of such gates."""
+    chances, right = [], []
+    for cells, frame in called:
+        for lineage in ("CD4", "CD8"):
+            gates = np.isin(cells.gate, ["naive", "memory", "cytotoxic"]) & (cells.lineage == lineage)
+            names = frame["t_state_paper"]
+            inside = gates & names.str.startswith(lineage + " ").to_numpy()
+            truth = np.where(cells.gate[inside] == "naive", "naive", "memory")
+            chances.append(frame["probability_paper"].to_numpy()[inside])
+            right.append(memory_of(names[inside]) == truth)
+    return np.concatenate(chances).astype(float), np.concatenate(right)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = os.environ.get("CARPEAK_TEST_DATA", ROOT.parent / "shared/data")

@@ -33,6 +33,7 @@ ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 8, 6.0, 5.0
 RIDGE, MAX_PROGRAMME = 50.0, 2.0  # what a cell's programme may add to the log odds of its lineage
 TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
 TOLD_APART_STATE = 0.6  # expected precision and recall of a state; below, a library does not tell it
+LEAST_EXPECTED = 5.0  # cells; of fewer nothing can be said
 CYCLING_SCORE = 0.3
 
 
@@ -336,7 +337,7 @@ def resolution(
     `axes`: the rows of `found` (see `label_states`) of the first line of evidence. `states`: per library,
     scheme and state the number of cells so named, the `precision` expected of the name (mean probability),
     the `recall` expected (share of the state's summed probability that lies in cells so named), and
-    `told_apart`: both reach TOLD_APART_STATE, or no cell is expected to be of the state.
+    `told_apart`: whether both reach TOLD_APART_STATE, missing where hardly a cell is expected to be of it.
     """
     rows = []
     for sample in np.unique(samples):
@@ -354,7 +355,7 @@ def resolution(
                     {
                         "sample": str(sample), "scheme": scheme, "state": state, "cells": int(named_so.sum()),
                         "expected_cells": round(expected, 1), "precision": precision, "recall": recall,
-                        "told_apart": bool(enough or expected < 1),
+                        "told_apart": None if expected < LEAST_EXPECTED else bool(enough),
                     }
                 )  # fmt: skip
     first = found[found["line"] == LINES[0]].drop(columns="line")
