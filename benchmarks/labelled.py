@@ -1,13 +1,13 @@
 """Real T cells whose state is known from a sort gate, from proteins or from a published analysis.
 
-The sets are public (see the SOURCE.txt beside each) and not part of this project; `folder` says where they are.
+The sets are public and not part of this project (a SOURCE.txt lies beside each);
+`folder` says where they are.
 """
 
 from __future__ import annotations
 
 import gzip
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from scipy.io import mmread
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
-from carpeak.libraries import aliases
+from carpeak.libraries import aliases  # noqa: E402
 
 FACS = {  # sort gates of Zheng et al. 2017: lineage and gate
     "CD4+ T Helper2": ("CD4", "helper"),
@@ -55,9 +55,7 @@ class Labelled:
 
     def taken(self, chosen: np.ndarray) -> Labelled:
         """The same with the `chosen` cells only."""
-        return Labelled(
-            self.name, self.counts[chosen], self.genes, self.lineage[chosen], self.gate[chosen]
-        )
+        return Labelled(self.name, self.counts[chosen], self.genes, self.lineage[chosen], self.gate[chosen])
 
     def thinned(self, share: float, *, seed: int = 0) -> Labelled:
         """The same at `share` of its depth: binomial thinning."""

@@ -121,7 +121,9 @@ def reliability(called: list[tuple[Labelled, pd.DataFrame]]) -> tuple[np.ndarray
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     default = os.environ.get("CARPEAK_TEST_DATA", ROOT.parent / "shared/data")
     parser.add_argument("--data", type=Path, default=Path(default))
     parser.add_argument("--sets", nargs="*")

@@ -13,8 +13,12 @@ with job(snakemake):
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
     libraries = [io.read_h5ad(path) for path in snakemake.input.counts]
     wanted = markers.genes(markers.load(snakemake.input.markers))
-    states = axes.load(snakemake.input.model).every_gene()  # under their names, too, but no markers to report on
-    others = aliases.known(sorted({*wanted, *states}), aliases=snakemake.input.aliases, genes=snakemake.input.genes)
+    states = axes.load(
+        snakemake.input.model
+    ).every_gene()  # under their names, too, but no markers to report on
+    others = aliases.known(
+        sorted({*wanted, *states}), aliases=snakemake.input.aliases, genes=snakemake.input.genes
+    )
     libraries, used = aliases.renamed(libraries, others)
     libraries = merge.same_names(libraries)
     genes = merge.gene_list(libraries, snakemake.params.genes)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # The programmes whose rank scores stand beside every T cell's label
 REPORTED = (
-    "naive", "memory", "central_memory", "effector_memory", "cytotoxic", "regulatory", "exhausted", "interferon",
-    "cycling", "gamma_delta", "mait",
+    "naive", "memory", "central_memory", "effector_memory", "cytotoxic", "regulatory", "exhausted",
+    "interferon", "cycling", "gamma_delta", "mait",
 )  # fmt: skip
 COMPONENTS, NEIGHBORS = 10, 15
 LEAST_CELLS = 5  # a gene seen in fewer cells of a library does not shape its space

@@ -79,8 +79,8 @@ def label_states(
 
 
 FOUND_COLUMNS = [
-    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "own", "separation", "certainty",
-    "told_apart",
+    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "own", "separation",
+    "certainty", "told_apart",
 ]  # fmt: skip
 
 
@@ -125,7 +125,8 @@ def _library(
 def rank_contrast(ranks: pd.DataFrame, axis: axes.Axis) -> NDArray[np.float64]:
     """Mean rank score of the programmes at the axis' high end minus that at its low end."""
     low, high = (
-        ranks[[*names]].mean(axis=1).to_numpy() if names else np.zeros(len(ranks)) for names in axis.programmes
+        ranks[[*names]].mean(axis=1).to_numpy() if names else np.zeros(len(ranks))
+        for names in axis.programmes
     )
     return high - low
 
@@ -168,9 +169,7 @@ def probability_cd8(
     everyone, ends = np.ones(len(score)), axis.ends("weights", measured)
     evidence = np.zeros(len(score))
     for _ in range(ROUNDS):
-        chance, found = axes.high_end(
-            score, log_umis, ends, axis.share, weight=everyone, evidence=evidence
-        )
+        chance, found = axes.high_end(score, log_umis, ends, axis.share, weight=everyone, evidence=evidence)
         ratio = _log_ratio(other.cd8a, other.factors, chance)
         ratio = np.clip(ratio, -MAX_EVIDENCE, MAX_EVIDENCE)
         new = ratio + _programme_odds(other.programme, chance)
@@ -222,17 +221,18 @@ def _tree(
     """P(high end) on each axis within each lineage; every axis is asked of the cells it applies to."""
     columns = {"cd8": cd8[0]}
     found = [{"lineage": "T", "axis": "cd8"} | cd8[1]]
-    for lineage, applies in (("CD4", 1 - cd8[0]), ("CD8", cd8[0])):
+    for lineage, chance_of_lineage in (("CD4", 1 - cd8[0]), ("CD8", cd8[0])):
+        left = chance_of_lineage  # of the cells that an axis is asked of
         for name in ("treg", "memory", "effector", "cytotoxic"):
             if name == "treg" and lineage == "CD8":
-                columns["CD8 treg"] = np.zeros(len(applies))
+                columns["CD8 treg"] = np.zeros(len(left))
                 continue
             axis = model.axes[name]
             ends = axis.ends(line, measured)
-            chance, one = axes.high_end(scores[name], log_umis, ends, axis.share, weight=applies)
+            chance, one = axes.high_end(scores[name], log_umis, ends, axis.share, weight=left)
             columns[f"{lineage} {name}"] = chance
             found.append({"lineage": lineage, "axis": name} | one)
-            applies = applies * (1 - chance if name == "treg" else chance)
+            left = left * (1 - chance if name == "treg" else chance)
     table = pd.DataFrame(found)
     table["told_apart"] = table["certainty"] >= TOLD_APART
     return pd.DataFrame(columns), table
