@@ -87,14 +87,16 @@ def facs(folder: Path, part: str, wanted: list[str]) -> Labelled:
     """Sorted blood cells, `part` mudan (about 1,100 genes a cell) or casi (about 550)."""
     counts, features, barcodes = read_mtx(folder / "facs_zheng_dev" / part)
     table = pd.read_csv(folder / "facs_zheng_dev" / f"{part}_facs_labels.csv").set_index("barcode")["facs"]
-    return _labelled(f"facs_{part}", counts, features, table.reindex(barcodes), FACS, wanted)
+    symbols = current_symbols(features, wanted)
+    return _labelled(f"facs_{part}", counts, symbols, table.reindex(barcodes), FACS)
 
 
 def malt(folder: Path, wanted: list[str]) -> Labelled:
     """T cells of a MALT lymphoma, gated by their proteins."""
     counts, features, barcodes = read_mtx(folder / "cite_malt_gated/rna")
     table = pd.read_csv(folder / "cite_malt_gated/protein_gates.csv").set_index("barcode")
-    return _labelled("cite_malt", counts, features, table["gate_l2"].reindex(barcodes), PROTEIN, wanted)
+    symbols = current_symbols(features, wanted)
+    return _labelled("cite_malt", counts, symbols, table["gate_l2"].reindex(barcodes), PROTEIN)
 
 
 def mimitou(folder: Path, wanted: list[str]) -> Labelled:
@@ -127,23 +129,22 @@ def pbmc3k(folder: Path, wanted: list[str]) -> Labelled:
     table = pd.read_csv(folder / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
     table.index = table.index.str.replace("-1", "")
     names = table.reindex([barcode.replace("-1", "") for barcode in barcodes])
-    return _labelled("pbmc3k", counts, features, names, SEURAT, wanted)
+    return _labelled("pbmc3k", counts, current_symbols(features, wanted), names, SEURAT)
 
 
 def _labelled(
     name: str,
     counts: sparse.csr_matrix,
-    features: pd.DataFrame,
+    symbols: list[str],
     labels: pd.Series,
     gates: dict[str, tuple[str, str]],
-    wanted: list[str],
 ) -> Labelled:
     known = labels.isin(list(gates)).to_numpy()
     pairs = [gates[label] for label in labels[known]]
     return Labelled(
         name,
         counts[np.flatnonzero(known)],
-        current_symbols(features, wanted),
+        symbols,
         np.array([lineage for lineage, _ in pairs]),
         np.array([gate for _, gate in pairs]),
     )

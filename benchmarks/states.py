@@ -107,7 +107,7 @@ def measures(cells: Labelled, frame: pd.DataFrame) -> dict[str, float]:
 
 
 def reliability(called: list[tuple[Labelled, pd.DataFrame]]) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of naive or memory in the paper's scheme, and whether it is right, over cells of such gates."""
+    """Probability of naive or memory (paper's scheme), and whether it is right, in cells of such gates."""
     chances, right = [], []
     for cells, frame in called:
         for lineage in ("CD4", "CD8"):

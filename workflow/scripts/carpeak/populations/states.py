@@ -24,6 +24,7 @@ from .markers import T_LINEAGES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+WITHIN = ("treg", "memory", "effector", "cytotoxic")  # axes within a lineage, in the order they are asked
 LINES = ("weights", "ranks")  # the two lines of evidence; the first names the cells
 LEAST_PROBABILITY = 0.5  # a state must be likelier than all others together ...
 COARSE_PROBABILITY = 0.8  # ... a name that joins several, likelier by so much
@@ -52,11 +53,30 @@ def label_states(
 
     Returns a frame with t_lineage, probability_cd8 and, per scheme, t_state_SCHEME (from the weighted axes),
     probability_SCHEME, margin_SCHEME, score_SCHEME, t_state_ranks_SCHEME (from the rank scores),
-    agreement_SCHEME and chance_SCHEME_STATE, and programme_NAME (rank scores); the rank scores of the states' marker genes (cells x states) per scheme; and per
-    library and axis how well its ends can be told apart (see `axes.high_end`).
+    agreement_SCHEME and chance_SCHEME_STATE, and programme_NAME (rank scores); the rank scores of the states'
+    marker genes (cells x states) per scheme; and per library and axis how well its ends can be told apart
+    (see `axes.high_end`).
     """
-    n = len(cells.cells)
-    both = {line: [] for line in LINES}
+    merged, ranks, found = _libraries(cells, model)
+    chance = merged["weights"]["cd8"].to_numpy()
+    columns: dict[str, Any] = {
+        "t_lineage": lineage_names(chance),
+        "probability_cd8": chance.astype(np.float32),
+    }
+    scores = {}
+    for scheme, states in markers["t_states"].items():
+        listed = {name: state["genes"] for name, state in states.items()}
+        found_scores = programmes.scores(cells.counts, cells.genes, listed)
+        scores[scheme] = pd.DataFrame(found_scores, columns=[*listed])
+        columns |= _scheme(scheme, states, markers, merged, found_scores)
+    return pd.DataFrame(columns).join(ranks), scores, found
+
+
+def _libraries(
+    cells: lineages.Cells, model: axes.Model
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, pd.DataFrame]:
+    """Chances by line of evidence, rank scores, and what was found, library by library."""
+    both: dict[str, list[pd.DataFrame]] = {line: [] for line in LINES}
     found, ranked = [], []
     for sample in np.unique(cells.samples):
         inside = np.flatnonzero(cells.samples == sample)
@@ -65,17 +85,10 @@ def label_states(
             both[line].append(chances[line].frame)
             found.append(chances[line].found.assign(sample=sample, line=line))
         ranked.append(ranks)
-    merged = {line: pd.concat(parts).reindex(range(n)) for line, parts in both.items()}
-    columns, scores = {}, {}
-    chance = merged["weights"]["cd8"].to_numpy()
-    columns["t_lineage"] = lineage_names(chance)
-    columns["probability_cd8"] = chance.astype(np.float32)
-    for scheme, states in markers["t_states"].items():
-        listed = {name: state["genes"] for name, state in states.items()}
-        scores[scheme] = pd.DataFrame(programmes.scores(cells.counts, cells.genes, listed), columns=[*listed])
-        columns |= _scheme(scheme, states, markers, merged, scores[scheme].to_numpy())
-    ranks = pd.concat(ranked).reindex(range(n)).add_prefix("programme_").astype(np.float32)
-    return pd.DataFrame(columns).join(ranks), scores, pd.concat(found, ignore_index=True)[FOUND_COLUMNS]
+    order = range(len(cells.cells))
+    merged = {line: pd.concat(parts).reindex(order) for line, parts in both.items()}
+    ranks = pd.concat(ranked).reindex(order).add_prefix("programme_").astype(np.float32)
+    return merged, ranks, pd.concat(found, ignore_index=True)[FOUND_COLUMNS]
 
 
 FOUND_COLUMNS = [
@@ -99,8 +112,8 @@ def _library(
         name: expression[:, [place[gene] for gene in axis.weights]] @ np.array([*axis.weights.values()])
         for name, axis in model.axes.items()
     }
-    ranks = programmes.scores(counts, cells.genes, model.programmes)
-    ranks = pd.DataFrame(ranks, columns=[*model.programmes], index=inside)
+    found_ranks = programmes.scores(counts, cells.genes, model.programmes)
+    ranks = pd.DataFrame(found_ranks, columns=[*model.programmes], index=inside)
     by_rank = {name: rank_contrast(ranks, axis) for name, axis in model.axes.items()}
     measured = set(cells.genes)
     other = [gene not in model.axes["cd8"].weights for gene in wanted]
@@ -115,7 +128,8 @@ def _library(
         smoothed = {name: value + around @ value for name, value in values.items()}
         if cd8 is None:
             cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], cd8_evidence, measured)
-        frame, found = _tree(smoothed, log_umis, model, line, cd8, measured)
+        ends = {name: model.axes[name].ends(line, measured) for name in WITHIN}
+        frame, found = _tree(smoothed, log_umis, ends, model, cd8)
         frame.index = inside
         found["genes"] = [sum(g in measured for g in model.axes[a].weights) for a in found["axis"]]
         chances[line] = Chances(frame, found)
@@ -213,23 +227,21 @@ def _log_ratio(
 def _tree(
     scores: Mapping[str, NDArray[np.float64]],
     log_umis: NDArray[np.float64],
+    ends: Mapping[str, axes.Ends],
     model: axes.Model,
-    line: str,
     cd8: tuple[NDArray[np.float64], dict[str, float]],
-    measured: Collection[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """P(high end) on each axis within each lineage; every axis is asked of the cells it applies to."""
     columns = {"cd8": cd8[0]}
     found = [{"lineage": "T", "axis": "cd8"} | cd8[1]]
     for lineage, chance_of_lineage in (("CD4", 1 - cd8[0]), ("CD8", cd8[0])):
         left = chance_of_lineage  # of the cells that an axis is asked of
-        for name in ("treg", "memory", "effector", "cytotoxic"):
+        for name in WITHIN:
             if name == "treg" and lineage == "CD8":
                 columns["CD8 treg"] = np.zeros(len(left))
                 continue
             axis = model.axes[name]
-            ends = axis.ends(line, measured)
-            chance, one = axes.high_end(scores[name], log_umis, ends, axis.share, weight=left)
+            chance, one = axes.high_end(scores[name], log_umis, ends[name], axis.share, weight=left)
             columns[f"{lineage} {name}"] = chance
             found.append({"lineage": lineage, "axis": name} | one)
             left = left * (1 - chance if name == "treg" else chance)
