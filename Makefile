@@ -1,16 +1,15 @@
-# make demo    the whole analysis of the demo study, in an environment made here
-# make test    the tests; make lint, make accept, make bench, make calibrate, make lock: see the README
+# `make help` lists what can be made. Everything runs in .venv, which is made from the lock in envs/.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint accept bench calibrate lock clean help
+.PHONY: demo test test-all lint accept bench calibrate lock architecture wheel clean help
 .DEFAULT_GOAL := help
 
-help:
-	@sed -n '1,2s/^# //p' Makefile
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -21,44 +20,57 @@ $(BIN)/python:
 $(VENV)/.run: envs/requirements.txt | $(BIN)/python
 	@echo "installing the pinned environment (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.txt
-	@echo "$(CURDIR)/workflow/scripts" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/carpeak.pth"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@cp envs/requirements.txt $@
 
 $(VENV)/.test: envs/test.txt | $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/test.txt
 	@cp envs/test.txt $@
 
-demo: $(VENV)/.run
+demo: $(VENV)/.run ## the demo study, in an environment made here; prints where the report is
 	@$(BIN)/python workflow/scripts/unlock.py
 	$(BIN)/snakemake --cores $(CORES)
 	@echo; echo "The report: file://$(CURDIR)/results/report.html"
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not accept" tests
+# Files of tests side by side, whole runs first (tests/conftest.py): they take longest.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-accept: $(VENV)/.test
+test: $(VENV)/.test ## the first tier of tests: what a change most likely breaks (8 minutes on two cores)
+	$(PYTEST) -m "not slow and not accept" tests
+
+test-all: $(VENV)/.test ## all tests but those of make accept
+	$(PYTEST) -m "not accept" tests
+
+accept: $(VENV)/.test ## the demo against its truth on three further seeds
 	$(BIN)/python -m pytest -m accept tests
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test ## ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --only-binary :all: --no-binary connection-pool \
   --generate-hashes --no-emit-index-url --no-header
-lock: $(VENV)/.test
+lock: $(VENV)/.test ## renew the pinned environment (envs/), needs a network
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
 	$(LOCK) -c envs/requirements.txt envs/test.in -o envs/test.txt
 	$(BIN)/python envs/make_conda.py
 
-bench: $(VENV)/.run
+bench: $(VENV)/.run ## speed beside a plain script: make bench SCRIPT=plain.py
 	@test -n "$(SCRIPT)" || { echo "name the script to compare with: make bench SCRIPT=plain.py"; exit 1; }
 	$(BIN)/python benchmarks/against_script.py $(SCRIPT)
 
-calibrate: $(VENV)/.run
+calibrate: $(VENV)/.run ## the CAR caller on simulated libraries, into docs/
 	$(BIN)/python benchmarks/calibrate.py --out docs
 
-clean:
+architecture: $(VENV)/.run ## the picture of the package in docs/architecture.md, from its imports
+	$(BIN)/python docs/draw_architecture.py
+
+wheel: $(VENV)/.run ## the package as a wheel, into dist/
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## remove results/, demo/, logs/ and what Snakemake remembers
 	rm -rf results demo logs .snakemake

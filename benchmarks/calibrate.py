@@ -16,10 +16,11 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow/scripts"))
 
+import calibration
+import calibration_figure as figure
 import numpy as np
 import pandas as pd
-from carpeak import calibration, io
-from carpeak.figures import calibration as figure
+from carpeak import io
 from carpeak.figures import style
 
 

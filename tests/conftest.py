@@ -6,7 +6,17 @@ from pathlib import Path
 os.environ["NUMBA_NUM_THREADS"] = "1"  # as jobs have it; numba refuses to change it later
 
 import pytest
+import shared
 from runs import ROOT, demo, snakemake
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first, they take longest; whatever needs the demo at full size is of the second tier."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+    for item in items:
+        if "full" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -20,22 +30,23 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory):
-    """A finished run of the demo with about 2,000 cells."""
-    folder = tmp_path_factory.mktemp("small")
-    snakemake(folder, *demo())
-    return folder
+def shared_folders(tmp_path_factory):
+    """Folders made once for all workers; tests read them and change nothing in them."""
+    return shared.of_session(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def full(tmp_path_factory):
+def small(shared_folders):
+    """A finished run of the demo with about 2,000 cells."""
+    return shared_folders.folder("small", lambda folder: snakemake(folder, *demo()))
+
+
+@pytest.fixture(scope="session")
+def full(shared_folders):
     """Finished runs of the demo at full size, by variant and seed."""
-    done = {}
 
     def run(variant: str, seed: int = 1) -> Path:
-        if (variant, seed) not in done:
-            done[variant, seed] = tmp_path_factory.mktemp(f"{variant}-{seed}")
-            snakemake(done[variant, seed], *demo(variant, seed=seed, cells=15414))
-        return done[variant, seed]
+        options = demo(variant, seed=seed, cells=15414)
+        return shared_folders.folder(f"{variant}-{seed}", lambda folder: snakemake(folder, *options))
 
     return run

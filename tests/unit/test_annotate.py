@@ -1,13 +1,15 @@
 """Labels: real labelled blood, and planted T cells with the traps of CAR-T libraries."""
 
 import gzip
+from dataclasses import replace
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak.errors import UserError
-from carpeak.populations import axes, embed, label, lineages, marker_panels, markers, programmes, states
+from carpeak.populations import annotate, axes, embed, lineages, marker_panels, markers, programmes, states
+from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
 from conftest import ROOT
 from scipy import sparse
 from scipy.io import mmread
@@ -15,22 +17,8 @@ from scipy.stats import rankdata
 
 MARKERS = markers.load(ROOT / "config/markers.yaml")
 MODEL = axes.load(ROOT / "workflow/resources/t_states.json")
-SETTINGS = {
-    "markers": str(ROOT / "config/markers.yaml"),
-    "method": "markers",
-    "reference": None,
-    "scheme": "canonical",
-    "overrides": [],
-}
-EMBEDDING = {
-    "n_variable_genes": 1000,
-    "n_pcs": 20,
-    "n_neighbors": 15,
-    "integration": "harmony",
-    "harmony": "paper",
-    "exclude_genes": [],
-    "min_cells": 30,
-}
+SETTINGS = AnnotationSettings(markers=str(ROOT / "config/markers.yaml"))
+EMBEDDING = EmbeddingSettings(n_variable_genes=1000, n_pcs=20, exclude_genes=())
 
 
 def embedded(counts, genes, samples, transgene=None):
@@ -245,31 +233,29 @@ def test_label_tables_empty_inherited_and_overridden():
         var=pd.DataFrame({"transgene": transgene}, index=genes),
     )
     found = result.points, result.clusters, result.neighbors
-    t_labels, scores, record = label.label(data, *found, population="t_cells", settings=SETTINGS, model=MODEL)
+    t_labels, scores, record = annotate.annotate(
+        data, *found, population="t_cells", settings=SETTINGS, model=MODEL
+    )
     assert {row["sample"] for row in record["states"]} == {"product", "peak"}
-    assert t_labels.columns.tolist() == label.STATE_COLUMNS
+    assert t_labels.columns.tolist() == annotate.STATE_COLUMNS
     half = result.points.iloc[::2], result.clusters.iloc[::2], result.neighbors
-    car_labels, *_ = label.label(
+    car_labels, *_ = annotate.annotate(
         data, *half, population="car_t", settings=SETTINGS, model=MODEL, inherited=t_labels
     )
     pd.testing.assert_series_equal(
         car_labels["t_state"].reset_index(drop=True), t_labels["t_state"].iloc[::2].reset_index(drop=True)
     )
-    by_hand = {
-        "population": "t_cells",
-        "cluster": "0",
-        "expect": scores["fingerprint"].iloc[0],
-        "label": "CD8 Tem",
-    }
-    settings = SETTINGS | {"overrides": [by_hand]}
-    changed, *_ = label.label(data, *found, population="t_cells", settings=settings, model=MODEL)
+    mark = scores["fingerprint"].iloc[0]
+    by_hand = Override("t_cells", "CD8 Tem", cluster="0", expect=mark)
+    settings = replace(SETTINGS, overrides=(by_hand,))
+    changed, *_ = annotate.annotate(data, *found, population="t_cells", settings=settings, model=MODEL)
     inside = (changed["cluster"] == "0").to_numpy()
     assert (changed["t_state"][inside] == "CD8 Tem").all()
     assert (changed["t_lineage"][inside] == "CD8").all()
     assert (changed["t_state"][~inside] == t_labels["t_state"][~inside]).all()
-    for population, columns in (("all", label.LINEAGE_COLUMNS), ("car_t", label.STATE_COLUMNS)):
+    for population, columns in (("all", annotate.LINEAGE_COLUMNS), ("car_t", annotate.STATE_COLUMNS)):
         none = result.points.iloc[:0], result.clusters.iloc[:0], result.neighbors
-        empty = label.label(data, *none, population=population, settings=SETTINGS, model=MODEL)
+        empty = annotate.annotate(data, *none, population=population, settings=SETTINGS, model=MODEL)
         assert empty[0].columns.tolist() == columns
         assert all(len(part) == 0 for part in empty)
 

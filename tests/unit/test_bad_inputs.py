@@ -176,6 +176,17 @@ GMT = "SET\tna\t" + "\t".join(GENES[:12]) + "\n"
 GMT_KEY = "enrichment: {gene_sets: [sets.gmt]}"
 HTML = "<!DOCTYPE html><html><body>404 Not Found</body></html>"
 DENSE = counts().toarray().astype(np.float32)
+
+
+def write_proteins(path):
+    import anndata
+    import pandas as pd
+
+    names = [*GENES, CAR]
+    var = pd.DataFrame({"feature_types": "Antibody Capture"}, index=names)
+    anndata.AnnData(DENSE, obs=pd.DataFrame(index=barcodes(CELLS)), var=var).write_h5ad(path)
+
+
 NO_CELLS = sparse.csr_matrix((0, len(GENES) + 1), dtype=np.int32)
 
 LIBRARIES = [
@@ -243,6 +254,24 @@ LIBRARIES = [
     ("the same matrix twice", lambda f: (shutil.rmtree(f / "pk"), shutil.copytree(f / "ip", f / "pk")), CARRIED_ON, ["ip and pk", "copy of the other"]),
 ]  # fmt: skip
 
+PER_CELL = counts()
+ZEROS = "%%MatrixMarket matrix coordinate integer general\n35 60 2\n1 1 0\n2 2 0\n"
+IMPLAUSIBLE = [
+    ("human and mouse genes without prefixes", library(genes=[*GENES, *MOUSE[:17], CAR]), REFUSED, ["33 % of the genes are a mouse's (Cd3d", "both species", "prefix"]),
+    ("human and mouse identifiers mixed", library(gene_ids=[f"ENS{'MUS' * (i % 3 == 0)}G{i:011d}" for i in range(len(GENES) + 1)]), REFUSED, ["34 % of the genes are a mouse's", "ENSMUSG"]),
+    ("antibodies alone", library(types=["Antibody Capture"] * (len(GENES) + 1)), REFUSED, ["holds Antibody Capture alone", "no gene expression"]),
+    ("antibodies alone in h5ad", instead("ab.h5ad", write_proteins), REFUSED, ["ab.h5ad", "holds Antibody Capture alone"]),
+    ("rounded log values", library(matrix=sparse.csr_matrix(np.rint(np.log1p(DENSE)).astype(np.int32))), REFUSED, ["vary too little", "rounded log values"]),
+    ("binarised counts", library(matrix=sparse.csr_matrix((DENSE > 0).astype(np.int32))), REFUSED, ["every value is 1", "raw UMI counts"]),
+    ("copies of one cell", library(matrix=sparse.csr_matrix(np.tile(DENSE[:1], (60, 1)).astype(np.int32))), REFUSED, ["vary too little", "copies of one cell"]),
+    ("a matrix of stored zeros", in_folder("matrix.mtx.gz", lambda p: write_gz(p, ZEROS)), REFUSED, ["holds no counts"]),
+    ("a transgene that is a gene by symbol", config(CONFIG.replace(CAR, "CD3D")), CARRIED_ON, ["CD3D is the human gene CD3D", "Name the construct's own feature"]),
+    ("a transgene that is a gene by identifier", config(CONFIG.replace(CAR, "ENSG00000000001")), CARRIED_ON, ["is the human gene CD3D"]),
+    ("a transgene that is a gene by another name", and_then(both(genes=[*GENES, "T3D"]), config(CONFIG.replace(CAR, "T3D"))), CARRIED_ON, ["T3D is the human gene CD3D"]),
+    ("a transgene that is mitochondrial", config(CONFIG.replace(CAR, "MT-CO1")), CARRIED_ON, ["MT-CO1 is the human gene MT-CO1"]),
+    ("blanks around a feature's name", config(CONFIG.replace(CAR, f"'{CAR} '")), REFUSED, [f"no library has '{CAR} ' (with blanks at its ends)"]),
+]  # fmt: skip
+
 TRANSGENE = [
     ("in no library, spelt otherwise", both(genes=[*GENES, "CLL1-scFv"]), REFUSED, ["no library has CLL1_scFv", "Closest feature names: CLL1-scFv"]),
     ("in no library, other name", both(genes=[*GENES, "pMSGV_vector"], gene_ids=[*ids(GENES), "pMSGV_vector"]), REFUSED, ["look like a transgene: pMSGV_vector"]),
@@ -266,10 +295,10 @@ SHEETS = [
     ("extra tab", in_sheet("P1\tip", "P1\tip\t\tx"), REFUSED, ["row 2", "tab too many"]),
     ("commas", sheet(SHEET.replace("\t", ",")), REFUSED, ["separated by tabs, not commas"]),
     ("blanks for tabs", sheet(SHEET.replace("\t", "    ")), REFUSED, ["separated by tabs"]),
-    ("a column twice", sheet(SHEET.replace("donor", "condition")), REFUSED, ["'condition' stands twice"]),
+    ("a column twice", sheet(SHEET.replace("donor", "condition")), REFUSED, ["duplicate column 'condition'"]),
     ("UTF-16", sheet(SHEET, "utf-16"), REFUSED, ["samples.tsv", "not UTF-8"]),
     ("a spreadsheet file", lambda f: (f / "samples.tsv").write_bytes(b"PK\x03\x04\xff\xfe"), REFUSED, ["not UTF-8", "tab-separated"]),
-    ("duplicate names", in_sheet("pk\tpeak", "ip\tpeak"), REFUSED, ["'ip' stands in more than one row"]),
+    ("duplicate names", in_sheet("pk\tpeak", "ip\tpeak"), REFUSED, ["'ip' occurs in more than one row"]),
     ("same path twice", in_sheet("P1\tpk", "P1\tip"), REFUSED, ["'ip' and 'pk' name the same path"]),
     ("same path by a link", linked, REFUSED, ["'ip' and 'pk' name the same path"]),
     ("empty condition", in_sheet("ip\tproduct", "ip\t"), REFUSED, ["row 2: 'condition' is empty"]),
@@ -296,7 +325,7 @@ CONFIGURATIONS = [
     ("a list", config("- a\n- b\n"), REFUSED, ["expected keys and values, found list"]),
     ("not YAML", config("samples: [samples.tsv\ntransgene: {\n"), REFUSED, ["config.yaml", "not valid YAML", "line"]),
     ("a tab in YAML", config("samples: samples.tsv\n\ttransgene: x\n"), REFUSED, ["not valid YAML", "line 2"]),
-    ("a key twice", key("samples: samples.tsv"), REFUSED, ["config.yaml", "the key 'samples' stands there twice", "line 3"]),
+    ("a key twice", key("samples: samples.tsv"), REFUSED, ["config.yaml", "duplicate key 'samples'", "line 3"]),
     ("unknown key", key("qc: {min_gene: 3}"), REFUSED, ["qc.min_gene: unknown key (did you mean 'min_genes'?)"]),
     ("unknown block", key("emmbedding: {}"), REFUSED, ["emmbedding: unknown key (did you mean 'embedding'?)"]),
     ("word for a number", key("qc: {mads: three}"), REFUSED, ["qc.mads: 'three' should be of type number"]),
@@ -354,6 +383,7 @@ ROWS = [
     pytest.param(*row[1:], id=f"{kind}: {row[0]}")
     for kind, rows in {
         "library": LIBRARIES,
+        "implausible": IMPLAUSIBLE,
         "transgene": TRANSGENE,
         "sheet": SHEETS,
         "configuration": CONFIGURATIONS,

@@ -1,15 +1,17 @@
 """The one-UMI rule, its error rates, the interface of callers, and the calibrated one behind it."""
 
 import anndata
+import calibration
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration, io
+from carpeak import io
 from carpeak.car import calls
 from carpeak.names import NEGATIVE, POSITIVE
+from carpeak.settings import CarSettings
 from scipy import sparse, stats
 
-OPTIONS = {"rule": "umi", "min_umis": 1}
+OPTIONS = CarSettings(rule="umi")
 SHEET = [
     {"sample": "s1", "condition": "product", "donor": "P4", "flow_car_percent": 33.96},
     {"sample": "s2", "condition": "peak", "donor": "P4", "flow_car_percent": None},
@@ -103,7 +105,7 @@ def test_ambient_rate_prefers_empty_droplets(transgene_umis):
 @pytest.mark.parametrize(("min_umis", "n_positive"), [(1, 3), (2, 1), (4, 0)])
 def test_min_umis(min_umis, n_positive):
     called, _, table = calls.call_samples(
-        *library(), SHEET, {}, options={"rule": "umi", "min_umis": min_umis}
+        *library(), SHEET, {}, options=CarSettings(rule="umi", min_umis=min_umis)
     )
     assert table.loc[0, "n_positive"] == n_positive
     assert table.loc[0, "detected_fraction"] == pytest.approx(0.6)  # at >= 1 UMI, whatever the rule
@@ -123,10 +125,10 @@ def test_another_caller_plugs_in(monkeypatch):
     def calibrated(library, options):
         probability = np.where(library.car_umis > 0, 0.99, 0.02)
         call = np.where(library.car_umis > 0, POSITIVE, NEGATIVE)
-        return calls.Called(probability, call, 0.7, 0.6, 0.8, identifiable=True, fit={"k": options["k"]})
+        return calls.Called(probability, call, 0.7, 0.6, 0.8, identifiable=True, fit={"k": options.min_umis})
 
     monkeypatch.setitem(calls.CALLERS, "calibrated", calibrated)
-    called, fit, table = calls.call_samples(*library(), SHEET, {}, options={"rule": "calibrated", "k": 2})
+    called, fit, table = calls.call_samples(*library(), SHEET, {}, options=CarSettings(min_umis=2))
     assert called["car_probability"].tolist() == [0.99 if n else 0.02 for n in called["car_umis"]]
     assert table["n_negative"].tolist() == [2, 3]
     assert table["car_fraction"].tolist() == [0.7, 0.7]
@@ -134,7 +136,7 @@ def test_another_caller_plugs_in(monkeypatch):
     assert fit["samples"]["s2"] == {"k": 2}
 
 
-CALIBRATED = {"rule": "calibrated", "min_umis": 1, "fdr": 0.05, "negative_sample": None}
+CALIBRATED = CarSettings()
 CONTRASTS = {"peak_vs_product": {"test": "peak", "reference": "product"}}
 RATE = 1e-5
 
@@ -228,7 +230,7 @@ def test_no_number_where_there_are_too_few_t_cells_or_none():
 
 def test_a_negative_sample_gives_the_rate_where_nothing_else_does():
     cells, lineage, _, _ = simulated(controls=0)
-    options = CALIBRATED | {"negative_sample": "s2"}
+    options = CarSettings(negative_sample="s2")
     table = calls.call_samples(cells, lineage, SHEET, {}, options=options)[2].set_index("sample")
     assert table.loc["s1", "ambient_source"] == "negative_sample"
     assert table.loc["s1", "ambient_rate"] == pytest.approx(RATE, rel=0.6)
@@ -267,7 +269,7 @@ SORTED = [{**SHEET[0], "sorted": "CAR+"}, {**SHEET[1], "sorted": "CAR-"}]
 
 
 def test_sorted_libraries_are_called_by_the_sort_whatever_the_rna_says():
-    called, fit, table = calls.call_samples(*library(), SORTED, {}, options={"rule": "sorted"})
+    called, fit, table = calls.call_samples(*library(), SORTED, {}, options=CarSettings(rule="sorted"))
     is_t = (library()[1] == "T cell").to_numpy()
     first = np.arange(14) < 10
     assert (called["car_call"][is_t & first] == "positive").all(), "also the T cells of s1 without a UMI"
@@ -283,7 +285,7 @@ def test_without_a_feature_nothing_is_said_of_detection():
     """A share of 0 would be a measurement, and there was none."""
     cells, lineage = library()
     cells = cells[:, :2].copy()
-    called, _, table = calls.call_samples(cells, lineage, SORTED, {}, options={"rule": "sorted"})
+    called, _, table = calls.call_samples(cells, lineage, SORTED, {}, options=CarSettings(rule="sorted"))
     assert (called["car_umis"] == 0).all()
     measured = ["detected_fraction", "false_positive_rate", "false_positive_rate_high", "ambient_rate"]
     assert table[measured].isna().all(axis=None)

@@ -1,9 +1,9 @@
 """CAR+ against the other T cells: planted differences, an independent least squares, and RQR8 read as CD8A."""
 
+import calibration
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration
 from carpeak.car import posterior
 from carpeak.comparison import car_contrast
 from scipy import sparse
@@ -115,6 +115,6 @@ def test_cd8a_without_cd8b_is_counted_in_both_groups():
 
 @pytest.mark.parametrize(("mimic", "told"), [(0.0, False), (0.15, True)])
 def test_rqr8_reads_that_pass_for_cd8a_are_told(mimic, told):
-    (sentence,) = car_contrast.cd8_sentences(cd8_table(mimic)[3])
-    assert sentence["mimicked"] is told
-    assert sentence["sample"] == "peak"
+    (found,) = car_contrast.cd8_mimicry(cd8_table(mimic)[3])
+    assert found["mimicked"] is told
+    assert found["sample"] == "peak"

@@ -1,9 +1,10 @@
 """What a change of the detected share is made of: pairs of libraries, and the sentence."""
 
+import calibration
 import numpy as np
 import pytest
-from carpeak import calibration
 from carpeak.car import decomposition, posterior
+from carpeak.report import car_change
 
 CONTRASTS = {"peak_vs_product": {"test": "peak", "reference": "product"}}
 SHEET = [
@@ -70,7 +71,7 @@ def entry(low, high):
     ],
 )
 def test_the_sentence_says_only_what_the_interval_allows(low, high, end):
-    text = decomposition.sentence(entry(low, high))
+    text = car_change.sentence(entry(low, high))
     assert text.startswith("From ip to pk the detected share changed by −4.0 points.")
     assert text.endswith(end)
     assert "sequencing depth −5.0 (−6.0 to −4.0)" in text

@@ -10,13 +10,14 @@ from carpeak.claims import judge, quantities, verdict
 from carpeak.comparison import enrichment as over_representation
 from carpeak.comparison.gene_sets import GeneSet
 from carpeak.errors import UserError
+from carpeak.settings import ChangeLimits, EnrichmentLimits
 from carpeak.study import claims_file
 from conftest import ROOT
 from scipy import stats
 
 FILE, SCHEMA = ROOT / "config/claims.yaml", ROOT / "workflow/schemas/claims.schema.yaml"
 CONTRAST = {"test": "peak", "reference": "product"}
-LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
+LIMITS = ChangeLimits()
 SUPPORTED, OPPOSED, OPEN, NONE = "supported", "opposed", "indeterminate", "not_estimable"
 CLAIMS = claims_file.read(FILE, SCHEMA)
 GENES = ["NKG7", "LAG3", "PRF1", "CST7", "GZMB", "GNLY", "GZMK"]
@@ -173,10 +174,12 @@ def test_every_claim_of_the_paper_on_a_study_like_it():
     assert {name: one["verdict"] for name, one in found.items()} == dict.fromkeys(ids, SUPPORTED) | {
         "C10": NONE
     }
-    assert all("One patient" in one["reason"] for one in found.values())
-    assert all(
-        "sampling of cells only" in one["reason"] for name, one in found.items() if name not in ("C1", "C10")
-    )
+    rests_on = {name: one["rests_on"] for name, one in found.items()}
+    without = {name: {"donors": 1, "interval": False} for name in ("C1", "C10")}
+    assert rests_on == {name: {"donors": 1, "interval": True} for name in ids} | without
+    reasons = judge.table(list(found.values())).set_index("claim")["reason"]
+    assert reasons.str.endswith("One patient.").tolist() == [name in without for name in ids]
+    assert reasons.str.contains("sampling of cells only").tolist() == [name not in without for name in ids]
 
 
 def test_a_reversed_study_opposes_them():
@@ -186,10 +189,8 @@ def test_a_reversed_study_opposes_them():
         flipped = {"CD8": 600, "CD4": 250, "unassigned": 20}
         counts[f"{population}_lineage"] = {"product": flipped, "peak": flipped}
     found = judged(study(counts, de=de_table(-1.0), sets=enrichment(None, (12, 1e-6))))
-    for name, one in found.items():
-        assert one["verdict"] == (
-            OPPOSED if name[:2] in ("C4", "C5", "C6", "C7", "C8", "C9") else one["verdict"]
-        ), name
+    unmoved = {"C1": SUPPORTED, "C2": SUPPORTED, "C3": SUPPORTED, "C10": NONE}  # they speak of no direction
+    assert {name: one["verdict"] for name, one in found.items()} == dict.fromkeys(found, OPPOSED) | unmoved
 
 
 def test_a_study_without_change_supports_none_of_the_changes():
@@ -453,7 +454,7 @@ def test_c9_estimate_is_that_of_the_enrichment_table():
     library = over_representation.GeneSetMatrix.of(
         [GeneSet("GO:0006954", "inflammatory response", tuple(members))]
     )
-    options = {**LIMITS, "min_size": 10, "max_size": 500}
+    options = {"limits": EnrichmentLimits()}
     table = over_representation.over_representation(de[de["depth"] == "equal"], {"own": library}, **options)
     one = judged(study(sets=table), "C9a")["C9a"]
     row = table[(table["population"] == "car_t") & (table["direction"] == "up")]
@@ -488,7 +489,8 @@ def test_c10_is_never_judged():
     found = judged(study(samples=several))
     assert found["C10"]["verdict"] == NONE
     assert "clinical outcome" in found["C10"]["reason"]
-    assert "3 donors pooled" in found["C4"]["reason"]
+    assert found["C4"]["rests_on"] == {"donors": 3, "interval": True}
+    assert "3 donors pooled" in judge.table([found["C4"]])["reason"].iloc[0]
 
 
 def exchanged(claim):

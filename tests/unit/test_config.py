@@ -6,6 +6,7 @@ import pytest
 import yaml
 from carpeak.errors import UserError
 from carpeak.study import config, study
+from carpeak.study.problem import blocks
 from runs import ROOT
 
 WORKFLOW = ROOT / "workflow"
@@ -313,3 +314,21 @@ def test_a_sort_is_for_or_against_the_car(tmp_path):
     write_study(tmp_path, rows=[row | {"sorted": "CD3+"} for row in ROWS])
     with pytest.raises(UserError, match=r"row 2: sorted: 'CD3\+' is not one of: CAR\+, CAR-"):
         load(tmp_path)
+
+
+def test_problems_say_by_key_where_they_lie():
+    """Whoever acts on a mistake asks for its key: texts may change."""
+    override = {"population": "all", "label": "B cell", "cluster": "1"}
+    value = {
+        "samples": "samples.tsv",
+        "transgene": {"features": ["CAR"]},
+        "contrasts": {"a": {"test": "peak"}},
+        "annotation": {"overrides": [override]},
+        "downloads": {},
+    }
+    _, found = config.examine(value, config.load_yaml(WORKFLOW / "schemas/config.schema.yaml"))
+    texts = {one.key: one.text for one in found}
+    assert set(texts) == {"", "contrasts.a", "annotation.overrides.0"}
+    assert blocks(found) == {"", "contrasts", "annotation"}
+    assert texts["annotation.overrides.0"].endswith("needs either 'cluster' with 'expect', or 'cells'")
+    assert str(found[0]) == found[0].text

@@ -448,7 +448,7 @@ def test_mistakes_of_a_row_are_told(changes, words):
 
 
 def test_a_path_twice():
-    assert "'a' stands in 2 rows" in "\n".join(
+    assert "'a' occurs in 2 rows" in "\n".join(
         checked({"path": "a", "url": URL}, {"path": "a", "url": URL})[1]
     )
 

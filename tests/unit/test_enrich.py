@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from carpeak.comparison import enrichment, gene_sets
 from carpeak.comparison.gene_sets import GeneSet
+from carpeak.settings import ChangeLimits, EnrichmentLimits
 from conftest import ROOT
 from scipy import stats
 
-OPTIONS = {"adjusted_p": 0.01, "log2_fold_change": 0.5, "min_size": 10, "max_size": 500}
+OPTIONS = {"limits": EnrichmentLimits()}
 BUNDLED = ROOT / "workflow/resources/go_bp.gmt.gz"
 
 
@@ -110,12 +111,12 @@ def test_which_genes_count_as_changed():
             "p_adjusted": [0.001, 0.001, 0.001, 0.01, 0.001, np.nan],
         }
     )
-    limits = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
-    assert list(enrichment.changed(de, "up", **limits)) == [True, False, False, False, False, False]
-    assert list(enrichment.changed(de, "down", **limits)) == [False, False, True, False, False, False]
+    limits = ChangeLimits(adjusted_p=0.01, log2_fold_change=0.5)
+    assert list(enrichment.changed(de, "up", limits)) == [True, False, False, False, False, False]
+    assert list(enrichment.changed(de, "down", limits)) == [False, False, True, False, False, False]
     marked = de.assign(ambient_from=["NK cell", "", "", "", np.nan, ""])
-    assert not enrichment.changed(marked, "up", **limits).any(), "ambient RNA is no change of T cells"
-    assert list(enrichment.changed(marked, "down", **limits)) == [False, False, True, False, False, False]
+    assert not enrichment.changed(marked, "up", limits).any(), "ambient RNA is no change of T cells"
+    assert list(enrichment.changed(marked, "down", limits)) == [False, False, True, False, False, False]
 
 
 def test_gene_names_keep_their_case():
@@ -216,14 +217,24 @@ def test_planted_term_is_on_top_and_decoy_below(go, tested):
     assert ids.index("DECOY") > ids.index("GO:0071346")
 
 
-def test_a_whole_study_is_quick(go, tested):
-    """12 lists of 300 changed genes each: some 2 s of one core; asking gseapy set by set takes 5."""
+def test_a_study_takes_less_work_than_asking_gseapy_set_by_set(go, tested):
+    """The same six lists of 300 changed genes both ways, on the machine at hand: two thirds or less."""
+    from gseapy.stats import calc_pvalues
+
     rng = np.random.default_rng(4)
-    de = pd.concat(
-        de_table(tested, *rng.choice(tested, (2, 300), replace=False), population=population, group=group)
-        for population in ("t_cells", "car_t")
-        for group in ("all", "CD4", "CD8")
-    )
+    lists = {group: rng.choice(tested, (2, 300), replace=False) for group in ("all", "CD4", "CD8")}
+    de = pd.concat(de_table(tested, *both, population="car_t", group=group) for group, both in lists.items())
     started = time.process_time()
     enrichment.over_representation(de, libraries(GO_BP=go), **OPTIONS)
-    assert time.process_time() - started < 8
+    ours = time.process_time() - started
+    background = set(tested)
+    sets = {one.term_id: background & set(one.genes) for one in go}
+    sets = {name: genes for name, genes in sets.items() if 10 <= len(genes) <= 500}
+    started = time.process_time()
+    for both in lists.values():
+        for query in both:
+            hit = {name: genes for name, genes in sets.items() if not genes.isdisjoint(query)}
+            assert len(next(iter(calc_pvalues(set(query), hit, background=background)))) == len(hit)
+    theirs = time.process_time() - started
+    print(f"{ours:.2f} s, gseapy set by set {theirs:.2f} s")
+    assert ours < 0.7 * theirs

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak import io
-from carpeak.figures import car, comparison, composition, expression, population, qc, style
+from carpeak.figures import car, comparison, composition, expression, palette, population, qc, style
 from carpeak.stats import matrix
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,8 +184,8 @@ def test_colours_are_stable_and_apart():
         assert len({style.colour(label) for label in labels}) == len(labels)
     assert style.colour("a new label") == style.colour("a new label")
     assert style.sample_colours(["a", "b", "c"], ["c", "a"]) == {
-        "c": style.SAMPLE_COLOURS[2],
-        "a": style.SAMPLE_COLOURS[0],
+        "c": palette.SAMPLE_COLOURS[2],
+        "a": palette.SAMPLE_COLOURS[0],
     }
 
 

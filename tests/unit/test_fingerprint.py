@@ -1,5 +1,6 @@
 """The hash behind `code=`: blind to comments, awake to logic, complete."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -77,3 +78,36 @@ def test_every_script_rule_declares_its_own_code():
             if "script:" in block:
                 assert f'code("{name}")' in block, f'rule {name} in {rules.name} lacks code=code("{name}")'
                 assert f'scripts/{name}.py"' in block, f"rule {name} runs a script of another name"
+
+
+def all_hashes(scripts):
+    program = (
+        "from pathlib import Path; from carpeak import fingerprint; "
+        "print(*(f'{p.stem} {fingerprint.code(p.absolute())}' for p in sorted(Path().glob('*.py'))), sep='\\n')"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program], cwd=scripts, capture_output=True, text=True, check=True
+    ).stdout
+    return dict(line.split() for line in out.splitlines())
+
+
+class Reworded(ast.NodeTransformer):
+    """Other words in every text, those of f-strings included."""
+
+    def visit_Constant(self, node):
+        return ast.Constant(node.value + " Other words.") if isinstance(node.value, str) else node
+
+
+@pytest.mark.parametrize(
+    "module", sorted((SCRIPTS / "carpeak/report").glob("*.py")), ids=lambda path: path.stem
+)
+def test_rewording_the_report_reruns_only_the_report(copy, module):
+    before = all_hashes(copy)
+    there = copy / module.relative_to(SCRIPTS)
+    tree = ast.parse(there.read_text(encoding="utf-8"))
+    there.write_text(ast.unparse(Reworded().visit(tree)), encoding="utf-8")
+    after = all_hashes(copy)
+    rerun = {name for name in before if before[name] != after[name]}
+    own = {"provenance"} if module.stem == "provenance" else set()  # what the rule of that name writes
+    docstring_only = module.stem == "__init__"
+    assert rerun == (set() if docstring_only else {"report"} | own)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from carpeak.comparison import ambient_genes
+from carpeak.comparison import ambient_genes, ambient_marks
 from scipy import sparse
 
 GENES = ["CD3E", "PF4", "LYZ", "CD74", "HBB", "CAR"]
@@ -50,9 +50,9 @@ def test_the_mark_is_that_of_the_condition_in_which_the_gene_is_higher():
     table["group"] = ["all", "all", "CD4", "CD4", "CD8"]
     marked = ambient_genes.marked(table, leaks, ["a", "b"])
     assert marked["ambient_from"].tolist() == ["Platelet", "", "", "B cell", "NK cell"]
-    assert ambient_genes.is_marked(marked).tolist() == [True, False, False, True, True]
-    assert ambient_genes.is_marked(marked.replace("", np.nan)).tolist() == [True, False, False, True, True]
-    assert not ambient_genes.is_marked(table).any(), "a table without marks has none"
+    assert ambient_marks.is_marked(marked).tolist() == [True, False, False, True, True]
+    assert ambient_marks.is_marked(marked.replace("", np.nan)).tolist() == [True, False, False, True, True]
+    assert not ambient_marks.is_marked(table).any(), "a table without marks has none"
     empty = ambient_genes.marked(table.iloc[:0], leaks, ["a", "b"])
     assert list(empty.columns) == ["gene", "log2_fold_change", "group", "ambient_from"]
 

@@ -158,14 +158,16 @@ def test_the_mouse_of_a_xenograft_is_left_out_and_told(tmp_path, counts):
 def test_preflight_tells_what_reading_changed_and_finds_the_prefixed_transgene(tmp_path, counts):
     folder = write_trio(tmp_path / "a", counts, zipped=False)
     names(folder, [[f"GRCh38_{i}", f"GRCh38_{s}"] for i, s in zip(IDS, GENES)])
-    found = survey.look("peak", str(folder), None, features=["GRCh38_RQR8"])
+    found = survey.survey_library("peak", str(folder), None, features=["GRCh38_RQR8"])
     assert found.problems == ()
     assert found.transgene_umis == {"GRCh38_RQR8": int(counts[:, 2].sum())}
     assert "lost a genome's prefix" in found.asides[0]
 
 
 def test_a_dense_table_is_as_large_as_what_is_not_zero(tmp_path, counts):
-    found = survey.look("peak", str(write_dense(tmp_path / "t.csv", counts)), None, features=["RQR8"])
+    found = survey.survey_library(
+        "peak", str(write_dense(tmp_path / "t.csv", counts)), None, features=["RQR8"]
+    )
     assert found.entries == counts.nnz
 
 

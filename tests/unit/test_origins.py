@@ -1,7 +1,7 @@
 """Sentences on where the CAR's counts come from, from the files that rules leave."""
 
-from carpeak import io
 from carpeak.report import car_source
+from carpeak.report.inputs import CarSource
 
 COUNTED = {
     "features": ["RQR8", "scFv"],
@@ -28,7 +28,10 @@ def construct(shared, findings=()):
 
 
 def test_a_study_without_reads_says_nothing():
-    assert car_source.told({}, end_is_known=False) == {"sentences": [], "warnings": []}
+    assert car_source.sentences_and_warnings(CarSource(None, {}, {}), end_is_known=False) == {
+        "sentences": [],
+        "warnings": [],
+    }
 
 
 def test_shared_stretches_are_gathered_by_gene():
@@ -42,28 +45,21 @@ def test_shared_stretches_are_gathered_by_gene():
     assert "G7" in said and "G8 " not in said and "12 more genes" in said
 
 
-def test_what_was_counted_and_what_is_doubtful(tmp_path):
+def test_what_was_counted_and_what_is_doubtful():
     found = [
         finding("warning", "no poly(A) signal"),
         finding("ok", "all is well"),
         finding("problem", "blind"),
     ]
-    io.write_json({"constructs": [construct([], found)]}, tmp_path / "construct.json")
-    io.write_json(COUNTED, tmp_path / "peak.json")
     star = {
         "star": "2.7.11b",
         "Number of Reads": "2000000",
         "Reads With Valid Barcodes": "0.957",
         "warnings": [],
     }
-    io.write_json(star, tmp_path / "align/ip/summary.json")
-    inputs = {
-        "construct": tmp_path / "construct.json",
-        "transgene": [tmp_path / "peak.json"],
-        "aligned": [tmp_path / "align/ip/summary.json"],
-    }
-    told = car_source.told(inputs, end_is_known=True)
-    assumed = car_source.told(inputs, end_is_known=False)["sentences"]
+    source = CarSource({"constructs": [construct([], found)]}, {"peak": COUNTED}, {"ip": star})
+    told = car_source.sentences_and_warnings(source, end_is_known=True)
+    assumed = car_source.sentences_and_warnings(source, end_is_known=False)["sentences"]
     assert set(assumed) - set(told["sentences"]) == {assumed[-1]} and "checked for 3′" in assumed[-1]
     text = " ".join(told["sentences"])
     assert "The matrix of peak lacks RQR8 and scFv; its UMIs were added, no other count was changed." in text

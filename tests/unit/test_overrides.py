@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from carpeak.errors import UserError
 from carpeak.populations import overrides
+from carpeak.settings import Override
 
 KNOWN = ["T cell", "B cell", "unassigned"]
 
@@ -22,7 +23,9 @@ def labels():
 def apply(*entries, frame=None):
     frame = labels() if frame is None else frame
     columns = ["cell_type", "cell_type_unintegrated"]
-    return overrides.apply(frame, entries, population="all", columns=columns, known=KNOWN)
+    return overrides.apply(
+        frame, [Override(**entry) for entry in entries], population="all", columns=columns, known=KNOWN
+    )
 
 
 def test_cluster_and_cells_in_order():

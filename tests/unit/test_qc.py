@@ -1,16 +1,18 @@
 """QC: metrics against Seurat, limits against hand-made numbers, and that lineages survive."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak.libraries import qc
 from carpeak.readers import layouts
+from carpeak.settings import QcSettings
 from scipy import sparse
 from scipy.stats import median_abs_deviation
 
-PAPER = {"preset": "paper", "min_genes": 100, "max_genes": 30_000, "mads": 3.0, "max_mito_percent": None}
+PAPER = QcSettings()
 
 
 def table(umis, genes, mito):
@@ -42,17 +44,20 @@ def test_a_mad_of_zero_takes_the_fallback():
 
 def test_paper_limits_leave_empty_barcodes_out_of_the_median():
     # by hand: of 1, 2, 3, 4, 5 the median is 3 and the MAD 1; the two empty barcodes do not count
-    found = qc.limits(table([500] * 7, [200] * 5 + [20] * 2, [1, 2, 3, 4, 5, 60, 70]), **PAPER, has_mito=True)
+    found = qc.limits(
+        table([500] * 7, [200] * 5 + [20] * 2, [1, 2, 3, 4, 5, 60, 70]), options=PAPER, has_mito=True
+    )
     assert found.max_mito_percent == pytest.approx(3 + 3 * 1.4826)
     assert (found.min_genes, found.max_genes, found.min_umis, found.max_umis) == (100, 30_000, None, None)
 
 
 def test_fixed_mito_limit_is_a_ceiling_and_no_mito_genes_means_no_limit():
     cells = table([500] * 5, [200] * 5, [1, 2, 3, 4, 5])
-    options = {**PAPER, "max_mito_percent": 4.0}
-    assert qc.limits(cells, **options, has_mito=True).max_mito_percent == 4.0
-    assert qc.limits(cells, **{**options, "max_mito_percent": 50.0}, has_mito=True).max_mito_percent < 8
-    assert qc.limits(cells, **options, has_mito=False).max_mito_percent is None
+    options = replace(PAPER, max_mito_percent=4.0)
+    assert qc.limits(cells, options=options, has_mito=True).max_mito_percent == 4.0
+    wide = replace(PAPER, max_mito_percent=50.0)
+    assert qc.limits(cells, options=wide, has_mito=True).max_mito_percent < 8
+    assert qc.limits(cells, options=options, has_mito=False).max_mito_percent is None
 
 
 def test_every_removed_barcode_has_the_first_reason_that_applies():
@@ -88,7 +93,7 @@ RED_RICH = {**T_RICH, "T": (400, 2500, 1200, 4), "red": (4000, 2500, 250, 0.3)}
 @pytest.mark.parametrize("kinds", [T_RICH, RED_RICH], ids=["mostly T", "mostly red"])
 def test_adaptive_preset_keeps_every_lineage(kinds):
     cells = mixture(np.random.default_rng(0), kinds)
-    bounds = qc.limits(cells, **{**PAPER, "preset": "adaptive"}, has_mito=True)
+    bounds = qc.limits(cells, options=replace(PAPER, preset="adaptive"), has_mito=True)
     kept = pd.Series(qc.reasons(cells, bounds) == "").groupby(cells["kind"]).mean()
     assert kept.min() > 0.75, kept.to_dict()
 
@@ -98,7 +103,7 @@ def test_adaptive_preset_removes_debris_and_damaged_cells():
         np.random.default_rng(0),
         {"T": (2000, 2500, 1200, 4), "debris": (500, 80, 60, 4), "damaged": (200, 900, 500, 40)},
     )
-    bounds = qc.limits(cells, **{**PAPER, "preset": "adaptive"}, has_mito=True)
+    bounds = qc.limits(cells, options=replace(PAPER, preset="adaptive"), has_mito=True)
     kept = pd.Series(qc.reasons(cells, bounds) == "").groupby(cells["kind"]).mean()
     assert kept["T"] > 0.9
     assert kept["debris"] < 0.02
@@ -112,7 +117,8 @@ def counts_of(n, *, genes=300, per_gene=2.0, seed=0):
 def judge(counts, *, mito=0, **options):
     width = counts.shape[1]
     where = np.arange(width) < mito
-    return qc.judge(counts, mito=where, transgene=np.arange(width) == width - 1, **{**PAPER, **options})
+    last = np.arange(width) == width - 1
+    return qc.judge(counts, mito=where, transgene=last, options=replace(PAPER, **options))
 
 
 def test_judge_gives_one_row_and_one_reason_per_barcode():
@@ -150,7 +156,7 @@ def test_the_poor_product_library_is_called_poor(real_data):
     path = real_data / "carpall_P02/h5/CAR-T11141510.filtered_feature_bc_matrix.h5"
     library = layouts.open_library(path)
     mito = np.array([s.startswith("MT-") for s in library.symbols])
-    _, thresholds = qc.judge(library.matrix(), mito=mito, transgene=np.zeros(len(mito), bool), **PAPER)
+    _, thresholds = qc.judge(library.matrix(), mito=mito, transgene=np.zeros(len(mito), bool), options=PAPER)
     assert thresholds["status"] == "poor"
     assert "15.9 % mitochondrial RNA" in thresholds["message"]  # the median that SOURCE.txt states
     assert "hold too few genes to be cells" in thresholds["message"]

@@ -342,7 +342,7 @@ def test_a_run_with_unfiltered_droplets_only_is_refused(tmp_path, counts):
 
 def test_a_path_that_no_file_can_have_is_refused(tmp_path):
     path = tmp_path / ("x" * 300)
-    assert not paths.there(str(path))
+    assert not paths.path_exists(str(path))
     with pytest.raises(UserError, match="cannot be read"):
         layouts.open_library(path)
 
@@ -370,8 +370,8 @@ def test_one_of_several_libraries_is_named_by_the_start_of_its_files(tmp_path, c
     write_trio(tmp_path / "x", counts[:5], prefix="GSM2_pk_")
     for name in ("GSM2_pk_", "GSM2", "GSM2_pk_matrix.mtx.gz"):
         assert layouts.open_library(tmp_path / "x" / name).matrix().shape == (5, len(GENES))
-        assert paths.there(str(tmp_path / "x" / name))
+        assert paths.path_exists(str(tmp_path / "x" / name))
         assert len(paths.watched(str(tmp_path / "x" / name))) == 3
     with pytest.raises(UserError, match=r"several libraries \(GSM1_ip_, GSM2_pk_\).*x/GSM1_ip_"):
         layouts.open_library(tmp_path / "x" / "GSM")
-    assert not paths.there(str(tmp_path / "x" / "GSM3"))
+    assert not paths.path_exists(str(tmp_path / "x" / "GSM3"))

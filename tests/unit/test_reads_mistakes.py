@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from carpeak.__main__ import main
+from carpeak.commands import read_options
 from carpeak.construct.orf import reverse_complement
 from carpeak.errors import UserError
 from carpeak.io import read_json
@@ -38,7 +39,7 @@ def test_units(tmp_path):
         "relapse": units.ReadFiles(bams=(f"{folder}/d.bam",)),
     }
     options = argparse.Namespace(reads=[], bam=[], units=str(path), sample="product")
-    assert units.chosen(options) == product
+    assert read_options.chosen(options) == product
     for change, words in (
         ({"sample": "Product"}, "did you mean 'product'"),
         ({"sample": None}, "name the reads once"),
@@ -47,7 +48,7 @@ def test_units(tmp_path):
         ({"units": None, "sample": None, "reads": [["a", "a"]]}, "named twice"),
     ):
         with pytest.raises(UserError, match=words):
-            units.chosen(argparse.Namespace(**{**vars(options), **change}))
+            read_options.chosen(argparse.Namespace(**{**vars(options), **change}))
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,9 @@ def test_units(tmp_path):
         ("sample\tlane\tr1\tr2", ["p\tL1\ta1"], "row 2: needs r1 and r2, or bam"),
         ("sample\tlane\tr1\tr2\tbam", ["p\tL1\ta1\ta2\tb1"], "row 2: needs r1 and r2, or bam"),
         ("sample\tr1\tr2", ["p\ta1\ta2"], "the key 'lane' is missing"),
-        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta2", "p\tL1\tb1\tb2"], "row 3: p lane L1 stands there twice"),
-        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta1"], "a1 stands there twice"),
-        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta2", "q\tL1\t./a1\tb2"], "a1 stands there twice .row 2"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta2", "p\tL1\tb1\tb2"], "row 3: duplicate row: p lane L1"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta1"], "duplicate file: .*a1"),
+        ("sample\tlane\tr1\tr2", ["p\tL1\ta1\ta2", "q\tL1\t./a1\tb2"], "duplicate file: .*/a1 .row 2"),
         ("sample\tlane\tr1\tr2", ["p\tL1\ta1\tzz"], "row 2: there is no such file"),
         ("sample\tlane\tr1\tr2\tbam", ["p\tL1\ta1\ta2", "p\tL2\t\t\tb1"], "FASTQ pairs and BAM files"),
         ("sample\tlane\tr1\tr2", [], "no row"),
@@ -233,7 +234,7 @@ MISTAKES = {
     other_kit: r"0.0% of the first \d+ reads have a barcode of the library's cells. .* must be of one library",
     long_barcodes: r"has 16 bases, the geometry 17. Choose the geometry of the kit .10x-v2, 10x-v3, 10x-v4 fit",
     wrong_list: r"list.txt: barcode '.*' has 17 bases, the geometry 16.* .seekone-dd fit",
-    one_lane_twice: r"begin with the same read: one lane stands there twice",
+    one_lane_twice: r"begin with the same read: the same lane is given twice",
     one_file_twice: r"L0_R1.fastq.gz: the file is named twice",
     short_cdna: r"L0_R2.fastq.gz: reads have 25 bases; cDNA reads need 30 at least.$",
     cut: r"L1_R2.fastq.gz: the gzip file is damaged or cut short",

@@ -168,6 +168,7 @@ def test_car_true_and_detected_shares_move_in_opposite_directions():
     assert (alone.loc[~alone["car"], "car_umis_true"] == 0).all()
 
 
+@pytest.mark.slow
 def test_subsets_of_every_variant():
     for variant, (product, peak), cd4_above in (
         ("paper", ("CD4 Tn", "CD4 Tem"), True),

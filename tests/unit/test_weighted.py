@@ -1,9 +1,9 @@
 """Composition of all CAR+ T cells, where a state that shows the CAR less is not to lose its share."""
 
+import calibration
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak import calibration
 from carpeak.car import posterior, weighted_composition
 from carpeak.comparison import composition
 

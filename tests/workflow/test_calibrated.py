@@ -15,31 +15,36 @@ RULE = "car={rule: umi}"
 
 @pytest.fixture(scope="module")
 def one_umi(small, tmp_path_factory):
-    """A copy of the small run, brought to the one-UMI rule; what Snakemake would do first."""
+    """A copy of the small run, brought to the one-UMI rule."""
     folder = tmp_path_factory.mktemp("one_umi")
     shutil.copytree(small, folder, dirs_exist_ok=True)
-    planned = jobs_to_run(snakemake(folder, "-n", *demo(), RULE).stdout)
     snakemake(folder, *demo(), RULE)
-    return folder, planned
+    return folder
 
 
-def test_only_what_depends_on_the_call_is_done_again(one_umi):
-    folder, planned = one_umi
+def test_only_what_depends_on_the_call_would_be_done_again(small):
+    planned = jobs_to_run(snakemake(small, "-n", *demo(), RULE).stdout)
     assert {"call_car", "compose", "contrast", "report"} <= set(planned)
     assert not {"simulate", "ingest", "filter_cells", "merge"} & set(planned)
-    assert "Nothing to be done" in snakemake(folder, "-n", *demo(), RULE).stdout
 
 
+@pytest.mark.slow
+def test_nothing_is_left_to_do_under_the_other_rule(one_umi):
+    assert "Nothing to be done" in snakemake(one_umi, "-n", *demo(), RULE).stdout
+
+
+@pytest.mark.slow
 def test_the_one_umi_rule_tells_no_share(one_umi):
-    calls = pd.read_parquet(one_umi[0] / "results/car/calls.parquet")
+    calls = pd.read_parquet(one_umi / "results/car/calls.parquet")
     assert (calls.loc[calls["car_umis"] == 0, "car_call"] == "undetermined").all()
     assert (calls.loc[calls["car_umis"] > 0, "car_call"] == "positive").all()
     assert calls["car_probability"].isna().all()
-    assert Answers(one_umi[0]).table("car")["car_fraction"].isna().all()
+    assert Answers(one_umi).table("car")["car_fraction"].isna().all()
 
 
+@pytest.mark.slow
 def test_both_rules_stand_side_by_side(one_umi, small):
-    given, before = (Answers(run).table("car").set_index("sample") for run in (small, one_umi[0]))
+    given, before = (Answers(run).table("car").set_index("sample") for run in (small, one_umi))
     same = ["t_cells", "detected_fraction", "false_positive_rate", "flow_car_percent"]
     pd.testing.assert_frame_equal(given[same], before[same])
     shown = given[given["identifiable"]]
@@ -52,7 +57,7 @@ def test_both_rules_stand_side_by_side(one_umi, small):
     assert {"umi_rule", "weighted"} <= set(varied["variant"])
     beside = varied[(varied["variant"] == "umi_rule") & (varied["population"] == "car_t")]
     beside = beside.set_index(["label", "sample"])["n"]
-    main = Answers(one_umi[0]).table("composition")
+    main = Answers(one_umi).table("composition")
     main = main[main["population"] == "car_t"].set_index(["label", "sample"])["n"]
     assert beside[beside > 0].equals(main[main > 0])
     text = html.unescape((small / "results/report.html").read_text())

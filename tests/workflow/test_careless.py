@@ -7,6 +7,7 @@ from acceptance import Answers
 from carpeak import io
 from carpeak.libraries import qc
 from carpeak.populations import embed
+from carpeak.settings import EmbeddingSettings, QcSettings
 
 DAMAGED_REMOVED = 0.80
 RECALL_BETWEEN = 0.60
@@ -25,7 +26,7 @@ def judged(answers, **changes):
     for path in sorted((answers.results / "ingest").glob("*.h5ad")):
         cells = io.read_h5ad(path)
         masks = {name: cells.var[name].to_numpy(dtype=bool) for name in ("mito", "transgene")}
-        table, _ = qc.judge(cells.X, **(masks | changes))
+        table, _ = qc.judge(cells.X, **masks, options=QcSettings(**changes))
         parts.append(table.set_index(cells.obs_names))
     return pd.concat(parts)
 
@@ -54,8 +55,7 @@ def test_transgene_among_the_variable_genes(answers):
     without.eliminate_zeros()
 
     def clusters(counts, mask):
-        settings = {"n_variable_genes": 2000, "n_pcs": 30, "n_neighbors": 15, "min_cells": 30}
-        settings |= {"integration": "none", "harmony": "paper", "exclude_genes": ["tcr"]}
+        settings = EmbeddingSettings(integration="none", exclude_genes=("tcr",))
         names = {"cells": cells.obs_names, "genes": cells.var_names, "batch": cells.obs["batch"].astype(str)}
         found = embed.embed(counts, **names, transgene=mask, settings=settings, resolution=0.5, seed=0)
         return found.clusters["cluster"].to_numpy()

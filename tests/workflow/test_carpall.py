@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from runs import ROOT, snakemake
 
+pytestmark = pytest.mark.slow
 UP_IN_BLOOD = ["NKG7", "CCL5", "GZMK", "GZMH", "KLRG1"]
 UP_IN_PRODUCT = ["MKI67", "TOP2A", "HMGB2", "IL2RA"]
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from runs import ROOT, demo, snakemake, tables
 
+pytestmark = pytest.mark.slow
 STAGES = ["ingest", "embed", "judge_claims"]
 
 

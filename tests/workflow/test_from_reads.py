@@ -87,6 +87,7 @@ def counted(small, tmp_path_factory):
     return folder, options, truth, droplets
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.parametrize("name", ["product", "peak"])
 def test_the_transgene_joins_and_nothing_else_changes(small, counted, name):
@@ -103,6 +104,7 @@ def test_the_transgene_joins_and_nothing_else_changes(small, counted, name):
     assert cells.var["transgene"].sum() == 1 and cells.var["transgene"]["CAR"]
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_droplets_without_cells_get_theirs(small, counted):
     """Ambient RNA is measured with the transgene in it, or its rate would be 0 by construction."""
@@ -114,6 +116,7 @@ def test_droplets_without_cells_get_theirs(small, counted):
         assert ambient["umis"] - before["umis"] == len(droplets[name])
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_the_report_says_so(counted):
     folder, _, truth, _ = counted
@@ -128,6 +131,7 @@ def test_the_report_says_so(counted):
     assert re.search(r"careful</span> <b>CAR</b>: .*poly\(A\) signal", page), "no 3' end, and 3' chemistry"
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_the_preflight_looks_for_no_transgene(counted):
     folder, _, _, _ = counted
@@ -135,6 +139,7 @@ def test_the_preflight_looks_for_no_transgene(counted):
     assert [line.split("  ")[-1].strip() for line in lines[1:3]] == ["from reads", "from reads"]
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_a_run_again_has_nothing_to_do(counted):
     folder, options, _, _ = counted
@@ -143,6 +148,7 @@ def test_a_run_again_has_nothing_to_do(counted):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.skipif(shutil.which("STAR") is None, reason="no STAR (Debian: rna-star)")
 def test_a_library_that_has_nothing_but_reads(tmp_path):

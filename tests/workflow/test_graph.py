@@ -59,20 +59,31 @@ def test_lint():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_parsing_is_quick_and_opens_no_matrix(tmp_path):
-    """A hundred libraries whose matrices are not matrices: a dry run plans them without looking inside."""
+def planning(folder, libraries):
+    """Seconds of work of a dry run for so many libraries, whose matrices are not matrices."""
+    folder.mkdir()
     rows = ["sample\tcondition\tdonor\tpath"]
-    for n in range(100):
-        (tmp_path / f"m{n}.h5").write_text("not a matrix")
+    for n in range(libraries):
+        (folder / f"m{n}.h5").write_text("not a matrix")
         rows.append(f"s{n}\t{'peak' if n % 2 else 'product'}\tP{n // 2}\tm{n}.h5")
-    (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "config.yaml").write_text("samples: samples.tsv\ntransgene: {features: [CAR]}\n")
+    (folder / "samples.tsv").write_text("\n".join(rows) + "\n")
+    (folder / "config.yaml").write_text("samples: samples.tsv\ntransgene: {features: [CAR]}\n")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = snakemake(tmp_path, "-n", "--quiet", "--configfile", str(tmp_path / "config.yaml"))
+    done = snakemake(folder, "-n", "--quiet", "--configfile", str(folder / "config.yaml"))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
-    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert took < 5, "seconds of work, whatever else the machine does"
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_parsing_is_quick_and_opens_no_matrix(tmp_path):
+    """A dry run plans a hundred libraries without looking inside, in at most thrice the work of two.
+
+    Two take what Snakemake and Python take to start; the rest is the plan. Seconds of another machine
+    would say nothing.
+    """
+    two, hundred = planning(tmp_path / "two", 2), planning(tmp_path / "hundred", 100)
+    print(f"2 libraries: {two:.1f} s, 100: {hundred:.1f} s")
+    assert hundred < 3 * two
 
 
 def test_a_users_mistake_is_one_message(tmp_path):

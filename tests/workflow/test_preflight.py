@@ -69,7 +69,16 @@ def test_all_libraries_are_told_of_at_once(study):
     assert "barcodes.tsv" in text
 
 
-@pytest.mark.parametrize("name", ["with blanks", "it's", "$(touch hacked)", "a;touch hacked", "Größe-数据"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's $(touch hacked) Größe",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("with blanks", "it's", "$(touch hacked)", "a;touch hacked", "Größe-数据")
+        ),
+    ],
+)
 def test_a_strange_folder_is_read_and_never_executed(study, name):
     (study / "ip").rename(study / name)
     sheet = study / "samples.tsv"

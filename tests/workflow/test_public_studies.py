@@ -125,7 +125,10 @@ def gse197268(server):
 MADE = {"GSE151310": gse151310, "GSE125881": gse125881, "GSE235760": gse235760, "GSE197268": gse197268}
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize(
+    "name",
+    ["GSE125881", *(pytest.param(name, marks=pytest.mark.slow) for name in MADE if name != "GSE125881")],
+)
 def test_a_public_study_is_fetched_and_read(server, tmp_path, name):
     """The shipped configuration, its first libraries, from a mirror: every library has the planted counts."""
     server.files.clear()

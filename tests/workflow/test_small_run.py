@@ -1,13 +1,19 @@
 """A small finished run: the contract of outputs, reruns, and the same bytes again."""
 
+import hashlib
 import json
+import re
 import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from runs import ROOT, demo, jobs_to_run, snakemake, tables
+from html_page import Page
+from runs import ROOT, SMALL, demo, jobs_to_run, snakemake, tables
 
 CONTRACT = {
     "samples.tsv": ["sample", "condition", "donor", "cells_in", "cells_kept", "median_umis", "median_genes"],
@@ -141,20 +147,42 @@ def test_the_transgene_is_nowhere_in_the_comparison(small):
 
 
 def test_the_report_stands_alone_and_says_what_it_is(small):
+    """It fetches nothing, holds every figure of the run byte by byte, and calls every one simulated."""
     text = (small / "results/report.html").read_text()
-    assert text.lower().count("simulated") > 5
-    assert 'src="http' not in text
-    assert "<link" not in text or 'rel="stylesheet" href="http' not in text
-    assert (small / "results/figures").is_dir()
-    assert list((small / "results/figures").glob("*.svg"))
-    assert list((small / "results/figures").glob("*.png"))
+    page = Page(text)
+    assert page.loaded() == []
+    assert not re.search(r"@import|url\((?!['\"]?data:)", text)
+    figures = {path.name: path.read_bytes() for path in (small / "results/figures").glob("*.svg")}
+    assert len(figures) >= 15
+    held = set(page.images())
+    assert not [name for name, content in figures.items() if content not in held]
+    assert all((small / "results/figures" / name).with_suffix(".png").is_file() for name in figures)
+    captions = re.findall(r"<figcaption>.*?</figcaption>", text, flags=re.DOTALL)
+    assert len(captions) >= len(figures)
+    assert not [caption for caption in captions if "Simulated data" not in caption]
+    assert re.search(r"<title>Simulated data: ", text)
 
 
 def test_provenance(small):
     value = json.loads((small / "results/provenance.json").read_text())
-    text = json.dumps(value)
-    for word in ("scanpy", "harmonypy", "gseapy", "sha256", "seed"):
-        assert word in text
+    for package in ("snakemake", "scanpy", "harmonypy", "gseapy"):
+        assert value["packages"][package] == metadata.version(package)
+    assert value["seeds"] == {"analysis": 0, "simulation": 1}
+    assert value["simulated"] is True
+    assert value["configuration"]["demo"] == {"variant": "paper", "seed": 1, "cells": SMALL}
+    given = {entry["role"]: entry for entry in value["inputs"]}
+    assert {"product", "peak", "claims", "markers"} <= set(given)
+    for entry in value["inputs"]:
+        content = (small / entry["file"]).read_bytes()  # an absolute path stays what it is
+        assert entry["bytes"] == len(content)
+        assert entry["sha256"] == hashlib.sha256(content).hexdigest(), entry["file"]
+    rules = {step["rule"] for step in value["steps"]}
+    assert {"ingest", "filter_cells", "embed", "annotate", "call_car", "contrast", "judge_claims"} <= rules
+    assert all(step["started"] <= step["finished"] for step in value["steps"])
+    assert value["started"] == min(step["started"] for step in value["steps"])
+    git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    head = subprocess.run(git, capture_output=True, text=True)
+    assert value["git"] is None if head.returncode else value["git"]["commit"] == head.stdout.strip()
 
 
 def test_nothing_to_do_afterwards(small):
@@ -162,12 +190,36 @@ def test_nothing_to_do_afterwards(small):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_snakemakes_own_report(small):
-    snakemake(small, "--report", str(small / "snakemake.html"), *demo())
-    text = (small / "snakemake.html").read_text()
-    assert "1 Quality" in text or "1. Quality" in text
+def test_snakemakes_own_report(small, tmp_path):
+    """Every figure of the run is in it, under its heading and with its caption."""
+    snakemake(small, "--report", str(tmp_path / "snakemake.html"), *demo())
+    text = (tmp_path / "snakemake.html").read_text()
+
+    def variable(name):
+        return json.loads(
+            re.search(rf'<script id="{name}">\s*var {name} = (.*?);\s*</script>', text, re.S)[1]
+        )
+
+    figures = {f"results/figures/{path.name}" for path in (small / "results/figures").glob("*.svg")}
+    results = variable("results")
+    assert figures <= set(results)
+    assert not [name for name in figures if len(re.sub("<[^>]+>", "", results[name]["caption"])) < 40]
+    under = {
+        Path(file).name.split(".")[0]: heading
+        for heading, parts in variable("categories").items()
+        for files in parts.values()
+        for file in files
+    }
+    assert under == {
+        **dict.fromkeys(["qc_metrics", "qc_removed"], "1 Quality"),
+        **dict.fromkeys(["umap", "markers"], "2 Cells"),
+        **dict.fromkeys(["car_umap", "car_detection", "car_umis"], "3 CAR"),
+        **dict.fromkeys(["composition", "volcano", "enrichment"], "4 Comparison"),
+        "sensitivity": "5 Sensitivity",
+    }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [1])
 def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
     snakemake(tmp_path, *demo(), cores=cores)
@@ -175,13 +227,13 @@ def test_same_bytes_with_other_cores_in_another_folder(small, tmp_path, cores):
 
 
 @pytest.fixture
-def own_copy(tmp_path):
-    """A copy of the workflow, to edit the package in, and a finished run of it."""
+def own_copy(small, tmp_path):
+    """A copy of the workflow, to edit the package in, and a finished run of it: the small one, taken over."""
     for name in ("workflow", "config", "profiles", "envs"):
         shutil.copytree(ROOT / name, tmp_path / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "Snakefile", tmp_path / "code")
-    (tmp_path / "run").mkdir()
-    snakemake(tmp_path / "run", *demo(), snakefile=tmp_path / "code/Snakefile")
+    shutil.copytree(small, tmp_path / "run")
+    snakemake(tmp_path / "run", "--touch", *demo(), snakefile=tmp_path / "code/Snakefile")
     return tmp_path
 
 

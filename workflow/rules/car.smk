@@ -26,10 +26,7 @@ rule contamination:
     resources:
         mem_mb=4000,
     params:
-        samples=[
-            {"sample": sample.sample, "condition": sample.condition, "donor": sample.donor}
-            for sample in study.samples
-        ],
+        samples=study.sheet("sample", "condition", "donor"),
         with_ambient=WITH_AMBIENT,
         code=code("contamination"),
     script:
@@ -54,16 +51,7 @@ rule call_car:
     resources:
         mem_mb=4000,
     params:
-        samples=[
-            {
-                "sample": sample.sample,
-                "condition": sample.condition,
-                "donor": sample.donor,
-                "flow_car_percent": sample.flow_car_percent,
-                "sorted": sample.sorted,
-            }
-            for sample in study.samples
-        ],
+        samples=study.sheet("sample", "condition", "donor", "flow_car_percent", "sorted"),
         with_ambient=WITH_AMBIENT,
         options=study.config["car"],
         contrasts=study.contrasts,
@@ -89,10 +77,7 @@ rule contrast_car:
     resources:
         mem_mb=4000,
     params:
-        samples=[
-            {"sample": sample.sample, "condition": sample.condition, "donor": sample.donor}
-            for sample in study.samples
-        ],
+        samples=study.sheet("sample", "condition", "donor"),
         min_pct=study.config["de"]["min_pct"],
         code=code("contrast_car"),
     script:

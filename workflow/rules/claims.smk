@@ -47,7 +47,7 @@ rule enrich:
     resources:
         mem_mb=2000,
     params:
-        options=study.enrichment_limits,
+        limits=study.enrichment_limits,
         named=claims_file.terms(study.claims),  # tested whatever their size
         groups=claims_file.groups(study.claims),
         code=code("enrich"),

@@ -6,16 +6,22 @@ import time
 from pathlib import Path
 
 STARTED = time.time()
-WORKFLOW = Path(workflow.basedir) / "workflow"
-sys.path.insert(0, str(WORKFLOW / "scripts"))
+HERE = Path(
+    str(workflow.current_basedir)
+).parent  # also where another workflow uses this as a module
+if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
+    sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint
+from carpeak import fingerprint, home, written
 from carpeak.errors import MARK, UserError, messages
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
 from carpeak.study import config as configuration
+from carpeak.study import dates
 from carpeak.study import study as studies
 from snakemake.utils import update_config
+
+WORKFLOW = home.workflow()
 
 
 def load_study():
@@ -23,14 +29,16 @@ def load_study():
 
     Snakemake merges --configfile into `configfile:`, so a default there would leak into every study.
     The file is therefore read here, and only when none was given: config/config.yaml of the working
-    directory, else the demo's. What --config gives is laid over it.
+    directory, else the demo's. What --config gives is laid over it. A workflow that uses this one as a
+    module hands over `config`; its paths are relative to the last file of that workflow's configuration.
     """
     given = [str(path) for path in workflow.overwrite_configfiles or []]
     try:
+        if workflow.modifier.parent_modifier and config:  # used as a module by another workflow
+            files = ["Snakefile", *map(str, workflow.configfiles), *given]
+            return studies.load(config, source=files[-1], workflow=WORKFLOW)
         if given:
-            for (
-                path
-            ) in given:  # Snakemake has merged them; a key that stands twice is only seen here
+            for path in given:  # Snakemake has merged them; a duplicate key is only seen here
                 configuration.load_yaml(path)
             return studies.load(config, source=given[-1], workflow=WORKFLOW)
         own, demo = Path("config/config.yaml"), WORKFLOW.parent / "config/config.yaml"
@@ -41,6 +49,30 @@ def load_study():
         return studies.load(value, source=source, workflow=WORKFLOW)
     except UserError as error:
         raise SystemExit(f"{MARK}{error}") from None
+
+
+def demand_runnable():
+    """End with a sentence where Snakemake would go on wrongly, or end in words of its own.
+
+    A result that is not as long as its job wrote it (with its old time stamp nothing would run again), a
+    file from the future (its output would be too old for ever), results or logs that are no folders.
+    """
+    found = [
+        f"{name}: a file stands where the run has to make a folder. Rename it."
+        for name in ("results", "logs")
+        if Path(name).exists() and not Path(name).is_dir()
+    ]
+    given = [path for paths in study.given().values() for path in paths]
+    watched = [
+        file
+        for library in study.libraries
+        for path in (library["path"], library["raw_path"])
+        if path
+        for file in study.files(path)
+    ]
+    found += dates.in_the_future([*given, *watched], now=STARTED) + written.cut_short("results")
+    if found:
+        raise SystemExit(MARK + "\n".join(found))
 
 
 def code(script):
@@ -89,6 +121,7 @@ def inherited_input(wildcards):
 
 
 study = load_study()
+demand_runnable()
 config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],

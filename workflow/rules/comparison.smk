@@ -6,11 +6,6 @@ OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the s
     (results/tables/sensitivity.*), results/contrast/{contrast}.status.json
 """
 
-SHEET = [
-    {"sample": sample.sample, "condition": sample.condition, "donor": sample.donor}
-    for sample in study.samples
-]
-
 
 rule compose:
     """Shares of every label in every sample, with intervals, and under other choices."""
@@ -31,7 +26,7 @@ rule compose:
     resources:
         mem_mb=1000,
     params:
-        samples=SHEET,
+        samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
         seed=study.config["seed"],
         code=code("compose"),

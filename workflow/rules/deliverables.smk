@@ -84,9 +84,11 @@ rule report:
         car_labels="results/populations/car_t/labels.parquet",
         provenance="results/provenance.json",
         figures=[*QC_FIGURES, *POPULATION_FIGURES, *CAR_FIGURES, *COMPARISON_FIGURES],
+        maps=expand("results/explore/{population}.json", population=EXPLORED),
         template=str(WORKFLOW / "resources/report/template.html.j2"),
-        style=str(WORKFLOW / "resources/report/style.css"),
-        behaviour=str(WORKFLOW / "resources/report/page.js"),
+        macros=str(WORKFLOW / "resources/report/explore.html.j2"),
+        style=[str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore")],
+        behaviour=[str(WORKFLOW / f"resources/report/{name}.js") for name in ("page", "explore")],
     output:
         page="results/report.html",
     log:

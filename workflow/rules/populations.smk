@@ -25,7 +25,10 @@ rule embed:
     resources:
         mem_mb=8000,
     params:
-        embedding=study.config["embedding"],
+        embedding={
+            key: value for key, value in study.config["embedding"].items() if key != "resolution"
+        },
+        # of all populations: a change of one would make all anew
         resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
         seed=study.config["seed"],
         code=code("embed"),

@@ -29,6 +29,10 @@ rule filter_cells:
             name: getattr(study.sample(wildcards.sample), name)
             for name in ("sample", "condition", "donor")
         },
+        loading=lambda wildcards: {
+            name: getattr(study.sample(wildcards.sample), name)
+            for name in ("lanes", "doublet_percent")
+        },
         options=study.config["qc"],
         seed=study.config["seed"],
         code=code("filter_cells"),
@@ -59,10 +63,7 @@ rule merge:
     resources:
         mem_mb=8000,
     params:
-        samples=[
-            {name: getattr(sample, name) for name in ("sample", "condition", "donor", "batch")}
-            for sample in study.samples
-        ],
+        samples=study.sheet("sample", "condition", "donor", "batch"),
         features=study.config["transgene"]["features"],
         genes=study.config["genes"],
         code=code("merge"),

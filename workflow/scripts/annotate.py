@@ -4,16 +4,17 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.populations import axes, label
+    from carpeak.populations import annotate, axes
+    from carpeak.settings import AnnotationSettings, build
 
     inherited = snakemake.input.get("inherited")
-    labels, scores, resolution = label.label(
+    labels, scores, resolution = annotate.annotate(
         io.read_h5ad(snakemake.input.counts),
         io.read_table(snakemake.input.embedding),
         io.read_table(snakemake.input.clusters),
         io.read_arrays(snakemake.input.neighbors),
         population=snakemake.wildcards.population,
-        settings=snakemake.params.annotation,
+        settings=build(AnnotationSettings, snakemake.params.annotation),
         model=axes.load(snakemake.input.model),
         inherited=None if inherited is None else io.read_table(inherited),
     )

@@ -5,6 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.car import calls
+    from carpeak.settings import CarSettings
 
     counts = io.read_h5ad(snakemake.input.counts)
     labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"])
@@ -17,7 +18,7 @@ with job(snakemake):
         cells["cell_type"],
         snakemake.params.samples,
         ambient,
-        options=snakemake.params.options,
+        options=CarSettings(**snakemake.params.options),
         contrasts=snakemake.params.contrasts,
     )
     io.write_table(calls, snakemake.output.calls)

@@ -1,4 +1,4 @@
-"""See to it that one file of a public study is there, and write its receipt."""
+"""Provide one file of a public study, and write its receipt."""
 
 from carpeak.job import job
 

@@ -5,6 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.populations import embed, members
+    from carpeak.settings import EmbeddingSettings, build
 
     counts = io.read_h5ad(snakemake.input.counts)
     labels, calls = (snakemake.input.get(name) for name in ("labels", "calls"))
@@ -21,7 +22,7 @@ with job(snakemake):
         genes=counts.var_names,
         batch=counts.obs["batch"].astype(str),
         transgene=counts.var["transgene"].to_numpy(dtype=bool),
-        settings=snakemake.params.embedding,
+        settings=build(EmbeddingSettings, snakemake.params.embedding),
         resolution=snakemake.params.resolution,
         seed=snakemake.params.seed,
     )

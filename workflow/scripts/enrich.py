@@ -5,6 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.comparison import enrichment, gene_sets
+    from carpeak.settings import EnrichmentLimits
 
     source, params = snakemake.input, snakemake.params
     de, de_sensitivity = io.read_table(source.de), io.read_table(source.sensitivity)
@@ -14,7 +15,7 @@ with job(snakemake):
     for name, sets in libraries.items():
         gene_sets.check_known(sets, de["gene"], source=name)
     matrices = {name: enrichment.GeneSetMatrix.of(sets) for name, sets in libraries.items()}
-    options = params.options | {"named": params.named}
+    options = {"limits": EnrichmentLimits(**params.limits), "named": params.named}
     table = enrichment.over_representation(de[de["depth"] == "equal"], matrices, **options)
     io.write_table(table, snakemake.output.table)
     varied = enrichment.sensitivity(de, de_sensitivity, matrices, groups=params.groups, **options)

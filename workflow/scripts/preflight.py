@@ -15,5 +15,5 @@ with job(snakemake):
         threads=snakemake.threads,
     )
     found.check()
-    io.write_text(preflight.told(found), snakemake.output.told)
+    io.write_text(preflight.as_text(found), snakemake.output.told)
     io.write_text(preflight.table(found), snakemake.output.table)

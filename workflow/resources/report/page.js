@@ -54,8 +54,65 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
   apply();
 }
 
+// --- downloads: what is shown, from the page itself ---------------------------------------------------
+
+function save(name, blob) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function asText(table) {
+  const line = (row) => Array.from(row.cells, (cell) => cell.textContent.replace(/\s+/g, " ").trim()).join("\t");
+  const body = Array.from(table.tBodies).flatMap((part) => Array.from(part.rows)).filter((row) => !row.hidden);
+  return [...table.tHead.rows, ...body].map(line).join("\n") + "\n";
+}
+
+document.querySelectorAll("main .table table").forEach((table, number) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Save as TSV";
+  button.addEventListener("click", () => {
+    save(`${table.id || `table_${number + 1}`}.tsv`, new Blob([asText(table)], { type: "text/tab-separated-values" }));
+  });
+  const holder = table.closest(".table");
+  let tools = holder.querySelector(".tools");
+  if (!tools) {
+    tools = Object.assign(document.createElement("div"), { className: "tools" });
+    holder.prepend(tools);
+  }
+  tools.append(button);
+});
+
+function bytesOf(uri) {
+  return new Blob([decodeURIComponent(uri.slice(uri.indexOf(",") + 1))], { type: "image/svg+xml" });
+}
+
+for (const button of document.querySelectorAll("[data-save]")) {
+  button.addEventListener("click", () => {
+    const image = button.closest("figure").querySelector("img");
+    if (button.dataset.save === "svg") {
+      save(`${button.dataset.name}.svg`, bytesOf(image.src));
+      return;
+    }
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * image.naturalWidth, 2 * image.naturalHeight];
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => save(`${button.dataset.name}.png`, blob));
+  });
+}
+
+for (const box of document.querySelectorAll(".scroll")) {
+  box.tabIndex = 0; // keyboards scroll what is focused
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", `Table under ${box.closest("section")?.querySelector("h2")?.textContent || "this heading"}`);
+}
+
 const large = document.getElementById("large");
-for (const button of document.querySelectorAll("figure button")) {
+for (const button of document.querySelectorAll("figure .sheet button")) {
   button.addEventListener("click", () => {
     const image = large.querySelector("img");
     image.src = button.querySelector("img").src;

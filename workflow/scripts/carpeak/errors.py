@@ -24,7 +24,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def listed(source: str | Path, lines: Sequence[str]) -> str:
+def listed(source: str | Path, lines: Sequence[object]) -> str:
     """One message for everything that is wrong in the file `source`."""
     return f"{source}:\n" + "\n".join(f"  - {line}" for line in lines)
 

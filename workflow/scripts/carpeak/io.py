@@ -6,6 +6,7 @@ Everything depends on this module, so it stays small.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import CannotWriteError
+from .errors import CannotWriteError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,23 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object."""
     value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return value
+
+
+def plain(value: Any) -> Any:
+    """`value` for JSON: None in place of numbers that are missing or infinite, at every depth."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float):  # NumPy's float64 is one
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, in lower-case hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -120,10 +138,14 @@ def write_h5ad(cells: AnnData, path: str | Path, *, compression: str | None = "l
 
 
 def read_h5ad(path: str | Path) -> AnnData:
-    """Read an h5ad file into memory."""
+    """Read an h5ad file that the workflow wrote into memory; UserError where it is cut short."""
     import anndata
 
-    return anndata.read_h5ad(path)
+    try:
+        return anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        msg = f"{path}: damaged, or no h5ad file ({str(error).splitlines()[0]}). Delete it and run again."
+        raise UserError(msg) from error
 
 
 def read_cells(path: str | Path) -> list[str]:

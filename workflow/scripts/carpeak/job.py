@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import written
 from .errors import MARK, CannotWriteError, UserError
 
 POLL_SECONDS = 0.5
@@ -31,9 +32,10 @@ def job(snakemake: Any) -> Iterator[None]:
     Writes warnings and tracebacks to the rule's log file. A `UserError` becomes one message there and
     exit status 1; the workflow prints it (`errors.messages`) after what Snakemake has to say. A watcher
     ends the process when Snakemake is gone (killed): orphaned jobs that go on writing would collide with
-    the next run.
+    the next run. Inputs that an earlier job wrote must be as it left them; what this one writes is recorded.
     """
     end_with_parent()
+    outputs = [str(path) for path in getattr(snakemake, "output", ())]
     log = Path(str(snakemake.log[0])) if snakemake.log else None
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,10 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.unraisablehook = lambda ignored: _append(log, f"ignored: {ignored.exc_value!r}\n")
     started = time.perf_counter()
     try:
+        written.forget(outputs)
+        written.demand_whole(str(path) for path in getattr(snakemake, "input", ()))
         yield
+        written.record(outputs)
     except UserError as error:
         message = f"{MARK}{snakemake.rule}: {error}\n"
         if not _append(log, message):
@@ -71,7 +76,7 @@ def _append(log: Path | None, text: str) -> bool:
 
 
 def _errors_into(log: Path) -> Any:
-    """What HDF5 says of every object that it can't close on a full disk goes to the log alone."""
+    """Write HDF5's "cannot close" errors (full disk) to the log, not to the screen."""
 
     def show(kind: Any, error: BaseException, trace: Any) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-POPULATIONS = ("all", "t_cells", "car_t")  # the funnel of the analysis, through one chain of rules
+# The funnel of the analysis, through one chain of rules: the wildcard, and its name within a sentence.
+POPULATION_NAMES = {"all": "all cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+POPULATIONS = tuple(POPULATION_NAMES)
+
+# Why quality control removes a barcode, in the order of the checks: the key in tables, and in words.
+REMOVAL_REASONS = {
+    "few_genes": "too few genes",
+    "many_genes": "too many genes",
+    "low_umis": "too few UMIs",
+    "high_umis": "too many UMIs",
+    "high_mito": "high mitochondrial share",
+    "doublet": "doublets",
+}
 
 T_CELL = "T cell"  # the lineage whose cells can carry the CAR
 NOT_T = "not a T cell"

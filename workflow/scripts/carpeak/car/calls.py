@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .. import io
 from ..names import NEGATIVE, POSITIVE, T_CELL, UNDETERMINED
 from ..stats import intervals
-from . import calibrated_rule, decomposition, fit_check, posterior
+from . import calibrated_rule, carriers, decomposition, fit_check, posterior
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
+
+    from ..settings import CarSettings
 
 # Cells that can't be CAR+ and that no clustering takes for T cells. NK cells are left out, since
 # cytotoxic T cells among them would count as false positives; so are HSC, few and at times transduced.
@@ -29,7 +32,7 @@ TABLE_COLUMNS = [
     "sample", "condition", "donor", "t_cells", "detected_fraction", "car_fraction", "car_fraction_low",
     "car_fraction_high", "identifiable", "ambient_rate", "ambient_source", "false_positive_rate",
     "false_positive_rate_low", "false_positive_rate_high", "n_positive", "n_undetermined", "n_negative",
-    "flow_car_percent",
+    "flow_car_percent", "not_told",
 ]  # fmt: skip
 
 
@@ -84,22 +87,23 @@ class Called:
     identifiable: bool = False
     fit: dict[str, Any] = field(default_factory=dict)
     model: posterior.ShareFit | None = None
+    not_told: str = ""  # why there is no share, as a key (`carriers`)
 
 
-Caller = Callable[[LibraryCounts, Mapping[str, Any]], Called]
+Caller = Callable[[LibraryCounts, "CarSettings"], Called]
 
 
-def by_umis(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
+def by_umis(library: LibraryCounts, options: CarSettings) -> Called:
     """The paper's rule: at least `min_umis` transgene UMIs are positive, all else undetermined.
 
     It knows neither dropout nor ambient RNA, so it gives no probability and no corrected fraction.
     """
-    min_umis = int(options["min_umis"])
+    min_umis = options.min_umis
     call = np.where(library.car_umis >= min_umis, POSITIVE, UNDETERMINED)
     return Called(np.full(len(call), np.nan), call, fit={"min_umis": min_umis})
 
 
-def by_mixture(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
+def by_mixture(library: LibraryCounts, options: CarSettings) -> Called:
     """The calibrated rule: P(CAR+), calls at the false-discovery rate `fdr`, and the true share.
 
     Probability and call are about T cells: other cells get none and stay undetermined. How often the
@@ -112,11 +116,11 @@ def by_mixture(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
         control=library.cannot_be_car,
         droplets=library.droplets,
         negative=library.negative,
-        fdr=float(options["fdr"]),
+        fdr=options.fdr,
     )
     wrong, controls = found.false_positives
     fit = posterior.describe(found.fit) | {
-        "fdr": float(options["fdr"]),
+        "fdr": options.fdr,
         "fit_check": {
             "p_value": found.check.p_value,
             "flagged": found.check.flagged,
@@ -134,27 +138,33 @@ def by_mixture(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
         found.low,
         found.high,
         found.identifiable,
-        _plain(fit),
+        io.plain(fit),
         found.fit,
     )
 
 
-def by_sort(library: LibraryCounts, options: Mapping[str, Any]) -> Called:
+def _withheld(called: Called, library: LibraryCounts) -> Called:
+    """`called` without its share where other cells hold the transgene as T cells do.
+
+    The calls that rest on the same model are withheld with it; those of rules that ask no model stand.
+    """
+    if library.sorted or not carriers.not_telling(
+        library.car_umis, is_t=library.is_t, cannot_be_car=library.cannot_be_car
+    ):
+        return called
+    call = called.call if called.model is None else np.full(len(called.call), UNDETERMINED)
+    reason = carriers.IN_OTHER_CELLS
+    fit = called.fit | {"not_told": reason, "identifiable": False}
+    nan = float("nan")
+    shareless = replace(called, fraction=nan, fraction_low=nan, fraction_high=nan)
+    return replace(shareless, call=call, identifiable=False, fit=fit, not_told=reason)
+
+
+def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
     """What the library was sorted for holds for each of its T cells; the purity of the sort is not known."""
     state = POSITIVE if library.sorted == "CAR+" else NEGATIVE
     call = np.where(library.is_t, state, UNDETERMINED)
     return Called(np.full(len(call), np.nan), call, fit={"sorted": library.sorted})
-
-
-def _plain(value: Any) -> Any:
-    """`value` with None in place of numbers that JSON can't hold."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value
 
 
 CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture, "sorted": by_sort}
@@ -166,7 +176,7 @@ def call_samples(
     samples: Sequence[Mapping[str, Any]],
     ambient: Mapping[str, Mapping[str, Any]],
     *,
-    options: Mapping[str, Any],
+    options: CarSettings,
     contrasts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Call every cell of every sample.
@@ -194,10 +204,10 @@ def call_samples(
         )
     for row in samples:
         cells, library = libraries[row["sample"]]
-        if options.get("negative_sample") not in (None, row["sample"]):
-            library = replace(library, negative=_t_cells(libraries[options["negative_sample"]][1]))
+        if options.negative_sample not in (None, row["sample"]):
+            library = replace(library, negative=_t_cells(libraries[options.negative_sample][1]))
         library = replace(library, sorted=row.get("sorted"))
-        called = CALLERS[options["rule"]](library, options)
+        called = _withheld(CALLERS[options.rule](library, options), library)
         probability[cells], call[cells] = called.probability, called.call
         fits[row["sample"]] = called.fit
         rows.append(summarise(library, called, row))
@@ -209,7 +219,7 @@ def call_samples(
     calls["n_umis"] = total - umis.sum(axis=1)
     calls["car_probability"] = probability
     calls["car_call"] = call.astype(str)
-    fit = {"rule": options["rule"], "features": names, "samples": fits}
+    fit: dict[str, Any] = {"rule": options.rule, "features": names, "samples": fits}
     if models:
         fit["changes"] = decomposition.between(contrasts or {}, samples, models)
     return calls, fit, pd.DataFrame(rows, columns=TABLE_COLUMNS)
@@ -282,4 +292,5 @@ def summarise(library: LibraryCounts, called: Called, row: Mapping[str, Any]) ->
         "n_undetermined": states[UNDETERMINED],
         "n_negative": states[NEGATIVE],
         "flow_car_percent": float("nan") if flow is None else float(flow),
+        "not_told": called.not_told,
     }

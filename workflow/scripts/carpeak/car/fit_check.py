@@ -125,8 +125,8 @@ def features_agree(first: Counts, second: Counts, *, strong: int = 3) -> tuple[f
 def disagreeing(names: Sequence[str], umis: Counts) -> list[str]:
     """Sentences on the features of a construct (`umis`: cells x features, `names`) that should not be summed.
 
-    A feature is told of where it makes up more of the UMIs of cells with one UMI than of strong cells, by
-    `UNEVEN` at least and with p below `FLAG_P` over the number of features.
+    Report a feature whose share of UMIs is higher in one-UMI cells than in strong cells, by at least `UNEVEN`
+    and with Bonferroni-corrected p < `FLAG_P`.
     """
     found = []
     for index, name in enumerate(names if len(names) > 1 else []):

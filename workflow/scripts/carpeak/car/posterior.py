@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, log_expit, ndtri
 
+from .. import io
 from ..stats import importance_sampling
 from . import mixture
 from .mixture import AmbientPrior, CountTable, Prior
@@ -71,10 +72,10 @@ def ambient_prior(
 
     `droplets`: effective number of empty droplets (`ambient.empty_droplets`), their transgene UMIs; `non_t`:
     number of lineage-positive cells that aren't T cells, how many of them hold a transgene UMI; `negative`:
-    transgene UMIs and depth of the T cells of a sample without CAR. A droplet, empty or not, holds as much of
-    the soup as that of a T cell, so that the mean of droplets is the ambient count of a T cell;
-    `cell_depth` (mean UMIs of T cells) turns it into a rate. The soup's own transgene share would be too high
-    by the ratio of a cell's UMIs to a droplet's.
+    transgene UMIs and depth of the T cells of a sample without CAR. Every droplet, with or without a cell, is
+    assumed to hold the same amount of ambient RNA; the mean count per empty droplet therefore estimates the
+    ambient count per T cell, and `cell_depth` (mean UMIs of T cells) turns it into a rate. The transgene's
+    share of ambient RNA would be too high by the ratio of a cell's UMIs to a droplet's.
 
     Droplets and non-T cells are two measurements of one rate, each with an error of its own, and are taken
     together; `negative` counts where neither is given. The source is the first that there is. Non-T cells
@@ -246,19 +247,15 @@ def describe(found: ShareFit) -> dict[str, Any]:
     rate = (found.ambient_rate, found.ambient_low, found.ambient_high)
     return {
         "t_cells": found.t_cells,
-        **{k: _plain(v) for k, v in shown.items()},
+        **{k: io.plain(v) for k, v in shown.items()},
         "identifiable": found.identifiable,
         "reason": found.reason,
         "median_depth": found.centre,
         "mean_umis_of_car_cells": np.exp(importance_sampling.quantile(points[:, 1], w, at)).tolist(),
         "size": np.exp(importance_sampling.quantile(points[:, 2], w, at)).tolist(),
         "slope": importance_sampling.quantile(points[:, 4], w, at).tolist(),
-        "ambient_rate": [_plain(v) for v in rate],
+        "ambient_rate": [io.plain(v) for v in rate],
         "ambient_source": found.ambient.source,
         "ambient_prior": {"shape": found.ambient.shape, "rate": found.ambient.rate},
         "effective_points": found.posterior.effective,
     }
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

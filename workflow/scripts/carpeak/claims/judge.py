@@ -8,15 +8,17 @@ deciding.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import io
 from .quantities import KINDS, UNITS
 from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..settings import ChangeLimits
 
 COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
 WORDS = {
@@ -38,7 +40,7 @@ def assemble(
     *,
     contrast: Mapping[str, str],
     scheme: str,
-    limits: Mapping[str, float],
+    limits: ChangeLimits,
     seed: int,
 ) -> tuple[Tables, dict[str, Tables]]:
     """The tables of the main analysis, and those of every variant by its name.
@@ -101,12 +103,11 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
     }
     final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
     has_interval = final.low is not None and quantity["kind"] != "captured_cells"
-    reason = f"{final.reason} {uncertainty(main, has_interval=has_interval)}"
     return {
         "claim": claim["id"],
         "statement": claim["statement"],
         **_plain(final),
-        "reason": reason,
+        "rests_on": {"donors": len(main.donors()), "interval": has_interval},
         "unit": UNITS[quantity["kind"]],
         "quantity": dict(claim["quantity"]),
         "notes": claim["notes"],
@@ -117,11 +118,9 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
 
 
 def _plain(found: Finding) -> dict[str, Any]:
-    """A finding as JSON can hold it: a missing number is None."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in found._asdict().items()
-    }
+    """A finding as JSON can hold it."""
+    values: dict[str, Any] = io.plain(found._asdict())
+    return values
 
 
 def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
@@ -156,18 +155,18 @@ def _hardened(found: Finding, checked: Mapping[str, Finding]) -> Finding:
     return found._replace(verdict=INDETERMINATE, reason=reason)
 
 
-def uncertainty(tables: Tables, *, has_interval: bool) -> str:
-    """On how many patients a verdict rests, and what its interval covers."""
-    donors = len(tables.donors())
+def uncertainty(*, donors: int, interval: bool) -> str:
+    """On how many patients a verdict rests, and what its interval covers: what ``rests_on`` says."""
     who = "One patient" if donors == 1 else f"{donors} donors pooled"
-    if not has_interval:
+    if not interval:
         return f"{who}."
     differ = "says nothing of other patients" if donors == 1 else "not differences between donors"
     return f"{who}: the interval covers the sampling of cells only{' and' if donors == 1 else ','} {differ}."
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The verdicts as `claims.tsv` has them."""
+    """The verdicts as `claims.tsv` has them: a row is read alone, so its reason says on what it rests."""
     import pandas as pd
 
-    return pd.DataFrame([{name: one[name] for name in COLUMNS} for one in judged], columns=COLUMNS)
+    rows = [{**one, "reason": f"{one['reason']} {uncertainty(**one['rests_on'])}"} for one in judged]
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..comparison import ambient_genes, enrichment
+from ..comparison import ambient_marks, enrichment
 from ..names import UNASSIGNED
 from ..stats import intervals
 from .verdict import (
@@ -36,6 +36,8 @@ from .verdict import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..settings import ChangeLimits
 
 
 def captured_cells(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -162,8 +164,8 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         # The whole interval lies beyond the effect that two libraries of like cells can show by themselves.
         least = quantity["min_effect"]
         verdict = turned(by_sign(low - least, high + least), quantity["direction"])
-    if verdict != INDETERMINATE and ambient_genes.is_marked(rows.iloc[:1])[0]:
-        source = ambient_genes.words(row[ambient_genes.COLUMN])
+    if verdict != INDETERMINATE and ambient_marks.is_marked(rows.iloc[:1])[0]:
+        source = ambient_marks.source_name(row[ambient_marks.COLUMN])
         reason += f" Most likely ambient RNA of {source}, which says nothing of T cells."
         verdict = INDETERMINATE
     return Finding(verdict, change, low, high, reason)
@@ -239,9 +241,9 @@ class _Side(NamedTuple):
     high: float | None
 
 
-def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: Mapping[str, float]) -> _Side:
+def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: ChangeLimits) -> _Side:
     """The gene set among the genes changed in one direction; 0.5 is added to each cell of the table."""
-    changed = int(enrichment.changed(de, direction, **limits).sum())
+    changed = int(enrichment.changed(de, direction, limits).sum())
     if rows.empty:
         return _Side(0, changed, 1.0, 1.0, None, None, None)
     size = int(rows["set_size"].iloc[0])

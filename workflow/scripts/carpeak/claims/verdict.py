@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ..settings import ChangeLimits
+
 SUPPORTED, OPPOSED = "supported", "opposed"
 INDETERMINATE, NOT_ESTIMABLE = "indeterminate", "not_estimable"
 MIN_CELLS = 20
@@ -47,7 +49,7 @@ class Tables:
     de: pd.DataFrame
     enrichment: pd.DataFrame
     contrast: Mapping[str, str]
-    limits: Mapping[str, float]
+    limits: ChangeLimits
     seed: int = 0
     terms: frozenset[str] = field(default_factory=frozenset)
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..names import T_CELL, in_groups
+from ..stats import matrix
+from .ambient_marks import COLUMN, MIN_RATIO, MIN_SHARE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,22 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy import sparse
 
-COLUMN = "ambient_from"
 RED_CELL = "Red cell"
 KIN = (T_CELL, "NK cell", "unassigned")  # NK cells share the programmes that T cells take up
 MIN_CELLS = 20  # of a lineage in the libraries of a condition
-MIN_RATIO = 10.0
-MIN_SHARE = 0.5  # of a gene's RNA in T cells
 ALL = "all"
 GROUPS = (ALL, "CD4", "CD8")
 UNKNOWN = "other cells"
-SOURCES = {
-    "Red cell": "red cells",
-    "Platelet": "platelets",
-    "Monocyte/DC": "monocytes",
-    "NK cell": "NK cells",
-}
-SOURCES |= {"B cell": "B cells", "Plasma cell": "plasma cells", "HSC": "stem cells"}
 
 
 def sources(
@@ -50,8 +42,6 @@ def sources(
     those with at least `MIN_CELLS` cells, that expresses it most, where the mean of normalised counts
     there is at least `MIN_RATIO` times that of T cells. Haemoglobins always leak; T cells make none.
     """
-    from ..stats import matrix  # here, since figures and report only read the marks
-
     labels = np.asarray(lineages, dtype=str)
     others = [name for name in np.unique(labels) if name not in KIN and (labels == name).sum() >= MIN_CELLS]
     found = np.full(len(genes), "", dtype=object)
@@ -63,11 +53,6 @@ def sources(
         found[leaks] = np.asarray(others, dtype=object)[best[leaks]]
     found[in_groups(genes, ["haemoglobin"])] = RED_CELL
     return found.astype(str)
-
-
-def words(source: str) -> str:
-    """A mark as prose calls it."""
-    return SOURCES.get(source, source)
 
 
 def by_side(
@@ -122,8 +107,6 @@ def _highest(
     counts: sparse.csr_matrix, lineages: NDArray[np.str_], *, transgene: NDArray[np.bool_]
 ) -> NDArray[np.str_]:
     """For every gene the lineage other than T cells, NK cells among them, that expresses it most."""
-    from ..stats import matrix
-
     others = [name for name in np.unique(lineages) if name not in (T_CELL, "unassigned")]
     others = [name for name in others if (lineages == name).sum() >= MIN_CELLS]
     if not others:
@@ -158,10 +141,3 @@ def marked(
         for side, rows in (("test", here & higher), ("reference", here & ~higher)):
             marks[rows] = leaks[side][group][row[rows]]
     return table.assign(**{COLUMN: marks})
-
-
-def is_marked(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mask of the rows of a table that are marked in `COLUMN`; a table without it has none."""
-    if COLUMN not in table:
-        return np.zeros(len(table), dtype=bool)
-    return (table[COLUMN].fillna("") != "").to_numpy(dtype=bool)

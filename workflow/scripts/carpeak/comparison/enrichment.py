@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from . import ambient_genes
+from . import ambient_marks
 from .gene_sets import GeneSet
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+    from ..settings import ChangeLimits, EnrichmentLimits
 
 DIRECTIONS = {"up": 1, "down": -1}
 COLUMNS = [
@@ -61,27 +63,25 @@ class GeneSetMatrix:
         return list(self.genes[np.sort(self.members.indices[start:end])])
 
 
-def changed(de: pd.DataFrame, direction: str, *, adjusted_p: float, log2_fold_change: float) -> pd.Series:
+def changed(de: pd.DataFrame, direction: str, limits: ChangeLimits) -> pd.Series:
     """Which rows of a DE table count as changed up or down; none that is marked as ambient RNA."""
     change = DIRECTIONS[direction] * de["log2_fold_change"]
-    found = (de["p_adjusted"] < adjusted_p) & (change >= log2_fold_change) & (change > 0)
-    return found & ~ambient_genes.is_marked(de)
+    found = (de["p_adjusted"] < limits.adjusted_p) & (change >= limits.log2_fold_change) & (change > 0)
+    return found & ~ambient_marks.is_marked(de)
 
 
 def over_representation(
     de: pd.DataFrame,
     libraries: Mapping[str, GeneSetMatrix],
     *,
-    adjusted_p: float,
-    log2_fold_change: float,
-    min_size: int,
-    max_size: int,
+    limits: EnrichmentLimits,
     named: Collection[str] = (),
 ) -> pd.DataFrame:
     """Test every set of every library in every population, group and direction of `de`.
 
-    `de` is a DE table of one depth and variant. A gene is changed below `adjusted_p` and from
-    `log2_fold_change` on. Sets with `min_size` to `max_size` genes in the background are tested, and those
+    `de` is a DE table of one depth and variant. By `limits`, a gene is changed below
+    ``adjusted_p`` and from ``log2_fold_change`` on, and sets with ``min_size`` to ``max_size`` genes in the
+    background are tested, and those
     whose ids are `named`, whatever their size. p is adjusted by Benjamini-Hochberg over all tested sets of
     a library, those without any changed gene (p = 1) included; only sets with changed genes are listed.
     Columns: `COLUMNS`; `odds_ratio` has 0.5 added to each cell of the 2 x 2 table (Haldane-Anscombe), as
@@ -95,12 +95,12 @@ def over_representation(
         background = set(part["gene"])
         measured = {name: library.only(background) for name, library in libraries.items()}
         for direction in DIRECTIONS:
-            which = changed(part, direction, adjusted_p=adjusted_p, log2_fold_change=log2_fold_change)
+            which = changed(part, direction, limits)
             query = set(part["gene"][which])
             for name, library in measured.items():
                 is_named = np.array([one.term_id in named for one in library.sets])
                 size = library.sizes()
-                is_tested = ((size >= min_size) & (size <= max_size)) | is_named
+                is_tested = ((size >= limits.min_size) & (size <= limits.max_size)) | is_named
                 table = _test(library, is_tested, query, background)
                 tables.append(
                     table.assign(population=population, group=group, direction=direction, library=name)
@@ -165,12 +165,13 @@ def sensitivity(
     libraries: Mapping[str, GeneSetMatrix],
     *,
     groups: Collection[tuple[str, str]],
-    **options: Any,
+    limits: EnrichmentLimits,
+    named: Collection[str] = (),
 ) -> pd.DataFrame:
     """The same at full depth, on clusters without Harmony and with CAR+ from one UMI on, by `variant`.
 
     Only for `groups` (population, group): those that claims ask for. `de_sensitivity` has the column
-    `variant`; `libraries` and `options` as in `over_representation`.
+    `variant`; `libraries`, `limits` and `named` as in `over_representation`.
     """
     import pandas as pd
 
@@ -180,6 +181,7 @@ def sensitivity(
     tables = []
     for name, table in variants.items():
         wanted = pd.MultiIndex.from_frame(table[["population", "group"]]).isin([tuple(g) for g in groups])
-        tables.append(over_representation(table[wanted], libraries, **options).assign(variant=name))
+        found = over_representation(table[wanted], libraries, limits=limits, named=named)
+        tables.append(found.assign(variant=name))
     filled = [table for table in tables if len(table)] or tables[:1]
     return pd.concat(filled, ignore_index=True)[["variant", *COLUMNS]]

@@ -148,7 +148,7 @@ def check_cached(path: str | Path) -> None:
     beside = Path(f"{path}.sha256")
     if not beside.is_file():
         return
-    now = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    now = io.sha256(path)
     if beside.read_text(encoding="utf-8").split()[0] != now:
         msg = f"{path}: changed since it was fetched (its checksum differs). Delete it to fetch it again."
         raise UserError(msg)

@@ -123,7 +123,7 @@ def examine(
                 construct.name,
                 "other_features",
                 "warning",
-                f"{hit.start}-{hit.end} also stands in {hit.target} ({hit.target_start}-{hit.target_end}): "
+                f"{hit.start}-{hit.end} also occurs in {hit.target} ({hit.target_start}-{hit.target_end}): "
                 "reads from there count for neither. Parts of one RNA belong into one sequence.",
                 hit.start,
                 hit.end,

@@ -4,7 +4,7 @@ A stretch of 30 bases holds a 16-base window that starts at a multiple of 15, so
 window of the target among all windows of the construct misses nothing; each find is then compared base
 by base along its diagonal. Both strands. Of a stretch, at least 16 bases must lie outside simple repeats:
 poly(A) tails are shared with every transcript and are reported once instead. A genome costs one pass with
-one contig in memory at a time.
+one contig in memory at a time. An aligner would do, but mappy has no wheels for Python 3.11 to 3.13.
 """
 
 from __future__ import annotations

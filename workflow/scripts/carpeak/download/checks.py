@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
+from .. import io
 from ..errors import UserError
 
 HEAD_BYTES = 512
@@ -37,10 +37,15 @@ def check_head(head: bytes, *, name: str, source: str) -> None:
     for suffixes, (offset, magic, kind) in _MAGIC.items():
         if name.lower().endswith(suffixes) and head[offset : offset + len(magic)] != magic:
             msg = (
-                f"{source}: what the server sent for {name} is not a {kind} file (it begins with "
-                f"{head[:16]!r}). Open the address in a browser and look; correct the url or the path."
+                f"{source}: what came for {name} is not a {kind} file{_beginning(head, source)}. Open the "
+                "address in a browser and look; correct the url or the path."
             )
             raise UserError(msg)
+
+
+def _beginning(head: bytes, source: str) -> str:
+    """The first bytes of what a server sent; a file of this machine is not quoted in messages and logs."""
+    return "" if source.lower().startswith("file:") else f" (it begins with {head[:16]!r})"
 
 
 def check_file(path: Path, *, name: str, source: str, size: int | None, sha256: str | None) -> str:
@@ -57,7 +62,7 @@ def check_file(path: Path, *, name: str, source: str, size: int | None, sha256: 
             "replaced or cut off: fetch it again, or correct the columns bytes and sha256."
         )
         raise UserError(msg)
-    found = sha256_of(path)
+    found = io.sha256(path)
     if sha256 is not None and found != sha256:
         msg = (
             f"{source}: the checksum of {name} is wrong (SHA-256 {found}, the table of downloads gives "
@@ -66,9 +71,3 @@ def check_file(path: Path, *, name: str, source: str, size: int | None, sha256: 
         )
         raise UserError(msg)
     return found
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, in lower-case hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""See to it that one file of the study is there, wherever it has to come from."""
+"""Provide one input file: use the copy on disk, unpack it, or download it."""
 
 from __future__ import annotations
 

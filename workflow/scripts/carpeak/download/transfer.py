@@ -2,6 +2,9 @@
 
 What arrives goes to ``NAME.part`` beside the target; ``NAME.part.json`` remembers the address and the
 server's validator (ETag or date), so that a later try resumes only the very same file (RFC 9110, If-Range).
+
+Why not a library: pooch 1.9 checks and retries but starts over each time. Of a transfer that broke off twice
+at 90 % it fetched 2.8 times the file, this 1.0 times; public studies have files of 3 GB.
 """
 
 from __future__ import annotations
@@ -112,8 +115,8 @@ def _check(wanted: Wanted) -> str:
 def _insist(wanted: Wanted, *, say: Say, patience: Patience) -> bool:
     """Transfer until all is there; returns whether it was put together from pieces.
 
-    A try counts as vain when it brings no byte beyond the farthest so far: a slow line that breaks often
-    still gets there, and a server that always starts anew and breaks off does not keep us for ever.
+    An attempt that adds no new byte counts as failed; after `tries` of them in a row, give up. So a slow line
+    that breaks often still succeeds, and a server that always starts over does not hold us for ever.
     """
     vain, farthest, pieces = 0, wanted.arrived, False
     while True:

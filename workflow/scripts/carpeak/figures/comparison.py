@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison import ambient_genes
+from ..comparison import ambient_marks
 from . import style
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
     y = -np.log10(np.maximum(part["p_adjusted"].to_numpy(float), 1e-300))
     changed = (part["p_adjusted"].to_numpy() < adjusted_p) & (np.abs(x) >= limit)
     colours = np.where(~changed, "#C3CAD2", np.where(x > 0, style.UP, style.DOWN))
-    colours = np.where(changed & ambient_genes.is_marked(part), LEAKED, colours)
+    colours = np.where(changed & ambient_marks.is_marked(part), LEAKED, colours)
     ax.scatter(x, y, c=colours, s=np.where(changed, 11, 6), linewidths=0, alpha=0.85, rasterized=True)
     reach = max(float(np.abs(x).max()), limit * 1.5)
     ax.set_xlim(-reach * 1.75, reach * 1.75)
@@ -92,7 +92,7 @@ def _volcano(ax: Axes, part: pd.DataFrame, adjusted_p: float, limit: float, name
     ax.axhline(-np.log10(adjusted_p), color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
     for side in (-limit, limit):
         ax.axvline(side, color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
-    genes, leaked = part["gene"].to_numpy(str), ambient_genes.is_marked(part)
+    genes, leaked = part["gene"].to_numpy(str), ambient_marks.is_marked(part)
     for sign in (-1, 1):
         chosen = _to_label(x * sign, y, changed, genes, named)
         places = style.spread(y[chosen], top * 0.052, top * 0.03, top * 0.99)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..names import FEW_CELLS
+from ..names import FEW_CELLS, POPULATION_NAMES
 from . import style
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BARS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 NARROW = 0.055  # a segment below this share is named in the key only
 
 
@@ -29,13 +28,14 @@ def composition(table: pd.DataFrame, *, colours: Mapping[str, str], footer: str 
     bar, dot = 0.62 + 0.3 * len(samples), 0.8 + 0.26 * _labels(table, ("t_cells", "car_t"))
     fig = style.figure(3 * bar + dot, footer=footer)
     grid = fig.add_gridspec(4, 2, height_ratios=[bar, bar, bar, dot])
-    for row, (population, title) in enumerate(BARS.items()):
+    for row, (population, name) in enumerate(POPULATION_NAMES.items()):
+        title = name[:1].upper() + name[1:]
         _stacked(fig.add_subplot(grid[row, :]), table[table["population"] == population], samples, title)
     left = fig.add_subplot(grid[3, 0])
     right = fig.add_subplot(grid[3, 1])
     for ax, population in ((left, "t_cells"), (right, "car_t")):
         _dots(ax, table[table["population"] == population], colours)
-        ax.set_title(f"{BARS[population]}: shares with 95\u202f% intervals")
+        ax.set_title(f"{POPULATION_NAMES[population]}: shares with 95\u202f% intervals")
     left.legend(loc="lower right")
     return fig
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import patheffects
 
-from . import expression, style
+from ..names import POPULATION_NAMES
+from . import expression, shown_genes, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,59 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The genes of the paper's text and Figure 3, with the usual ones that the named labels need beside them.
-MARKERS: Mapping[str, Sequence[str]] = {
-    "all": (
-        "CD3D",
-        "CD3E",
-        "CD8A",
-        "CD8B",
-        "CD4",
-        "NKG7",
-        "KLRD1",
-        "CD79A",
-        "MS4A1",
-        "JCHAIN",
-        "LYZ",
-        "IFITM3",
-        "S100A8",
-        "HBA1",
-        "HBA2",
-        "HBG1",
-        "HBB",
-        "PF4",
-        "PPBP",
-        "CD34",
-    ),
-    "t_cells": (
-        "CD3D",
-        "CD4",
-        "CD8A",
-        "CD8B",
-        "TCF7",
-        "LEF1",
-        "CCR7",
-        "SELL",
-        "IL7R",
-        "GZMK",
-        "CCL5",
-        "GZMB",
-        "GNLY",
-        "NKG7",
-        "PRF1",
-        "CST7",
-        "LAG3",
-        "IL2RA",
-        "FOXP3",
-        "MKI67",
-    ),
-}
 APART = 0.06  # of the extent, between two cluster numbers
-NAMES = {"all": "all cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
-
-
-def markers_of(population: str) -> Sequence[str]:
-    """The genes of a population's dot plot."""
-    return MARKERS.get(population, MARKERS["t_cells"])
 
 
 def draw(
@@ -88,11 +37,11 @@ def draw(
     was not embedded.
     """
     if cells.empty:
-        text = f"No figure of {NAMES[name]}. {message}"
+        text = f"No figure of {POPULATION_NAMES[name]}. {message}"
         return style.note(text, footer=footer), style.note(text, footer=footer)
     label = "cell_type" if name == "all" else "t_state"
     sizes = cells[label].value_counts()
-    values = expression.by_label(counts, cells.set_index("cell")[label], markers_of(name))
+    values = expression.by_label(counts, cells.set_index("cell")[label], shown_genes.of(name))
     found = {str(one): int(n) for one, n in sizes.items()}
     return umap(cells, label=label, colours=colours, footer=footer), dots(values, found, footer=footer)
 

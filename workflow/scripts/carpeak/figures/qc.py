@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from ..names import REMOVAL_REASONS
 from . import style
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-REASONS = {
-    "few_genes": ("too few genes", "#8A5A83"),
-    "many_genes": ("too many genes", "#C58BB7"),
-    "low_umis": ("too few UMIs", "#5A7D9A"),
-    "high_umis": ("too many UMIs", "#9DB8CC"),
-    "high_mito": ("mitochondrial share too high", "#C8431F"),
-    "doublet": ("doublet", "#E0A030"),
+REASON_COLOURS = {
+    "few_genes": "#8A5A83",
+    "many_genes": "#C58BB7",
+    "low_umis": "#5A7D9A",
+    "high_umis": "#9DB8CC",
+    "high_mito": "#C8431F",
+    "doublet": "#E0A030",
 }
 KEPT, REMOVED = "#5E7C99", "#D9A48F"
 BINS = 60
@@ -127,7 +128,8 @@ def removed(samples: pd.DataFrame, *, footer: str = "") -> Figure:
     ax = fig.add_subplot()
     left = np.zeros(len(names))
     cells_in = samples["cells_in"].to_numpy(float)
-    for reason, (label, colour) in REASONS.items():
+    for reason, label in REMOVAL_REASONS.items():
+        colour = REASON_COLOURS[reason]
         if f"removed_{reason}" not in samples:
             continue
         share = 100 * samples[f"removed_{reason}"].to_numpy(float) / np.maximum(cells_in, 1)

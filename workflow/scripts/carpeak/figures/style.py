@@ -7,8 +7,7 @@ rasterised inside, and as PNG. The same figure gives the same bytes.
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ..io import atomic
+from .palette import COLOURS, cluster_colour, colour, sample_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
+
+__all__ = ["COLOURS", "cluster_colour", "colour", "sample_colours"]  # callers need one module of looks
 
 WIDTH = 10.0  # inches; 960 CSS pixels, so that 9 pt type is read as 12 px
 RASTER_DPI = 200
@@ -65,73 +67,6 @@ RC: dict[str, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "carpeak",
 }
-
-# Okabe and Ito's colours for lineages; CD4 states in blues, CD8 states in oranges, dark = differentiated.
-COLOURS = {
-    "T cell": "#0072B2",
-    "B cell": "#56B4E9",
-    "NK cell": "#009E73",
-    "Monocyte/DC": "#E69F00",
-    "Red cell": "#C8431F",
-    "Platelet": "#CC79A7",
-    "Plasma cell": "#D9CE2E",
-    "HSC": "#5B4B8A",
-    "CD4 Tn": "#A9CCE8",
-    "CD4 Tcm": "#6BA5D3",
-    "CD4 Tem": "#1F6CB0",
-    "CD4 CTL": "#0A3561",
-    "CD8 Tn": "#FBD3A5",
-    "CD8 Tcm": "#F5A25A",
-    "CD8 Tem": "#DB6B1D",
-    "CD8 Teff": "#8A3606",
-    "Treg": "#0E9A77",
-    "CD4": "#1F6CB0",
-    "CD8": "#DB6B1D",
-    "unassigned": "#B9C0C8",
-    "not a T cell": "#DDE1E6",
-}
-SAMPLE_COLOURS = ("#3B4BA3", "#E08A00", "#4FA3A5", "#A3508B", "#7A8B3C", "#8C6D5A", "#6C7A89", "#C2607A")
-CLUSTER_COLOURS = (
-    "#4477AA",
-    "#EE8866",
-    "#44AA77",
-    "#AA4499",
-    "#DDCC77",
-    "#77AADD",
-    "#882255",
-    "#BBCC33",
-    "#999933",
-    "#CC6677",
-    "#332288",
-    "#99DDFF",
-    "#117733",
-    "#EEDD88",
-    "#AA6644",
-    "#FFAABB",
-    "#225555",
-    "#CCBBDD",
-    "#888888",
-    "#663300",
-)
-SPARE_COLOURS = ("#7C5295", "#A77F2E", "#3F7F93", "#B56576", "#5C7F3B", "#8D99AE")
-
-
-def colour(label: str) -> str:
-    """The colour of a label; one that is not in the table gets a spare colour by its name."""
-    return COLOURS.get(label) or SPARE_COLOURS[zlib.crc32(label.encode()) % len(SPARE_COLOURS)]
-
-
-def sample_colours(samples: Sequence[str], shown: Sequence[str] | None = None) -> dict[str, str]:
-    """A colour per sample by its place in the sheet, for the `shown` ones in their order (default: all)."""
-    colours = {name: SAMPLE_COLOURS[i % len(SAMPLE_COLOURS)] for i, name in enumerate(samples)}
-    return colours if shown is None else {name: colours[name] for name in shown}
-
-
-def cluster_colour(cluster: str) -> str:
-    """The colour of a cluster number."""
-    return (
-        CLUSTER_COLOURS[int(cluster) % len(CLUSTER_COLOURS)] if cluster.isdigit() else COLOURS["unassigned"]
-    )
 
 
 def figure(height: float, *, width: float = WIDTH, footer: str = "") -> Figure:
@@ -199,26 +134,16 @@ def spread(positions: Iterable[float], gap: float, low: float, high: float) -> N
     wanted = np.asarray(list(positions), dtype=float)
     if len(wanted) < 2:
         return np.clip(wanted, low, high)
+    from scipy.optimize import isotonic_regression
+
     gap = min(gap, (high - low) / (len(wanted) - 1))
     order = np.argsort(wanted, kind="stable")
     steps = np.arange(len(wanted)) * gap
-    placed = _isotonic(wanted[order] - steps)
+    placed = isotonic_regression(wanted[order] - steps).x
     placed = np.clip(placed, low, high - steps[-1]) + steps
     result = np.empty_like(placed)
     result[order] = placed
     return result
-
-
-def _isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest non-decreasing sequence (pool adjacent violators)."""
-    blocks: list[tuple[float, int]] = []
-    for value in values:
-        mean, size = float(value), 1
-        while blocks and blocks[-1][0] > mean:
-            last, n = blocks.pop()
-            mean, size = (mean * size + last * n) / (size + n), size + n
-        blocks.append((mean, size))
-    return np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -25,8 +25,13 @@ def absent(missing: Sequence[str], names: Iterable[str], *, custom: Sequence[str
     like = sorted(name for name in lower.values() if LOOKS_LIKE.search(name))
     like = list(dict.fromkeys([*like, *custom]))[:MAX_NAMED]
     return (
-        f"transgene.features: no library has {' or '.join(missing)}. "
+        f"transgene.features: no library has {' or '.join(map(_visible, missing))}. "
         f"Closest feature names: {', '.join(dict.fromkeys(close)) or 'none'}. "
         f"Features that look like a transgene: {', '.join(like) or 'none'}. "
         "Correct transgene.features, or add the construct to the reference and map the reads again."
     )
+
+
+def _visible(name: str) -> str:
+    """A name, in quotes where blanks at its ends would not be seen."""
+    return name if name == name.strip() else f"{name!r} (with blanks at its ends)"

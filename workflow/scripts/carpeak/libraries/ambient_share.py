@@ -2,7 +2,7 @@
 
 After SoupX (Young and Behjati, GigaScience 2020;9:giaa151): a lineage cannot make the hallmark RNA of
 another, so what its cells hold of it came from outside. How much of the hallmark the outside holds is read
-from empty droplets. Counts are never changed.
+from empty droplets. Counts are never changed. No Python library offers SoupX's estimate.
 """
 
 from __future__ import annotations

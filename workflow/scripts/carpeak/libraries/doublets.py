@@ -3,6 +3,10 @@
 Doublets are simulated by adding the counts of random pairs; a barcode that has many simulated ones among
 its nearest neighbours in principal-component space is likely a doublet itself. Written anew from the paper:
 sparse throughout, exact neighbours, one thread, nothing random but the pairs.
+
+How many are cut off is settled by the scores: where the simulated doublets lie, the cells are as many times
+fewer as doublets are rare (`found_rate`). The expected rate moves that by `ASSUMED_WITHIN` at most, or by
+`STATED_WITHIN` where the study states the rate of this very library; docs/doublets.md measures both.
 """
 
 from __future__ import annotations
@@ -26,6 +30,13 @@ TOLERANCE = 1e-2  # of the singular values; tighter ones give the same calls
 VALLEY_BINS = 400
 VALLEY_DEPTH = 0.5
 VALLEY_FACTOR = 4.0
+LOWER_QUARTILE = 0.25  # of the simulated doublets' shares; above it lies what is called found
+UNTOLD = 0.5  # a found rate above this: the scores do not tell doublets from cells
+RATE_ALONE = 0.10  # share of cells that the expected rate alone may remove
+ASSUMED_WITHIN = 1.5  # factor by which a rate computed from the number of cells may leave the found one
+STATED_WITHIN = 4.0  # the same for a rate that the study states
+DIFFER = 3.0  # expected and found rates this many times apart are told
+LEAST_TOLD = 0.05  # but not where both are below: small libraries do not tell 1 % from 5 %
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,8 @@ class Doublets:
     """Scores and calls of one library, both None where none were looked for.
 
     `source` says where the threshold is from: "valley" of the simulated scores, "expected_rate" or "off".
+    `found` is the rate that the scores show (None where they do not tell), `used` the one that the cut is
+    made for, `differs` "more" or "fewer" where far more or fewer were found than expected.
     """
 
     scores: NDArray[np.float64] | None
@@ -40,38 +53,104 @@ class Doublets:
     threshold: float | None
     source: str
     message: str = ""
+    found: float | None = None
+    used: float | None = None
+    differs: str = ""
 
 
 NOT_LOOKED_FOR = Doublets(None, None, None, "off")
 
 
-def find_doublets(counts: sparse.csr_matrix, *, rate: float, seed: int) -> Doublets:
+def find_doublets(
+    counts: sparse.csr_matrix,
+    *,
+    rate: float,
+    seed: int,
+    stated: bool = False,
+    ignored: NDArray[np.bool_] | None = None,
+) -> Doublets:
     """Score and call doublets among the cells of one library.
 
-    `counts` is cells x genes (raw, without the transgene), `rate` the expected share of doublets.
+    `counts` is cells x genes (raw, without the transgene), `rate` the expected share of doublets, `stated`
+    for this library or else computed from its number of cells; `ignored` masks genes that are not scored.
     """
     if rate <= 0:
         return NOT_LOOKED_FOR
-    if counts.shape[0] < MIN_CELLS or (counts.getnnz(axis=0) > 0).sum() <= N_PCS:
+    told = (counts.getnnz(axis=0) > 0) if ignored is None else (counts.getnnz(axis=0) > 0) & ~ignored
+    if counts.shape[0] < MIN_CELLS or told.sum() <= N_PCS:
         message = f"Doublets were not looked for: fewer than {MIN_CELLS} cells or {N_PCS + 1} genes."
         return Doublets(None, None, None, "off", message)
-    shares, simulated = neighbour_shares(counts, seed=seed)
-    threshold, source = choose_threshold(shares, simulated, rate=rate)
-    scores = likelihood(shares, rate=rate)
+    if _copies(counts):
+        message = "Doublets were not looked for: all cells are alike."
+        return Doublets(None, None, None, "off", message)
+    shares, simulated = neighbour_shares(counts, seed=seed, ignored=ignored)
+    found = found_rate(shares, simulated)
+    used = settled_rate(rate, found, stated=stated)
+    threshold, source = choose_threshold(shares, simulated, rate=used)
     return Doublets(
-        scores, shares >= threshold, float(likelihood(np.array([threshold]), rate=rate)[0]), source
+        likelihood(shares, rate=used),
+        shares >= threshold,
+        float(likelihood(np.array([threshold]), rate=used)[0]),
+        source,
+        found=found,
+        used=used,
+        differs=disagreement(rate, found, beyond=STATED_WITHIN if stated else DIFFER),
     )
 
 
+def _copies(counts: sparse.csr_matrix) -> bool:
+    """Whether all cells look alike: one sum of counts, one number of genes."""
+    sums = np.asarray(counts.sum(axis=1, dtype=np.int64)).ravel()
+    return bool(np.ptp(sums) == 0 and np.ptp(counts.getnnz(axis=1)) == 0)
+
+
+def found_rate(shares: NDArray[np.float64], simulated: NDArray[np.float64]) -> float | None:
+    """The rate of doublets that the scores show, or None where they do not tell doublets from cells.
+
+    Three quarters of the simulated doublets lie at or above the lower quartile of their shares; were a
+    tenth of that share of the cells there too, a tenth of the cells were doublets. Other cells lie there as
+    well, so this is rather too much than too little.
+    """
+    quartile = np.quantile(simulated, LOWER_QUARTILE)
+    rate = float(implied_rate(np.array([quartile]), shares, simulated)[0])
+    return rate if 0 < rate <= UNTOLD else None
+
+
+def settled_rate(rate: float, found: float | None, *, stated: bool) -> float:
+    """The rate to cut for: the expected `rate`, within a factor of the `found` one."""
+    if found is None:
+        return min(rate, RATE_ALONE)
+    within = STATED_WITHIN if stated else ASSUMED_WITHIN
+    if not stated and disagreement(rate, found) == "fewer":
+        return found  # such a rate says only that these are not the cells of one lane
+    return float(min(np.clip(rate, found / within, found * within), UNTOLD))
+
+
+def disagreement(rate: float, found: float | None, *, beyond: float = DIFFER) -> str:
+    """Where the `found` rate is `beyond` times the expected `rate` or less: "more" or "fewer"; else empty."""
+    if found is None:
+        return ""
+    if rate > max(beyond * found, LEAST_TOLD):
+        return "fewer"
+    return "more" if found > beyond * max(rate, LEAST_TOLD) else ""
+
+
 def neighbour_shares(
-    counts: sparse.csr_matrix, *, seed: int, ratio: int = RATIO
+    counts: sparse.csr_matrix,
+    *,
+    seed: int,
+    ratio: int = RATIO,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Share of simulated doublets among the neighbours of each cell, and of each simulated doublet."""
+    """Share of simulated doublets among the neighbours of each cell, and of each simulated doublet.
+
+    `ignored` masks genes that say nothing here (cell cycle).
+    """
     from scipy import sparse as sp
 
     n = counts.shape[0]
     expression = normalise(counts)
-    genes = variable_genes(expression, n=N_GENES)
+    genes = variable_genes(expression, n=N_GENES, ignored=ignored)
     pairs = simulate(counts, n=ratio * n, genes=genes, seed=seed)
     stacked = sp.vstack([expression[:, genes], pairs], format="csr", dtype=np.float64)
     points = components(stacked, fit=n, n=min(N_PCS, n - 1, len(genes) - 1))
@@ -89,8 +168,10 @@ def simulate(counts: sparse.csr_matrix, *, n: int, genes: NDArray[np.intp], seed
     return pairs
 
 
-def variable_genes(expression: sparse.csr_matrix, *, n: int) -> NDArray[np.intp]:
-    """The `n` columns of log expression that vary most, in column order.
+def variable_genes(
+    expression: sparse.csr_matrix, *, n: int, ignored: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """The `n` columns of log expression that vary most, in column order; never one that is `ignored`.
 
     Plain variance: components are not scaled either, and weight genes the same way. Dispersion relative to
     the mean, as for clustering, finds fewer planted doublets (average precision 0.60 against 0.66).
@@ -99,6 +180,8 @@ def variable_genes(expression: sparse.csr_matrix, *, n: int) -> NDArray[np.intp]
     mean = np.bincount(expression.indices, expression.data, width) / cells
     square = np.bincount(expression.indices, expression.data.astype(np.float64) ** 2, width) / cells
     variance = square - mean**2
+    if ignored is not None:
+        variance[ignored] = 0.0
     return np.sort(np.argsort(-variance, kind="stable")[: min(n, int((variance > 0).sum()))])
 
 
@@ -165,11 +248,20 @@ def choose_threshold(
     candidates = np.unique(shares)
     implied = implied_rate(candidates, shares, simulated)
     if not (implied <= rate).any():
-        return float(np.quantile(shares, 1 - rate)), "expected_rate"
+        return _rarest(shares, rate=rate), "expected_rate"
     first = int(np.argmax(implied <= rate))
     if first and implied[first - 1] * implied[first] < rate**2:  # the one before is nearer, as a ratio
         first -= 1
     return float(candidates[first]), "expected_rate"
+
+
+def _rarest(shares: NDArray[np.float64], *, rate: float) -> float:
+    """Above which the share `rate` of the cells lies; above all where ties would take twice as many."""
+    threshold = float(np.quantile(shares, 1 - rate))
+    if (shares >= threshold).mean() <= 2 * rate:
+        return threshold
+    higher = np.unique(shares[shares > threshold])
+    return float(higher[0]) if len(higher) else float(np.nextafter(shares.max(), 2))
 
 
 def implied_rate(

@@ -101,6 +101,9 @@ def check_names(library: CountMatrix) -> None:
     if not len(library.symbols):
         msg = f"{library.path}: the matrix has no genes. Give a matrix of gene expression."
         raise UserError(msg)
+    if odd := next((str(name) for name in library.symbols if "\0" in str(name)), ""):
+        msg = f"{library.path}: the gene name {odd!r} holds a NUL character. Correct the name."
+        raise UserError(msg)
     if len(barcodes.unique()) < len(barcodes):
         barcode, times = Counter(barcodes.to_pylist()).most_common(1)[0]
         msg = (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UserError
+from ..names import REMOVAL_REASONS
 from . import absent_transgene
-from .qc import REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,7 @@ def sample_table(
                 **{column: sample[column] for column in ("sample", "condition", "donor")},
                 "cells_in": len(table),
                 "cells_kept": len(kept),
-                **{f"removed_{reason}": int(removed.get(reason, 0)) for reason in REASONS},
+                **{f"removed_{reason}": int(removed.get(reason, 0)) for reason in REMOVAL_REASONS},
                 "median_umis": kept["n_umis"].median(),
                 "median_genes": kept["n_genes"].median(),
                 **{name: limits[name] for name in THRESHOLDS},

@@ -1,7 +1,7 @@
 """Quality control of one library: which barcodes are cells, and the one reason why a barcode is not.
 
-A barcode is judged by the limits first, in the order of `REASONS`; doublets are looked for among those
-that pass.
+A barcode is judged by the limits first, in the order of `REMOVAL_REASONS`; doublets are looked for among
+those that pass.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import REMOVAL_REASONS
 from .doublets import NOT_LOOKED_FOR, find_doublets
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-REASONS = ("few_genes", "many_genes", "low_umis", "high_umis", "high_mito", "doublet")
+    from ..settings import QcSettings
+
 SCALE = 1.4826  # scaled MAD = standard deviation of a normal distribution
 
 # Limits of the adaptive preset never leave these bounds. Blood mixes cells that differ tenfold in RNA, so
@@ -79,36 +81,34 @@ def mad_limits(values: NDArray[np.float64], *, mads: float, fallback: float) -> 
 def limits(
     table: pd.DataFrame,
     *,
-    preset: str,
-    min_genes: float,
-    max_genes: float,
-    mads: float,
-    max_mito_percent: float | None,
+    options: QcSettings,
     has_mito: bool,
 ) -> Limits:
-    """The limits of one library with `metrics` in `table`.
+    """The limits of one library with `metrics` in `table`, by the presets of `options`.
 
-    ``paper``: the fixed limits on genes, and median + `mads` scaled MADs of the mitochondrial percentage.
-    ``adaptive``: as well, `mads` scaled MADs on both sides of log1p UMIs and log1p genes, and all limits
+    ``paper``: the fixed limits on genes, and median + ``mads`` scaled MADs of the mitochondrial percentage.
+    ``adaptive``: as well, ``mads`` scaled MADs on both sides of log1p UMIs and log1p genes, and all limits
     held within the bounds above. Medians are taken over barcodes within the fixed limits on genes: empty
-    droplets would shift them. `max_mito_percent` is a ceiling for either preset. Without mitochondrial
+    droplets would shift them. ``max_mito_percent`` is a ceiling for either preset. Without mitochondrial
     genes (`has_mito` false) there is no such limit.
     """
+    min_genes: float = options.min_genes
+    max_genes: float = options.max_genes
     inside = table[table["n_genes"].between(min_genes, max_genes)]
-    adaptive = preset == "adaptive"
-    mito = max_mito_percent
+    adaptive, mads = options.preset == "adaptive", options.mads
+    mito = options.max_mito_percent
     low_umis = high_umis = None
     if has_mito and len(inside):
         _, upper = mad_limits(inside["pct_mito"].to_numpy(float), mads=mads, fallback=FALLBACK_MITO)
         upper = float(np.clip(upper, MITO_AT_LEAST, MITO_AT_MOST)) if adaptive else upper
-        mito = upper if max_mito_percent is None else min(upper, max_mito_percent)
+        mito = upper if mito is None else min(upper, mito)
     if adaptive and len(inside):
         low, high = _log_limits(inside["n_genes"], mads)
         min_genes = max(min_genes, min(low, LOWER_GENES_AT_MOST))
         max_genes = min(max_genes, max(high, UPPER_GENES_AT_LEAST))
         low, high = _log_limits(inside["n_umis"], mads)
         low_umis, high_umis = min(low, LOWER_UMIS_AT_MOST), max(high, UPPER_UMIS_AT_LEAST)
-    return Limits(preset, min_genes, max_genes, low_umis, high_umis, mito if has_mito else None)
+    return Limits(options.preset, min_genes, max_genes, low_umis, high_umis, mito if has_mito else None)
 
 
 def _log_limits(values: pd.Series, mads: float) -> tuple[float, float]:
@@ -127,7 +127,7 @@ def reasons(table: pd.DataFrame, bounds: Limits) -> NDArray[np.object_]:
         > (np.inf if bounds.max_mito_percent is None else bounds.max_mito_percent),
     }
     found = np.full(len(table), "", dtype=object)
-    for reason in reversed(REASONS):
+    for reason in reversed(REMOVAL_REASONS):
         if reason in broken:
             found[broken[reason].to_numpy()] = reason
     return found
@@ -172,53 +172,68 @@ def _weaknesses(table: pd.DataFrame, kept: pd.DataFrame, share: float) -> list[s
     return found
 
 
+def expected_rate(
+    captured: int, *, per_1000: float, lanes: float | None = None, percent: float | None = None
+) -> tuple[float, bool]:
+    """The expected share of doublets among `captured` cells, and whether the study states it.
+
+    The rate of a kit grows with the cells of one lane (`per_1000`); cells of several `lanes` are shared out.
+    """
+    if percent is not None:
+        return percent / 100, True
+    return min(per_1000 * captured / (lanes or 1) / 1000, 0.5), False
+
+
 def judge(
     counts: sparse.csr_matrix,
     *,
     mito: NDArray[np.bool_],
     transgene: NDArray[np.bool_],
-    preset: str = "paper",
-    min_genes: float = 100,
-    max_genes: float = 30_000,
-    mads: float = 3.0,
-    max_mito_percent: float | None = None,
-    doublets: bool = True,
-    doublet_rate_per_1000: float = 0.008,
-    min_cells: int = 50,
+    options: QcSettings,
     seed: int = 0,
+    cell_cycle: NDArray[np.bool_] | None = None,
+    lanes: float | None = None,
+    doublet_percent: float | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Judge every barcode of one library of raw `counts` (cells x genes); `mito`, `transgene` mask genes.
+
+    `cell_cycle` masks genes that doublets are not scored by: a cycling cell holds as much RNA as two, and
+    would be taken for a pair. `lanes` were pooled in this library, or `doublet_percent` is what its makers
+    state; without either the rate follows from the number of cells.
 
     Returns a table (rows as in `counts`: n_umis, n_genes, pct_mito, doublet_score, removed_by, kept) and
     the thresholds with status and message, as JSON values.
     """
     has_mito = bool(mito.any())
     table = metrics(counts, mito=mito)
-    bounds = limits(
-        table,
-        preset=preset,
-        min_genes=min_genes,
-        max_genes=max_genes,
-        mads=mads,
-        max_mito_percent=max_mito_percent,
-        has_mito=has_mito,
-    )
+    bounds = limits(table, options=options, has_mito=has_mito)
     table["removed_by"] = reasons(table, bounds)
     table["doublet_score"] = np.nan
     passed = np.flatnonzero(table["removed_by"] == "")
-    rate = doublet_rate_per_1000 * len(passed) / 1000
-    found = find_doublets(counts[passed][:, ~transgene], rate=rate, seed=seed) if doublets else NOT_LOOKED_FOR
+    captured = int((~table["removed_by"].isin(["few_genes", "low_umis"])).sum())
+    rate, stated = expected_rate(
+        captured, per_1000=options.doublet_rate_per_1000, lanes=lanes, percent=doublet_percent
+    )
+    ignored = None if cell_cycle is None else cell_cycle[~transgene]
+    found = NOT_LOOKED_FOR
+    if options.doublets:
+        found = find_doublets(
+            counts[passed][:, ~transgene], rate=rate, stated=stated, seed=seed, ignored=ignored
+        )
     if found.scores is not None:
         table.loc[passed, "doublet_score"] = found.scores
         table.loc[passed[found.called], "removed_by"] = "doublet"
     table["kept"] = table["removed_by"] == ""
-    status, message = verdict(table, min_cells=min_cells, has_mito=has_mito)
+    status, message = verdict(table, min_cells=options.min_cells, has_mito=has_mito)
     thresholds = {
         **asdict(bounds),
-        "mads": mads,
+        "mads": options.mads,
         "doublet_threshold": found.threshold,
         "doublet_threshold_source": found.source,
-        "expected_doublet_rate": rate if doublets else None,
+        "expected_doublet_rate": rate if options.doublets else None,
+        "found_doublet_rate": found.found,
+        "used_doublet_rate": found.used,
+        "doublet_rates_differ": found.differs,
         "status": status,
         "message": " ".join(filter(None, [message, found.message])),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from . import integration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ..settings import EmbeddingSettings
 
 # Genes that tell clones, donors or contamination apart instead of cell states.
 NO_CLUSTER = "none"
@@ -44,7 +46,7 @@ def embed(
     genes: Sequence[str],
     batch: Sequence[str],
     transgene: NDArray[np.bool_],
-    settings: Mapping[str, Any],
+    settings: EmbeddingSettings,
     resolution: float,
     seed: int,
 ) -> Embedding:
@@ -54,14 +56,16 @@ def embed(
     `settings` the configuration's ``embedding`` block. With fewer than ``min_cells`` cells there
     are no coordinates and no clusters, and the report's status is ``too_few_cells``.
     """
-    n_pcs, n_cells = settings["n_pcs"], counts.shape[0]
-    if n_cells < settings["min_cells"]:
-        return _too_few(cells, settings["min_cells"], n_pcs)
+    from sklearn.metrics import adjusted_rand_score
+
+    n_pcs, n_cells = settings.n_pcs, counts.shape[0]
+    if n_cells < settings.min_cells:
+        return _too_few(cells, settings.min_cells, n_pcs)
     log = matrix.normalise(counts, exclude=transgene)
-    candidates = ~transgene & ~in_groups(genes, settings["exclude_genes"])
-    chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings["n_variable_genes"])
+    candidates = ~transgene & ~in_groups(genes, settings.exclude_genes)
+    chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings.n_variable_genes)
     pcs = principal_components(log[:, np.flatnonzero(chosen)], n_pcs, seed=seed)
-    plain = graph.nearest(pcs, settings["n_neighbors"], seed=seed)
+    plain = graph.nearest(pcs, settings.n_neighbors, seed=seed)
     clusters_plain = leiden(graph.fuzzy_weights(*plain), resolution=resolution, seed=seed)
     report: dict[str, Any] = {
         "status": "ok",
@@ -77,15 +81,13 @@ def embed(
         "converged": None,
     }
     corrected, nearest, clusters = pcs, plain, clusters_plain
-    report["message"] = _reason_for_no_harmony(batch, settings["integration"])
+    report["message"] = _reason_for_no_harmony(batch, settings.integration)
     if not report["message"]:
-        corrected, report["converged"] = integration.harmonise(
-            pcs, batch, preset=settings["harmony"], seed=seed
-        )
-        nearest = graph.nearest(corrected, settings["n_neighbors"], seed=seed)
+        corrected, report["converged"] = integration.harmonise(pcs, batch, preset=settings.harmony, seed=seed)
+        nearest = graph.nearest(corrected, settings.n_neighbors, seed=seed)
         clusters = leiden(graph.fuzzy_weights(*nearest), resolution=resolution, seed=seed)
-        report["harmony"] = {"preset": settings["harmony"], **integration.HARMONY[settings["harmony"]]}
-        report["ari"] = integration.adjusted_rand(clusters, clusters_plain)
+        report["harmony"] = {"preset": settings.harmony, **integration.HARMONY[settings.harmony]}
+        report["ari"] = float(adjusted_rand_score(clusters, clusters_plain))
         report["lisi_before"] = integration.lisi(pcs, batch, seed=seed)
         report["lisi_after"] = integration.lisi(corrected, batch, seed=seed)
         report["lisi_max"] = integration.lisi_ceiling(batch)

@@ -3,6 +3,9 @@
 In a product-versus-peak study the sample, the time and the batch are one and the same, so Harmony pulls
 the two conditions together by construction. It serves to give both the same labels; nothing else
 downstream uses its coordinates, and everything is repeated without it.
+
+The mixing index (LISI) is our own: of the demo's 13,954 cells it takes 1.3 s, at 3,000 of them, where
+harmonypy's compute_lisi walks over all in a Python loop for 8.5 s (1.549 against 1.540).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import numpy as np
 from ..stats import graph
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 # R's harmony 0.1 as the paper ran it through Seurat's RunHarmony; harmonypy 2 by default estimates
 # lambda and stops earlier, which corrects less.
@@ -58,13 +61,6 @@ def harmonise(
         msg = f"Harmony returned {corrected.shape}, not cells x components {points.shape}"
         raise ValueError(msg)
     return corrected, len(result.objective_harmony) <= settings["max_iter_harmony"]
-
-
-def adjusted_rand(one: ArrayLike, other: ArrayLike) -> float:
-    """Adjusted Rand index of two clusterings of the same cells (Hubert and Arabie 1985); 1 is identity."""
-    from sklearn.metrics import adjusted_rand_score
-
-    return float(adjusted_rand_score(np.asarray(one), np.asarray(other)))
 
 
 def lisi(

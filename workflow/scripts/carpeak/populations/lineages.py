@@ -17,7 +17,7 @@ from . import marker_panels, overrides
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A cell names its lineage when its best panel scores and leads by so much.
+# A cell is a seed of a lineage when the lineage's panel scores at least this much, and leads by this much.
 SEED_SCORE, SEED_MARGIN = 0.25, 0.1
 MIN_SEEDS = 10
 SEPARATION = 4.0  # a lineage lies at least so many standard deviations from the next

@@ -22,19 +22,20 @@ def load(path: str | Path) -> dict[str, Any]:
 
     Raises UserError naming the file, the label and the remedy.
     """
-    import yaml
+    from ..study.config import load_yaml
 
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        msg = f"{path}: cannot be read as YAML ({error}). Start from a copy of config/markers.yaml."
-        raise UserError(msg) from error
+        value = load_yaml(path)
+    except UserError as error:
+        msg = f"{error}. Start from a copy of config/markers.yaml."
+        raise UserError(msg) from None
     for key in ("lineages", "t_states"):
         if not isinstance(value, Mapping) or not isinstance(value.get(key), Mapping):
             msg = f"{path}: the top-level key '{key}' is missing. Start from a copy of config/markers.yaml."
             raise UserError(msg)
     for label, panels in value["lineages"].items():
         _check_panels(path, f"lineages: {label}", panels, {"genes", "without"})
+    _check_genes(path, "the end", "cycling", value.get("cycling", []))
     for scheme in SCHEMES:
         states = value["t_states"].get(scheme)
         if not isinstance(states, Mapping) or not states:
@@ -72,11 +73,14 @@ def _check_panel(path: str | Path, place: str, panel: Any, keys: set[str]) -> No
             hint = nearest(str(key), keys)
             msg = f"{path}: {place}: unknown key '{key}'{hint}; known: {', '.join(sorted(keys))}"
             raise UserError(msg)
-        if key in GENE_KEYS and not (
-            isinstance(genes, list) and all(isinstance(gene, str) for gene in genes)
-        ):
-            msg = f"{path}: {place}: '{key}' must be a list of gene symbols, as text"
-            raise UserError(msg)
+        if key in GENE_KEYS:
+            _check_genes(path, place, key, genes)
+
+
+def _check_genes(path: str | Path, place: str, key: str, genes: Any) -> None:
+    if not (isinstance(genes, list) and all(isinstance(gene, str) for gene in genes)):
+        msg = f"{path}: {place}: '{key}' must be a list of gene symbols, as text"
+        raise UserError(msg)
 
 
 def _check_state(path: str | Path, place: str, state: Any) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from ..settings import Override
 
 
 def fingerprint(cells: Iterable[str]) -> str:
@@ -23,7 +26,7 @@ def fingerprints(labels: pd.DataFrame) -> dict[str, str]:
 
 def apply(
     labels: pd.DataFrame,
-    overrides: Sequence[Mapping[str, Any]],
+    overrides: Sequence[Override],
     *,
     population: str,
     columns: Sequence[str],
@@ -38,28 +41,28 @@ def apply(
     result = labels.copy()
     current = fingerprints(labels)
     for number, override in enumerate(overrides, start=1):
-        if override["population"] != population:
+        if override.population != population:
             continue
         place = f"configuration: annotation.overrides, entry {number}"
-        _check_label(override["label"], known, place)
-        if "cluster" in override:
+        check_label(override.label, known, place)
+        if override.cells is None:
             chosen = _cluster(labels, override, current, population, place)
         else:
-            chosen = labels["cell"].isin(override["cells"])
-            missing = sorted(set(override["cells"]) - set(labels["cell"]))
+            chosen = labels["cell"].isin(override.cells)
+            missing = sorted(set(override.cells) - set(labels["cell"]))
             if missing:
                 msg = (
                     f"{place}: {len(missing)} of its cells are not in {population}, for example {missing[0]}"
                 )
                 raise UserError(msg)
-        result.loc[chosen, list(columns)] = override["label"]
+        result.loc[chosen, list(columns)] = override.label
     return result
 
 
 def _cluster(
-    labels: pd.DataFrame, override: Mapping[str, Any], current: Mapping[str, str], population: str, place: str
+    labels: pd.DataFrame, override: Override, current: Mapping[str, str], population: str, place: str
 ) -> pd.Series:
-    name, expected = str(override["cluster"]), override.get("expect")
+    name, expected = str(override.cluster), override.expect
     if name not in current:
         msg = f"{place}: {population} has no cluster {name}. Its clusters now: {_listed(labels, current)}"
         raise UserError(msg)
@@ -88,7 +91,8 @@ def _listed(labels: pd.DataFrame, current: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
-def _check_label(label: str, known: Sequence[str], place: str) -> None:
+def check_label(label: str, known: Sequence[str], place: str) -> None:
+    """Raise UserError for a label that looks like a misspelt one of `known`; `place` begins the message."""
     hint = nearest(label, known)
     if label not in known and hint:
         msg = f"{place}: unknown label '{label}'{hint}. A label of your own must not resemble a known one."

@@ -32,6 +32,7 @@ LINEAGE_PROBABILITY = 0.8  # below, neither CD4 nor CD8
 DISPERSION = 0.5  # of the negative binomial of CD8A's UMIs; low, since a zero is weak evidence
 ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 8, 6.0, 5.0
 RIDGE, MAX_PROGRAMME = 50.0, 2.0  # what a cell's programme may add to the log odds of its lineage
+LEAST_FOXP3, FOXP3_RATIO = 3.0, 2.0  # UMIs of regulatory cells, and times the rate of other CD4 cells
 TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
 TOLD_APART_STATE = 0.6  # expected precision and recall of a state; below, a library does not tell it
 LEAST_EXPECTED = 5.0  # cells; of fewer nothing can be said
@@ -117,8 +118,9 @@ def _library(
     by_rank = {name: rank_contrast(ranks, axis) for name, axis in model.axes.items()}
     measured = set(cells.genes)
     other = [gene not in model.axes["cd8"].weights for gene in wanted]
-    cd8_evidence = Cd8Evidence(
-        cd8a=cd8a_umis(counts, cells.genes),
+    single = Markers(
+        cd8a=umis_of("CD8A", counts, cells.genes),
+        foxp3=umis_of("FOXP3", counts, cells.genes),
         factors=factors,
         programme=axes.components(expression[:, other]),
     )
@@ -127,9 +129,9 @@ def _library(
     for line, values in (("weights", weighted), ("ranks", by_rank)):
         smoothed = {name: value + around @ value for name, value in values.items()}
         if cd8 is None:
-            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], cd8_evidence, measured)
+            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], single, measured)
         ends = {name: model.axes[name].ends(line, measured) for name in WITHIN}
-        frame, found = _tree(smoothed, log_umis, ends, model, cd8)
+        frame, found = _tree(smoothed, log_umis, (ends, model, single), cd8)
         frame.index = inside
         found["genes"] = [sum(g in measured for g in model.axes[a].weights) for a in found["axis"]]
         chances[line] = Chances(frame, found)
@@ -145,22 +147,38 @@ def rank_contrast(ranks: pd.DataFrame, axis: axes.Axis) -> NDArray[np.float64]:
     return high - low
 
 
-def cd8a_umis(counts: sparse.csr_matrix, genes: Sequence[str]) -> NDArray[np.float64]:
-    """UMIs of CD8A in every cell; zeros where it was not measured."""
+def umis_of(gene: str, counts: sparse.csr_matrix, genes: Sequence[str]) -> NDArray[np.float64]:
+    """UMIs of `gene` in every cell; zeros where it was not measured."""
     genes = list(genes)
-    if "CD8A" not in genes:
+    if gene not in genes:
         return np.zeros(counts.shape[0])
-    return counts[:, [genes.index("CD8A")]].toarray().ravel().astype(np.float64)
+    return counts[:, [genes.index(gene)]].toarray().ravel().astype(np.float64)
+
+
+def shows_foxp3(
+    chance: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    umis: NDArray[np.float64],
+    factors: NDArray[np.float64],
+) -> bool:
+    """Whether the cells at the regulatory end of a library have FOXP3 at a clearly higher rate than the rest.
+
+    Activation and memory move the axis, too; without FOXP3 its high end is not regulatory cells.
+    """
+    high, low = weight * chance, weight * (1 - chance)
+    rate_high, rate_low = ((w * umis).sum() / max((w * factors).sum(), 1e-9) for w in (high, low))
+    return bool((high * umis).sum() >= LEAST_FOXP3 and rate_high >= FOXP3_RATIO * rate_low)
 
 
 @dataclass(frozen=True)
-class Cd8Evidence:
-    """What speaks for CD8 beside the axis, in one library: arrays over its cells.
+class Markers:
+    """What speaks for a lineage or state beside its axis, in one library: arrays over its cells.
 
-    `cd8a` UMIs, size `factors`, and the principal components `programme` of the genes not on the axis.
+    UMIs of CD8A and FOXP3, size `factors`, and the principal components `programme` of the genes not on the axis.
     """
 
     cd8a: NDArray[np.float64]
+    foxp3: NDArray[np.float64]
     factors: NDArray[np.float64]
     programme: NDArray[np.float64]
 
@@ -169,7 +187,7 @@ def probability_cd8(
     score: NDArray[np.float64],
     log_umis: NDArray[np.float64],
     axis: axes.Axis,
-    other: Cd8Evidence,
+    other: Markers,
     measured: Collection[str],
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """P(CD8) of one library's cells: from the axis, from CD8A, and from their programme in this library.
@@ -227,11 +245,11 @@ def _log_ratio(
 def _tree(
     scores: Mapping[str, NDArray[np.float64]],
     log_umis: NDArray[np.float64],
-    ends: Mapping[str, axes.Ends],
-    model: axes.Model,
+    given: tuple[Mapping[str, axes.Ends], axes.Model, Markers],
     cd8: tuple[NDArray[np.float64], dict[str, float]],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """P(high end) on each axis within each lineage; every axis is asked of the cells it applies to."""
+    ends, model, single = given
     columns = {"cd8": cd8[0]}
     found = [{"lineage": "T", "axis": "cd8"} | cd8[1]]
     for lineage, chance_of_lineage in (("CD4", 1 - cd8[0]), ("CD8", cd8[0])):
@@ -242,6 +260,9 @@ def _tree(
                 continue
             axis = model.axes[name]
             chance, one = axes.high_end(scores[name], log_umis, ends[name], axis.share, weight=left)
+            if name == "treg" and not shows_foxp3(chance, left, single.foxp3, single.factors):
+                chance = np.full(len(chance), axis.share[0] / sum(axis.share))  # no more than is known anyway
+                one |= {"share": float(chance[0]), "certainty": np.nan}
             columns[f"{lineage} {name}"] = chance
             found.append({"lineage": lineage, "axis": name} | one)
             left = left * (1 - chance if name == "treg" else chance)

@@ -1,58 +1,47 @@
-"""``python -m carpeak check``: everything that can be said of a study before it runs."""
+"""Everything that can be said of a study before it runs: its files and its matrices."""
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, listed
+from .. import home
 from ..readers import paths
 from ..study import config as configuration
 from ..study.study import Study, gather
-from . import preflight
+from . import named_files, preflight
 
-WORKFLOW = Path(__file__).parents[3]
 NO_CONFIGURATION = "no configuration"
 THREADS = 2
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
-    parser.add_argument("sheet", help="sample sheet (.tsv) or configuration (.yaml) of the study")
-    parser.add_argument(
-        "--config",
-        help="configuration of the study (default: config.yaml beside the sheet, where there is one)",
-    )
+@dataclass(frozen=True)
+class Checked:
+    """A study, what was seen of the libraries that are there, what is wrong, and which come later."""
+
+    study: Study
+    seen: preflight.Preflight | None
+    problems: list[str]
+    later: list[str]
+    unseen: list[str]
 
 
-def run(args: argparse.Namespace) -> None:
-    """Print what the libraries hold and what the run will take.
-
-    Raises UserError with everything that is wrong in configuration, sheet, claims, gene sets and matrices.
-    """
-    study, problems = _study(Path(args.sheet), args.config)
+def check(given: Path, config: str | None) -> Checked:
+    """Look at the study whose sheet or configuration is `given`; nothing is written."""
+    study, problems = _study(given, config)
     libraries = [
         library
         for library in study.libraries  # what is missing is told already, or made by the run
-        if all(paths.there(path) for path in (library["path"], library["raw_path"]) if path)
+        if all(paths.path_exists(path) for path in (library["path"], library["raw_path"]) if path)
     ]
-    print(f"{args.sheet}: {_counted(len(study.samples))}; configuration: {study.source}\n")
-    if libraries:
-        found = _examined(study, libraries)
-        print(preflight.told(found))
-        problems += found.problems
-    seen = {library["sample"] for library in libraries}
-    later = [sample.sample for sample in study.samples if sample.sample not in seen]
-    if later and (study.simulates or study.downloads or any(sample.aligned for sample in study.samples)):
-        print(f"Note: made or fetched by the run, and looked at then: {', '.join(later)}\n")
-    if problems:
-        raise UserError(listed(f"{len(problems)} to mend before the study can run", problems))
-    print("Nothing is wrong.")
-
-
-def _counted(n: int) -> str:
-    return f"{n} {'library' if n == 1 else 'libraries'}"
+    seen = _examined(study, libraries) if libraries else None
+    names = {library["sample"] for library in libraries}
+    later = [sample.sample for sample in study.samples if sample.sample not in names]
+    made = study.simulates or study.downloads or any(sample.aligned for sample in study.samples)
+    wrong, unseen = named_files.look(study)
+    problems += (seen.problems if seen else []) + [line for line in wrong if line not in problems]
+    return Checked(study, seen, problems, later if made else [], unseen)
 
 
 def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
@@ -63,11 +52,12 @@ def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
         value = configuration.load_yaml(source)
         if is_sheet and isinstance(value, dict):
             value = {**value, "samples": str(given.absolute())}
-        return gather(value, source=source, workflow=WORKFLOW)
+        study, problems = gather(value, source=source, workflow=home.workflow())
+        return study, [str(problem) for problem in problems]
     value = {"samples": str(given.absolute()), "transgene": {"features": ["-"]}}
-    study, problems = gather(value, source=NO_CONFIGURATION, workflow=WORKFLOW)
+    study, problems = gather(value, source=NO_CONFIGURATION, workflow=home.workflow())
     study.config["transgene"]["features"] = []
-    return study, [text for text in problems if not text.startswith(NO_CONFIGURATION)]
+    return study, [str(problem) for problem in problems if problem.key != NO_CONFIGURATION]
 
 
 def _examined(study: Study, libraries: list[dict[str, Any]]) -> preflight.Preflight:

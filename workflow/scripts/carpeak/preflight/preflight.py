@@ -11,7 +11,7 @@ from ..comparison import gene_sets
 from ..errors import UserError, listed
 from ..libraries import absent_transgene
 from ..populations import markers
-from .survey import MIN_CELLS, Survey, look
+from .survey import MIN_CELLS, Survey, survey_library
 
 COLUMNS = (
     "sample", "condition", "donor", "layout", "cells", "droplets", "genes", "looked_at", "median_umis",
@@ -38,7 +38,9 @@ class Preflight:
     def check(self) -> None:
         """Raise UserError with all problems, where there are any."""
         if self.problems:
-            raise UserError(listed(f"{len(self.problems)} to mend before the run can start", self.problems))
+            plural = "s" if len(self.problems) > 1 else ""
+            found = f"{len(self.problems)} problem{plural} to fix before the run can start"
+            raise UserError(listed(found, self.problems))
 
 
 def examine(
@@ -59,7 +61,7 @@ def examine(
     with ThreadPoolExecutor(threads) as pool:
         surveys = list(
             pool.map(
-                lambda row: look(
+                lambda row: survey_library(
                     row["sample"],
                     row["path"],
                     row["raw_path"],
@@ -74,10 +76,12 @@ def examine(
     problems = [f"sample '{found.sample}': {line}" for found in surveys for line in found.problems]
     if whole:
         mapped = [found for found in surveys if found.sample in own]  # the others count it from reads
-        problems += _of_transgene(mapped, features)
+        if len(own) == len(libraries):  # else the others' reads show the feature
+            problems += _of_transgene(mapped, features)
         problems += _of_names(whole, marker_file, gene_set_files)
     limits = {found.sample: list(found.limits) for found in surveys}
-    _limit_by_transgene([found for found in whole if found.sample in own], features, limits)
+    mapped = [found for found in whole if found.sample in own]
+    _limit_by_transgene(mapped, features, limits, elsewhere=len(own) < len(libraries))
     asides = [f"{found.sample}: {line}" for found in surveys for line in found.asides]
     return Preflight(libraries, surveys, features, problems, limits, asides + _asides(whole, min_cells))
 
@@ -128,14 +132,18 @@ def _unknown_markers(path: str, surveys: Sequence[Survey]) -> list[str]:
 
 
 def _limit_by_transgene(
-    surveys: Sequence[Survey], features: Sequence[str], limits: dict[str, list[str]]
+    surveys: Sequence[Survey], features: Sequence[str], limits: dict[str, list[str]], *, elsewhere: bool
 ) -> None:
-    """Say what follows for libraries without a feature that others have, or without any of its UMIs."""
+    """Say what follows for libraries without a feature that others have, or without any of its UMIs.
+
+    `elsewhere`: the transgene of further libraries is counted from their reads.
+    """
     for survey in surveys:
         absent = [
             feature
             for feature in features
-            if feature not in survey.transgene_umis and any(feature in s.transgene_umis for s in surveys)
+            if feature not in survey.transgene_umis
+            and (elsewhere or any(feature in s.transgene_umis for s in surveys))
         ]
         if absent:
             limits[survey.sample].append(
@@ -162,7 +170,7 @@ def _asides(surveys: Sequence[Survey], min_cells: int) -> list[str]:
     return found
 
 
-def told(found: Preflight) -> str:
+def as_text(found: Preflight) -> str:
     """The same for a reader: an aligned table, what the run will take, and what to mind."""
     rows = [("sample", "condition", "layout", "cells", "genes", "median UMIs", "transgene UMIs")]
     for sample, survey in zip(found.libraries, found.surveys, strict=True):

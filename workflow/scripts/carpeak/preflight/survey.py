@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..libraries import empty_droplets, ingest
 from ..readers import layouts, paths
 from ..readers.genes import rows_of
+from .plausible import endogenous, of_one_species, vary_too_little
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 READ_WHOLE = 4_000_000  # stored values up to which a library is read to its end: 0.4 s
 HEAD = 1_000_000  # values read of a larger one, some hundred cells
 PIECE = 1 << 22
-MOUSE_ID, ANY_ID = re.compile(r"(mm\w+_+)?ENSMUSG"), re.compile(r"(\w+_+)?ENS[A-Z]*G\d")
-MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9]+$")  # Cd3e, Actb; human symbols are in capitals
+ANY_ID = re.compile(r"(\w+_+)?ENS[A-Z]*G\d")
 MIN_CELLS = 2
 
 
@@ -65,7 +65,7 @@ class Survey:
         return self.looked_at < (self.cells or self.droplets or 0)
 
 
-def look(
+def survey_library(
     sample: str, path: str | None, raw_path: str | None, *, select: str = "", features: Sequence[str]
 ) -> Survey:
     """Open the matrices of one library; what is wrong stands in `problems`, never in an exception.
@@ -94,9 +94,12 @@ def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has
     ingest.check_names(library)
     rows = {f: rows_of(library, f) for f in features}
     rows = {f: where for f, where in rows.items() if where.any()}
-    totals, looked_at, read, of_transgene = _count(library, rows)
+    seen = _count(library, rows)
+    totals, looked_at, read, of_transgene = seen.totals, seen.cells, seen.read, seen.of_transgene
     n = len(library.barcodes)
-    problems = _problems(library, n, empty=not library.entries)
+    problems = _problems(library, n, empty=not totals.any())
+    if has_cells and not problems and (why := vary_too_little(seen.sums, seen.squares, looked_at)):
+        problems.append(f"{library.path}: {why} Give the raw UMI counts.")
     share = n / looked_at if looked_at else 0.0
     return Survey(
         sample=sample,
@@ -111,15 +114,28 @@ def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has
         symbols=frozenset(library.symbols),
         custom=_custom(library),
         problems=tuple(problems),
-        limits=_limits(library),
+        limits=(*endogenous(library, rows), *_limits(library)),
         asides=_asides(library),
     )
 
 
-def _count(
-    library: CountMatrix, rows: dict[str, NDArray[np.bool_]]
-) -> tuple[NDArray[np.int64], int, float, dict[str, int]]:
-    """UMIs per cell, the number of cells that they are complete for, all values, UMIs of each of `rows`.
+@dataclass(frozen=True)
+class _Seen:
+    """UMIs per cell, the cells that they are complete for, all values, UMIs of the transgene's features.
+
+    `sums` and `squares` are those of each gene's values, over the cells and part of the next one.
+    """
+
+    totals: NDArray[np.int64]
+    cells: int
+    read: float
+    of_transgene: dict[str, int]
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+
+def _count(library: CountMatrix, rows: dict[str, NDArray[np.bool_]]) -> _Seen:
+    """What the values say.
 
     The reader checks the values on the way. A large library is left after `HEAD` values; the number of all
     its values is then an estimate, and where it is not sorted by cell, no cell is complete.
@@ -127,20 +143,23 @@ def _count(
     n = len(library.barcodes)
     totals = np.zeros(n, np.int64)
     of_transgene = dict.fromkeys(rows, 0)
+    sums, squares = np.zeros((2, len(library.symbols)))
     read = last = 0
     in_order = True
     for genes, cells, counts in library.blocks():
         if not len(cells):
             continue
         totals += np.bincount(cells, weights=counts, minlength=n).astype(np.int64)
+        sums += np.bincount(genes, weights=counts, minlength=len(sums))
+        squares += np.bincount(genes, weights=counts.astype(np.float64) ** 2, minlength=len(sums))
         for feature, where in rows.items():
             of_transgene[feature] += int(counts[where[genes]].sum())
         in_order &= bool(cells[0] >= last) and not (np.diff(cells) < 0).any()
         read, last = read + len(counts), int(cells[-1])
         if library.entries > READ_WHOLE and read >= HEAD and last > 0:
             seen = last / n if in_order else (int(genes.max()) + 1) / len(library.symbols)
-            return totals, last if in_order else 0, read / seen, of_transgene
-    return totals, n, read, of_transgene
+            return _Seen(totals, last if in_order else 0, read / seen, of_transgene, sums, squares)
+    return _Seen(totals, n, read, of_transgene, sums, squares)
 
 
 def _problems(library: CountMatrix, n: int, *, empty: bool) -> list[str]:
@@ -151,19 +170,7 @@ def _problems(library: CountMatrix, n: int, *, empty: bool) -> list[str]:
         found.append(
             f"{library.path}: the matrix holds one cell. Give the matrix of the single cells of a library."
         )
-    if _is_mouse(library):
-        examples = ", ".join(str(s) for s in library.symbols[:3])
-        found.append(
-            f"{library.path}: these are mouse genes ({examples}, ...). Markers, gene sets and claims are "
-            "human: give a matrix of human genes."
-        )
-    return found
-
-
-def _is_mouse(library: CountMatrix) -> bool:
-    ids = sum(bool(MOUSE_ID.match(name)) for name in library.gene_ids)
-    symbols = sum(bool(MOUSE_SYMBOL.match(name)) for name in library.symbols)
-    return max(ids, symbols) > len(library.symbols) / 2
+    return found + of_one_species(library)
 
 
 def _custom(library: CountMatrix) -> tuple[str, ...]:

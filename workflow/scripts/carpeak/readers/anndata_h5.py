@@ -68,7 +68,7 @@ def open_library(path: Path) -> CountMatrix:
         check_lengths(path, shape[::-1], (len(var), len(barcodes)))
         symbols, ids = _gene_names(var)
         kept, types = pick_expression(
-            var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None
+            var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None, path
         )
     inside = slice(None) if kept is None else kept >= 0
     return CountMatrix(

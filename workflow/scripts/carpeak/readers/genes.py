@@ -10,17 +10,17 @@ import re
 from collections import Counter
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import home
 from .library import CountMatrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TABLE = Path(__file__).parents[3] / "resources/genes.tsv.gz"  # symbol, gene_id, ... of human genes
+TABLE = home.workflow() / "resources/genes.tsv.gz"  # symbol, gene_id, ... of human genes
 HUMAN = re.compile(r"GRCh3[78]|hg(?:19|38)|human|Homo_sapiens", re.IGNORECASE)
 OTHER_SPECIES = re.compile(
     r"mm(?:9|10|39)|GRCm3[89]|mouse|Mus_musculus|rn[4-7]|Rnor_?6.*|mRatBN.*", re.IGNORECASE

@@ -15,7 +15,7 @@ from .choose import choose, chosen_if_any
 from .genes import tidy
 from .library import CountMatrix
 from .paths import matrix_file
-from .text import head, on_disk
+from .text import GZIP, head, on_disk
 
 __all__ = ["LAYOUTS", "CountMatrix", "chosen_if_any", "open_library"]
 
@@ -56,6 +56,9 @@ def open_library(path: str | Path, *, select: str = "") -> CountMatrix:
 
 def _packed_hdf5(file: Path) -> bool:
     try:
+        with file.open("rb") as raw:
+            if raw.read(len(GZIP)) != GZIP:
+                return False
         return head(on_disk(file), len(SIGNATURE)) == SIGNATURE
     except UserError:
         return False

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # (feature rows, cell rows, values) of the non-zero entries of one piece of the file, zero-based
 Block: TypeAlias = "tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.generic]]"
 
+NO_RNA = {"Antibody Capture", "CRISPR Guide Capture", "Multiplexing Capture", "Antigen Capture", "Peaks"}
 BLOCK = 1 << 20  # entries per block where the reader chooses
 
 
@@ -91,6 +92,8 @@ def not_counts(values: NDArray[np.generic]) -> str:
     """Say what is wrong with `values` as counts: an empty string for non-negative integers."""
     if not len(values):
         return ""
+    if values.dtype.kind not in "biuf":
+        return f"{'texts' if values.dtype.kind in 'OSU' else 'values of another kind'} in place of numbers"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return "missing or infinite values"
     low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
@@ -117,12 +120,18 @@ def first_with_counts(path: Path, samples: Mapping[str, NDArray[np.generic]], pl
     raise UserError(msg)
 
 
-def pick_expression(types: NDArray[np.object_] | None) -> tuple[NDArray[np.int32] | None, dict[str, int]]:
+def pick_expression(
+    types: NDArray[np.object_] | None, path: Path
+) -> tuple[NDArray[np.int32] | None, dict[str, int]]:
     """Map file rows to gene-expression features and count the other modalities.
 
-    `types` holds the feature type of each row. Files without types, or that call nothing
-    "Gene Expression", are taken whole.
+    `types` holds the feature type of each row. Files without types, or that call nothing "Gene Expression",
+    are taken whole, unless all they hold is known to be no RNA: then UserError.
     """
+    if types is not None and len(types) and set(types) <= NO_RNA:
+        held = " and ".join(sorted(set(types)))
+        msg = f"{path}: holds {held} alone and no gene expression. Give the matrix of the genes' UMIs."
+        raise UserError(msg)
     if types is None or not (types == "Gene Expression").any() or (types == "Gene Expression").all():
         return None, {}
     inside = types == "Gene Expression"

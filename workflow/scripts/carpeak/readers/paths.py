@@ -96,6 +96,9 @@ def _matrix_file(path: Path) -> tuple[Path, str]:
         named = {k: v for k, v in trios_in(path.parent).items() if k.startswith(path.name)}
         if named:
             return _only(named, path.parent, path), ""
+    if path.exists():
+        msg = f"{path}: a pipe or device, not a file. Save its content as a file and name that."
+        raise UserError(msg)
     msg = f"{path}: no such file or folder. Correct the path in the sheet (it is relative to the sheet)."
     raise UserError(msg)
 
@@ -125,19 +128,23 @@ def _in_run(folder: Path) -> tuple[Path, str]:
                 place = places[0]
                 file = place if place.is_file() else _only(trios_in(place), place, place)
                 return file, f"{machine}: {place.relative_to(folder)}"
-    raw = [
-        u for inside in INSIDE[:4] for u in (inside + name for name in UNFILTERED) if (folder / u).is_dir()
-    ]
+    raw = droplets_of(folder)
     if raw:
         msg = (
-            f"{folder}: holds no matrix of called cells, only unfiltered droplets ({raw[0]}). "
-            "Name that folder as raw_path."
+            f"{folder}: holds no matrix of called cells, only unfiltered droplets "
+            f"({raw.relative_to(folder)}). Name that folder as raw_path."
         )
         raise UserError(msg)
     return folder, ""
 
 
-def there(path: str) -> bool:
+def droplets_of(folder: Path) -> Path | None:
+    """The folder of unfiltered droplets of the run whose folder is `folder`; None where there is none."""
+    names = (inside + name for inside in INSIDE[:4] for name in UNFILTERED)
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def path_exists(path: str) -> bool:
     """Whether a path of the sheet exists, if only as the start of file names."""
     place = Path(path)
     try:

@@ -54,7 +54,7 @@ def open_library(path: Path) -> CountMatrix:
     if len(names) > 1:
         return _several_genomes(path, names)
     group = _read_group(path, names[0])
-    kept, others = pick_expression(group.types)
+    kept, others = pick_expression(group.types, path)
     inside = slice(None) if kept is None else kept >= 0
     return CountMatrix(
         path=path,

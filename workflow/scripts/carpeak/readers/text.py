@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,7 @@ from ..errors import UserError
 
 AGAIN = "Copy or download it again."
 GZIP = b"\x1f\x8b"
+PADDING = 5  # zeros; the length at the end of a gzip file has at most four
 PIECE = 1 << 21  # bytes of text at a time: measured best of 128 kB to 8 MB
 LONGEST_LINE = 1 << 28  # bytes; a matrix of a million cells has shorter ones
 
@@ -38,8 +40,22 @@ def unpacked(source: Source) -> Iterator[Any]:
     with translated(source.name), source.open() as file:
         packed = file.read(len(GZIP)) == GZIP
         file.seek(0)
+        if packed and _padded(file):  # arrow takes the zeros for another gzip member
+            yield pa.PythonFile(gzip.GzipFile(fileobj=file), mode="r")
+            return
         raw = pa.PythonFile(file, mode="r")
         yield pa.CompressedInputStream(raw, "gzip") if packed else raw
+
+
+def _padded(file: IO[bytes]) -> bool:
+    """Whether a file ends with more zeros than a gzip trailer has, as tapes and some disks leave them."""
+    try:
+        file.seek(-PADDING, 2)
+        end = file.read(PADDING)
+    except (OSError, ValueError):  # shorter than that, or not to be searched
+        end = b""
+    file.seek(0)
+    return len(end) == PADDING and not any(end)
 
 
 def head(source: Source, size: int) -> bytes:

@@ -1,8 +1,7 @@
-"""``python -m carpeak align``: FASTQ pairs to a count matrix with STARsolo, the construct included."""
+"""FASTQ pairs to a count matrix with STARsolo, the construct included."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import shutil
 import subprocess
@@ -13,56 +12,12 @@ from typing import Any
 from ..construct import fasta
 from ..errors import UserError
 from ..io import atomic
-from ..study import units
-from ..study.geometry import PRESETS, Geometry, parse
+from ..study.geometry import Geometry
 from . import probe
 from .barcodes import Barcodes, demand_size
-from .count import STRANDS
 from .star import Plan, index_command, plan, size_of, solo_command
-from .transgene import strand_of
 
 Lanes = Sequence[tuple[str, str]]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        "--reference", required=True, type=Path, metavar="DIR", help="genome.fa and genes.gtf"
-    )
-    units.add_arguments(parser, bam=False)
-    parser.add_argument("--whitelist", required=True, metavar="LIST", help="all barcodes of the kit")
-    parser.add_argument("--geometry", required=True, help=f"{', '.join(PRESETS)}, or parts such as B16U12")
-    parser.add_argument(
-        "--chemistry", choices=("3p", "5p"), default="3p", help="end that is read (default: 3p)"
-    )
-    parser.add_argument(
-        "--strand", choices=STRANDS, help="strand of the cDNA read (default: 3p sense, 5p antisense)"
-    )
-    parser.add_argument("--memory", type=float, metavar="GB", help="memory to use (default: what is free)")
-    parser.add_argument("--threads", type=int, default=1, help="default: 1")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
-
-
-def run(options: argparse.Namespace) -> None:
-    """Build the index where there is none beside the reference, then count."""
-    geometry = parse(options.geometry)
-    demand_star()
-    pairs = units.chosen(options).pairs
-    for warning in check(pairs, geometry, options.whitelist):
-        print(f"warning: {warning}")
-    free = int(options.memory * 1e9) if options.memory else free_memory()
-    index = build(options.reference, free=free, threads=options.threads)
-    strand = strand_of(options.chemistry, options.strand)
-    align(
-        pairs,
-        index,
-        options.whitelist,
-        options.out,
-        geometry=geometry,
-        strand=strand,
-        threads=options.threads,
-    )
-    print(f"written to {options.out / 'Solo.out' / 'Gene'}: raw and filtered (the path for samples.tsv)")
 
 
 def demand_star() -> None:

@@ -1,4 +1,8 @@
-"""FASTQ pairs in blocks, with lines found by numpy: about as fast as gzip can be unpacked."""
+"""FASTQ pairs in blocks, with lines found by numpy: about as fast as gzip can be unpacked.
+
+Why not a library: dnaio 1.2 yields read by read, so the search for the construct's 16-mers would be a Python
+loop: 16 us for a pair of 28 and 90 bases, against 2 us in blocks (1.2 us of them reading).
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def chunks(files: Sequence[tuple[str | Path, str | Path]], geometry: Geometry) -
             if not number:
                 other = heads.setdefault(barcodes.name(0), first)
                 if other != first:
-                    msg = f"{other} and {first} begin with the same read: one lane stands there twice. "
+                    msg = f"{other} and {first} begin with the same read: the same lane is given twice. "
                     msg += "Name each lane once."
                     raise UserError(msg)
             yield Pairs(barcodes, reads, geometry, (first, second))

@@ -42,7 +42,7 @@ def _shown(found: Mapping[str, Any] | None) -> Any:
     return found and {"verdict": found["verdict"], "estimate": found["estimate"], "note": ""}
 
 
-def turned(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def claims_that_differ(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The claims of `conclusions` on which a rule comes to another verdict than the one reported."""
     return [
         row["claim"]

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from .. import io
+from .wording import joined
+
+if TYPE_CHECKING:
+    from .inputs import CarSource
 
 MOST = 8  # genes named
 SHOWN = ("problem", "warning")  # levels of findings; notes and what is well stay in construct.tsv
 
 
-def told(inputs: Mapping[str, Any], *, end_is_known: bool) -> dict[str, list[Any]]:
+def sentences_and_warnings(source: CarSource, *, end_is_known: bool) -> dict[str, list[Any]]:
     """Sentences and (what, warning) pairs for the report.
 
     `end_is_known` says whether the sheet tells which end of the RNA is read.
-
-    Of the rule report's inputs, `construct` is the construct's json, `transgene` and `aligned` list the
-    summaries of libraries; each is there where the study has it.
     """
-    construct = io.read_json(inputs["construct"]) if "construct" in inputs else {"constructs": []}
-    counted = {Path(path).stem: io.read_json(path) for path in inputs.get("transgene", ())}
-    aligned = {Path(path).parent.name: io.read_json(path) for path in inputs.get("aligned", ())}
-    sentences = [sentence for one in construct["constructs"] for sentence in shared(one)]
-    sentences += [added(sample, summary) for sample, summary in counted.items()]
-    sentences += [made(sample, summary) for sample, summary in aligned.items()]
-    if "construct" in inputs and not end_is_known:
+    constructs = source.construct["constructs"] if source.construct else []
+    sentences = [sentence for one in constructs for sentence in shared(one)]
+    sentences += [added(sample, summary) for sample, summary in source.counted.items()]
+    sentences += [aligned(sample, summary) for sample, summary in source.aligned.items()]
+    if source.construct and not end_is_known:
         sentences.append(
             "The sheet doesn’t say which end of the RNA is read; the construct was checked for 3′."
         )
     warnings = [
         (finding["construct"], finding["message"])
-        for one in construct["constructs"]
+        for one in constructs
         for finding in one["findings"]
         if finding["level"] in SHOWN and finding["check"] != "shared"  # told in a sentence
     ]
-    for sample, summary in {**counted, **aligned}.items():
+    for sample, summary in {**source.counted, **source.aligned}.items():
         warnings += [(sample, text) for text in summary["warnings"]]
     return {"sentences": sentences, "warnings": warnings}
 
@@ -49,7 +46,7 @@ def shared(construct: Mapping[str, Any]) -> list[str]:
         places.setdefault(stretch["gene"], []).append(f"{stretch['start']}–{stretch['end']}")
     if not places:
         return [f"{name} shares no stretch of 30 bases with endogenous genes."]
-    genes = [f"{gene} {_joined(spans)}" for gene, spans in places.items()]
+    genes = [f"{gene} {joined(spans)}" for gene, spans in places.items()]
     if len(genes) > MOST:
         genes[MOST:] = [f"and those of {len(genes) - MOST} more genes (results/construct/intervals.tsv)"]
     return [
@@ -67,7 +64,7 @@ def added(sample: str, summary: Mapping[str, Any]) -> str:
         f"in {summary['pairs']:,} reads: {summary['molecules']:,} UMIs in {cells}. {summary['shared']:,} "
         "reads that fit an endogenous transcript (nearly) as well were left out."
     )
-    names = _joined(summary["features"])
+    names = joined(summary["features"])
     if summary["replaces"]:
         return f"UMIs of {names} in {sample} were counted read by read, not by the aligner, {counted}"
     return (
@@ -76,14 +73,10 @@ def added(sample: str, summary: Mapping[str, Any]) -> str:
     )
 
 
-def made(sample: str, summary: Mapping[str, Any]) -> str:
+def aligned(sample: str, summary: Mapping[str, Any]) -> str:
     """How a library was counted as a whole."""
     reads, valid = int(summary["Number of Reads"]), float(summary["Reads With Valid Barcodes"])
     return (
         f"All genes of {sample} were counted by STARsolo (STAR {summary['star']}; {reads:,} reads, "
         f"{valid:.0%} with a barcode of the kit), with the construct in the reference."
     )
-
-
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..names import FEW_CELLS
+from ..names import FEW_CELLS, POPULATION_NAMES
+from . import silent_limits
+from .wording import upper_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,14 +21,17 @@ def cautions(
     chemistry: Mapping[str, str] | None = None,
     sorted_against: Collection[str] = (),
     limits: Mapping[str, str] | None = None,
+    car: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """What the reader must know before believing numbers: weak libraries, small populations, mixed ends.
 
     `chemistry` maps samples to 3p or 5p where the sample sheet tells; `sorted_against` are libraries that
-    should hold no CAR+ cell; `limits` maps samples to what pre-flight found.
+    should hold no CAR+ cell; `limits` maps samples to what pre-flight found; `car` are the rows of
+    tables/car.tsv.
     """
-    names = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+    names = {name: upper_first(text) for name, text in POPULATION_NAMES.items()}
     found = [f"Library {sample}: {text}." for sample, text in (limits or {}).items() if text]
+    found += silent_limits.told(thresholds=thresholds, car=car)
     found += [
         f"Library {sample}: {value['message']}"
         for sample, value in thresholds.items()
@@ -74,25 +79,24 @@ def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
     donors = {side: here.loc[here["condition"] == side, "donor"].nunique() for side in sides}
     together = here["donor"].astype(str).unique()
     counted = ", ".join(f"{n} donor{'s' if n != 1 else ''} in {side}" for side, n in donors.items())
-    own_tube = (
-        "Intervals tell how well the captured cells stand for their tube; nothing here estimates effects in"
-    )
+    beyond = "nothing here estimates effects in other patients"
+    own_tube = "Intervals describe the sampling of cells from one tube, not variation between patients."
     if len(together) == 1:
         single = (here["condition"].value_counts() <= 1).all()
         per_time = "One library per time; timing" if single else "Timing"
         return (
             "One patient",
             (
-                f"All libraries are of one donor ({together[0]}). {per_time}, culture, processing and batch"
-                f" are inseparable. {own_tube} other patients."
+                f"All libraries are of one donor ({together[0]}): {beyond}. {per_time}, culture, processing"
+                f" and batch are inseparable. {own_tube}"
             ),
         )
     if min(donors.values()) <= 1:
         return (
             "No replicates",
             (
-                f"{counted}. Where a side has one donor, donor, timing, culture, processing and batch are"
-                f" inseparable. {own_tube} other patients."
+                f"{counted}: {beyond}. Where a side has one donor, donor, timing, culture, processing and"
+                f" batch are inseparable. {own_tube}"
             ),
         )
     return (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..settings import AnnotationSettings, EmbeddingSettings, QcSettings, Settings
 
 
 def paragraphs(
-    config: Mapping[str, Any],
+    settings: Settings,
     *,
     thresholds: Mapping[str, Mapping[str, Any]],
     integration: Mapping[str, Mapping[str, Any]],
@@ -15,12 +18,12 @@ def paragraphs(
 ) -> list[tuple[str, str]]:
     """(heading, text) pairs that can be pasted into a manuscript; `versions` maps packages to versions."""
     return [
-        ("Quality control", _quality(config["qc"], thresholds)),
+        ("Quality control", _quality(settings.qc, thresholds)),
         ("Ambient RNA", _ambient()),
-        ("Embedding and clusters", _embedding(config["embedding"], integration, versions, config["seed"])),
-        ("Labels", _labels(config["annotation"], versions)),
-        ("CAR detection", _car(config)),
-        ("Comparison", _comparison(config, versions)),
+        ("Embedding and clusters", _embedding(settings.embedding, integration, versions, settings.seed)),
+        ("Labels", _labels(settings.annotation, versions)),
+        ("CAR detection", _car(settings)),
+        ("Comparison", _comparison(settings, versions)),
     ]
 
 
@@ -28,31 +31,31 @@ def _v(versions: Mapping[str, str], *names: str) -> str:
     return ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
 
 
-def _quality(options: Mapping[str, Any], thresholds: Mapping[str, Mapping[str, Any]]) -> str:
+def _quality(options: QcSettings, thresholds: Mapping[str, Mapping[str, Any]]) -> str:
     text = (
-        f"Barcodes with fewer than {options['min_genes']:,} or more than {options['max_genes']:,} detected"
+        f"Barcodes with fewer than {options.min_genes:,} or more than {options.max_genes:,} detected"
         " genes were removed, and those whose mitochondrial share of UMIs exceeded the sample's median by"
-        f" more than {options['mads']:g} scaled median absolute deviations"
+        f" more than {options.mads:g} scaled median absolute deviations"
     )
-    if options["max_mito_percent"] is not None:
-        text += f" or {options['max_mito_percent']:g} %"
+    if options.max_mito_percent is not None:
+        text += f" or {options.max_mito_percent:g} %"
     limits = [
         f"{name}: {value['max_mito_percent']:.1f} %"
         for name, value in thresholds.items()
         if value.get("max_mito_percent") is not None
     ]
     text += f" ({'; '.join(limits)})." if limits else "."
-    if options["preset"] == "adaptive":
+    if options.preset == "adaptive":
         text += (
-            f" UMIs and genes were also limited by {options['mads']:g} scaled deviations of their logarithms,"
+            f" UMIs and genes were also limited by {options.mads:g} scaled deviations of their logarithms,"
             " and all these limits held within fixed bounds, so that no lineage falls out as a whole; the"
             " limits that applied are in the table of samples."
         )
-    if not options["doublets"]:
+    if not options.doublets:
         return text + " Doublets were not looked for."
     sources = {
         "valley": "the valley of the score",
-        "expected_rate": "the expected rate",
+        "expected_rate": "the rate that the scores show, the expected one being a prior",
         "off": "not looked for",
     }
     found = "; ".join(
@@ -62,7 +65,7 @@ def _quality(options: Mapping[str, Any], thresholds: Mapping[str, Mapping[str, A
     )
     return (
         text + " Doublets were scored per sample against simulated doublets, expecting "
-        f"{100 * options['doublet_rate_per_1000']:g} % per 1,000 cells, and cut at ({found})."
+        f"{100 * options.doublet_rate_per_1000:g} % per 1,000 cells of a lane, and cut at ({found})."
     )
 
 
@@ -79,40 +82,40 @@ def _ambient() -> str:
 
 
 def _embedding(
-    options: Mapping[str, Any],
+    options: EmbeddingSettings,
     integration: Mapping[str, Mapping[str, Any]],
     versions: Mapping[str, str],
     seed: int,
 ) -> str:
-    excluded = ", ".join(options["exclude_genes"]) or "none"
-    resolution = options["resolution"]
-    settings: Mapping[str, Any] = next(
+    excluded = ", ".join(options.exclude_genes) or "none"
+    resolution = options.resolution
+    harmony_settings: Mapping[str, Any] = next(
         (value["harmony"] for value in integration.values() if value.get("harmony")), {}
     )
     shown = ", ".join(
-        f"{key} {value}" for key, value in settings.items() if not isinstance(value, dict | list)
+        f"{key} {value}" for key, value in harmony_settings.items() if not isinstance(value, dict | list)
     )
     harmony = (
-        f"integrated over samples with Harmony ({shown or options['harmony']})"
-        if options["integration"] == "harmony"
+        f"integrated over samples with Harmony ({shown or options.harmony})"
+        if options.integration == "harmony"
         else "not integrated"
     )
     return (
         "Counts were scaled to 10,000 per cell, the transgene left out of the total, and"
-        f" log1p-transformed. {options['n_variable_genes']:,} variable genes (scanpy, by binned dispersions"
-        f" within each library; never the transgene; groups left out: {excluded}) gave {options['n_pcs']}"
+        f" log1p-transformed. {options.n_variable_genes:,} variable genes (scanpy, by binned dispersions"
+        f" within each library; never the transgene; groups left out: {excluded}) gave {options.n_pcs}"
         f" principal components (scanpy), {harmony}. Cells were clustered (scanpy's Leiden on a graph of"
-        f" {options['n_neighbors']} neighbours with UMAP's weights; resolution {resolution['all']:g} for all"
-        f" cells, {resolution['t_cells']:g} for T cells, {resolution['car_t']:g} for CAR+ T cells);"
+        f" {options.n_neighbors} neighbours with UMAP's weights; resolution {resolution.all:g} for all"
+        f" cells, {resolution.t_cells:g} for T cells, {resolution.car_t:g} for CAR+ T cells);"
         " clustering was repeated without Harmony. The UMAP layout minimises UMAP's objective by an"
         f" optimiser of carpeak's own, in full batches. Seed {seed}."
         f" {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
     )
 
 
-def _labels(options: Mapping[str, Any], versions: Mapping[str, str]) -> str:
-    if options["method"] == "singler":
-        lineages = f"Lineages were given by SingleR ({_v(versions, 'singler')}) from {options['reference']}."
+def _labels(options: AnnotationSettings, versions: Mapping[str, str]) -> str:
+    if options.method == "singler":
+        lineages = f"Lineages were given by SingleR ({_v(versions, 'singler')}) from {options.reference}."
     else:
         lineages = (
             "Lineages were given to cells, not to clusters. Marker genes, pooled over each cell's neighbours"
@@ -120,7 +123,7 @@ def _labels(options: Mapping[str, Any], versions: Mapping[str, str]) -> str:
             " and the cell's own markers, trained on these, names the rest, and leaves a cell unassigned"
             " where probability or score is low."
         )
-    overrides = len(options["overrides"])
+    overrides = len(options.overrides)
     text = (
         f"{lineages} T-cell states were given to cells within each library, from where a cell stands between"
         " CD4 and CD8, naive and memory, central and effector memory, not cytotoxic and cytotoxic,"
@@ -128,25 +131,25 @@ def _labels(options: Mapping[str, Any], versions: Mapping[str, str]) -> str:
         " FACS-sorted cells, averaged with those of the cell's neighbours. Where no single state is likelier"
         " than all others together, a coarser name is given, or none. Rank scores of published programmes"
         " (UCell's statistic) name every cell a second time. States follow the"
-        f" {options['scheme']} scheme; CAR+ T cells keep the state they have as T cells."
+        f" {options.scheme} scheme; CAR+ T cells keep the state they have as T cells."
     )
     return text + (f" {overrides} label(s) were set by hand after review." if overrides else "")
 
 
-def _car(config: Mapping[str, Any]) -> str:
-    features, options = " and ".join(config["transgene"]["features"]), config["car"]
-    if options["rule"] == "calibrated":
+def _car(settings: Settings) -> str:
+    features, options = " and ".join(settings.transgene.features), settings.car
+    if options.rule == "calibrated":
         rule = (
             "In each library they were modelled as ambient RNA (Poisson, proportional to depth, its rate"
             " measured in empty droplets and in cells that can't carry the CAR, as far as there are any) and,"
             " in a share of the T cells, the CAR (negative binomial, mean proportional to depth up to a tight"
             " prior); the posterior was averaged over quasi-random points. T cells with at least one UMI were"
             " called CAR+ as long as the expected share of CAR- cells among them was at most"
-            f" {100 * options['fdr']:g} %, CAR- as long as that of CAR+ cells was; the rest is undetermined."
+            f" {100 * options.fdr:g} %, CAR- as long as that of CAR+ cells was; the rest is undetermined."
             " The share of CAR+ cells is the posterior median with a 95 % interval, and is not given where"
             " that spans too much. The share with at least one UMI (the publication's rule) is given beside."
         )
-    elif options["rule"] == "sorted":
+    elif options.rule == "sorted":
         return (
             "Libraries were sorted for the CAR (or hold the cells that the source calls CAR+ or CAR-): every"
             " T cell was taken for what its library was sorted for. The purity of the sort is not known, and"
@@ -154,18 +157,18 @@ def _car(config: Mapping[str, Any]) -> str:
         )
     else:
         rule = (
-            f"T cells with at least {options['min_umis']} were called CAR+ (the rule of the publication);"
+            f"T cells with at least {options.min_umis} were called CAR+ (the rule of the publication);"
             " cells below it are undetermined, never negative."
         )
     return (
-        f"{_reads(config)}UMIs of {features} were summed per cell. {rule} The share of B cells, monocytes,"
+        f"{_reads(settings)}UMIs of {features} were summed per cell. {rule} The share of B cells, monocytes,"
         " red cells, platelets and plasma cells with at least one UMI is given as false-positive rate, with"
         " exact intervals."
     )
 
 
-def _reads(config: Mapping[str, Any]) -> str:
-    if not config.get("units"):
+def _reads(settings: Settings) -> str:
+    if not settings.units:
         return ""
     text = (
         "In libraries given as reads, those that share 16 bases with the transgene were aligned without gaps"
@@ -173,8 +176,8 @@ def _reads(config: Mapping[str, Any]) -> str:
         " counted where it scored at least 30 and at least 8 more than any of these; barcodes one base off"
         " one cell's were corrected, UMIs of a cell that are one base apart joined. "
     )
-    if config.get("reference"):
-        shared = "masked" if config["construct"]["shared"] == "mask" else "kept"
+    if settings.reference and settings.construct:
+        shared = "masked" if settings.construct.shared == "mask" else "kept"
         text += (
             "All other genes of libraries without a matrix were counted by STARsolo (one mismatch in"
             " barcodes, UMIs joined and cells called as Cell Ranger does) on the genome with the construct"
@@ -183,17 +186,17 @@ def _reads(config: Mapping[str, Any]) -> str:
     return text
 
 
-def _comparison(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
-    options, limits = config["de"], config["enrichment"]
+def _comparison(settings: Settings, versions: Mapping[str, str]) -> str:
+    options, limits = settings.de, settings.enrichment
     return (
         "Shares carry 95 % Jeffreys intervals of cell sampling. Genes detected in at least"
-        f" {100 * options['min_pct']:g} % of either side were compared between conditions by Wilcoxon's"
+        f" {100 * options.min_pct:g} % of either side were compared between conditions by Wilcoxon's"
         f" rank-sum test (with tie and continuity correction) in all CAR+ T cells, in their CD4 and CD8 and"
-        f" in all T cells ({options['min_cells']} or more cells on a side), as sequenced and after thinning"
+        f" in all T cells ({options.min_cells} or more cells on a side), as sequenced and after thinning"
         " both sides to equal depth; P values were adjusted by Benjamini and Hochberg and are descriptive,"
         " the cells of a library being no independent units. Genes with adjusted P <"
-        f" {limits['adjusted_p']:g} and an absolute log2 fold change of at least"
-        f" {limits['log2_fold_change']:g} at equal depth were tested for over-represented gene sets of"
-        f" {limits['min_size']} to {limits['max_size']} tested genes against the background of tested genes"
+        f" {limits.adjusted_p:g} and an absolute log2 fold change of at least"
+        f" {limits.log2_fold_change:g} at equal depth were tested for over-represented gene sets of"
+        f" {limits.min_size} to {limits.max_size} tested genes against the background of tested genes"
         f" ({_v(versions, 'gseapy')}). Transgene features took part in none of this."
     )

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from .. import io
-from ..car import decomposition
-from ..comparison import ambient_genes, car_contrast
-from . import by_rule, car_source, cautions, libraries, methods, provenance, tables, what_changed, wording
+from ..comparison import car_contrast
+from ..settings import Settings, build
+from . import (
+    by_rule,
+    car_change,
+    car_source,
+    cautions,
+    headline,
+    libraries,
+    library_verdict,
+    methods,
+    provenance,
+    tables,
+    what_changed,
+    wording,
+)
+from . import inputs as report_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .inputs import Inputs
 
 VERDICTS = {
     "supported": "supported",
@@ -23,15 +38,7 @@ VERDICTS = {
     "indeterminate": "indeterminate",
     "not_estimable": "not estimable",
 }
-DE_COLUMNS = ["population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"]
-DE_COLUMNS += [
-    "log2_fold_change_high",
-    "pct_test",
-    "pct_reference",
-    "auc",
-    "p_adjusted",
-    ambient_genes.COLUMN,
-]
+_AS_THEY_ARE = " /:;,=+[]{}!*'@$|~?&^`\\"  # characters that a data URI in double quotes can hold
 ENDS = {"3p": "3′ ends", "5p": "5′ ends"}
 
 
@@ -54,9 +61,14 @@ def page(
     configuration; `chemistry` tells the end that each sample's library reads (3p or 5p), where known.
     """
     import jinja2
+    import yaml
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(inputs["template"]).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "share": what_changed.percent,
@@ -68,112 +80,98 @@ def page(
         "count": wording.count,
         "upperfirst": wording.upper_first,
     }
-    template = environment.from_string(Path(inputs["template"]).read_text(encoding="utf-8"))
-    return template.render(
-        **_context(inputs, config, chemistry or {}),
-        css=Path(inputs["style"]).read_text(encoding="utf-8"),
-        javascript=Path(inputs["behaviour"]).read_text(encoding="utf-8"),
+    settings = build(Settings, config)
+    results = report_inputs.read(inputs, contrasts=settings.contrasts)
+    return environment.get_template(results.template.name).render(
+        **_context(results, settings, chemistry or {}),
+        configuration=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
+        css=results.style,
+        javascript=results.behaviour,
     )
 
 
-def _context(
-    inputs: Mapping[str, Any], config: Mapping[str, Any], chemistry: Mapping[str, str]
-) -> dict[str, Any]:
-    import yaml
-
-    samples, car = io.read_table(inputs["samples"]), io.read_table(inputs["car"])
-    composition = io.read_table(inputs["composition"])
-    composition_varied = io.read_table(inputs["composition_varied"])
-    judged = io.read_json(inputs["claims_details"])["claims"]
-    rules_compared = by_rule.conclusions(judged, set(composition_varied["variant"]))
-    names = samples["sample"].astype(str).tolist()
-    thresholds = dict(zip(names, map(io.read_json, inputs["thresholds"]), strict=True))
-    integration = dict(zip(tables.POPULATIONS, map(io.read_json, inputs["integration"]), strict=True))
-    origin = io.read_json(inputs["provenance"])
-    labels = dict(
-        zip(("t_cells", "car_t"), (io.read_table(inputs[n]) for n in ("labels", "car_labels")), strict=True)
-    )
+def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) -> dict[str, Any]:
+    car, composition = results.car, results.composition
+    variants = set(results.composition_varied["variant"])
+    rules_compared = by_rule.conclusions(results.judged, variants)
+    packages = results.provenance["packages"]
+    car_fit = car_change.of_fits(results.car_fit)
     return {
-        "config": config,
-        "simulated": bool(config["simulated"]),
-        "figures": {Path(path).stem: embed(path) for path in inputs["figures"]},
+        "config": settings,
+        "simulated": settings.simulated,
+        "figures": {path.stem: embed(path) for path in results.figures},
         "populations": tables.POPULATIONS,
         "samples": [
             row
             | {
                 "removed": wording.removed(row),
-                "limits": wording.limits_in_words(thresholds[str(row["sample"])]),
+                "limits": wording.limits_in_words(results.thresholds[str(row["sample"])]),
             }
-            for row in tables.records(samples)
+            for row in tables.records(results.samples)
         ],
-        "libraries": libraries.sentences(
-            samples,
-            dict(zip(names, map(io.read_json, inputs["ingested"]), strict=True)),
-            io.read_json(inputs["markers"]),
-        ),
-        "ambient": libraries.ambient(io.read_table(inputs["ambient"])),
+        "libraries": libraries.sentences(results.samples, results.ingested, results.markers),
+        "ambient": libraries.ambient(results.ambient),
         "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
-        "thresholds": thresholds,
-        "integration": integration,
+        "thresholds": results.thresholds,
+        "integration": results.integration,
         "cautions": cautions.cautions(
-            thresholds=thresholds,
-            integration=integration,
+            thresholds=results.thresholds,
+            integration=results.integration,
             composition=composition,
             chemistry=chemistry,
             sorted_against=car.loc[(car["n_positive"] == 0) & (car["n_negative"] > 0), "sample"].tolist()
-            if config["car"]["rule"] == "sorted"
+            if settings.car.rule == "sorted"
             else (),
-            limits=_limits(inputs["preflight"]),
+            limits=_limits(results.preflight),
+            car=tables.records(car),
         ),
         "car": tables.records(car),
-        "origins": car_source.told(inputs, end_is_known=bool(chemistry)),
-        "car_fit": decomposition.told(io.read_json(inputs["car_fit"])),
+        "origins": car_source.sentences_and_warnings(results.car_source, end_is_known=bool(chemistry)),
+        "car_fit": car_fit,
         "conclusions": rules_compared,
-        "turned": by_rule.turned(rules_compared),
-        "against_rest": by_rule.against_rest(io.read_table(inputs["car_contrast"]), car),
-        "cd8": car_contrast.cd8_sentences(io.read_table(inputs["car_cd8"])),
-        "crosstabs": {name: tables.crosstab(table) for name, table in labels.items()},
-        "rests_on": wording.rests_on(samples),
-        "claims": tables.claims(io.read_table(inputs["claims"]), inputs["claims_file"]),
+        "turned": by_rule.claims_that_differ(rules_compared),
+        "against_rest": by_rule.against_rest(results.car_contrast, car),
+        "cd8": car_contrast.cd8_mimicry(results.car_cd8),
+        "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
+        "rests_on": wording.rests_on(results.samples),
+        "claims": tables.claims(results.claims, results.claims_file, results.judged),
         "verdicts": VERDICTS,
-        "contrasts": _contrasts(inputs, config, samples, car, composition),
-        "varied": tables.varied(composition, composition_varied),
-        "variants": {
-            k: text for k, text in tables.VARIANTS.items() if k in set(composition_varied["variant"])
-        },
+        "contrasts": _contrasts(results, settings),
+        "varied": tables.varied(composition, results.composition_varied),
+        "variants": {k: text for k, text in tables.VARIANTS.items() if k in variants},
         "methods": methods.paragraphs(
-            config, thresholds=thresholds, integration=integration, versions=origin["packages"]
+            settings, thresholds=results.thresholds, integration=results.integration, versions=packages
         ),
-        "provenance": origin,
-        "configuration": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
+        "provenance": results.provenance,
+        "maps": {
+            name: {"title": tables.POPULATIONS[name], "data": results.maps[name].replace("</", "<\\/")}
+            for name in reversed(list(results.maps))
+        },
+        "verdict_of_libraries": library_verdict.verdicts(
+            results.samples,
+            car,
+            results.ambient,
+            fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
+        ),
+        "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
         "files": tables.file_list(
-            [f"figures/{Path(path).name}" for path in inputs["figures"]], list(config["contrasts"])
+            [f"figures/{path.name}" for path in results.figures], list(settings.contrasts)
         ),
-        "core": [name for name in provenance.CORE if name in origin["packages"]],
+        "core": [name for name in provenance.CORE if name in packages],
     }
 
 
-def _limits(path: str) -> dict[str, str]:
-    table = io.read_table(path)
-    return dict(zip(table["sample"].astype(str), table["limits"].fillna("").astype(str)))
+def _limits(preflight: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(preflight["sample"].astype(str), preflight["limits"].fillna("").astype(str)))
 
 
-def _contrasts(
-    inputs: Mapping[str, Any],
-    config: Mapping[str, Any],
-    samples: pd.DataFrame,
-    car: pd.DataFrame,
-    composition: pd.DataFrame,
-) -> list[dict[str, Any]]:
-    limits = {key: config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")}
+def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
     found = []
-    for (name, sides), de_file, terms_file in zip(
-        config["contrasts"].items(), inputs["de"], inputs["enrichment"], strict=True
-    ):
-        de = io.read_table(de_file, usecols=DE_COLUMNS)
-        enrichment = io.read_table(terms_file)
-        heading, replication = cautions.replication(samples, (sides["reference"], sides["test"]))
+    for name, tables_of in results.contrasts.items():
+        sides = asdict(settings.contrasts[name])
+        bars = headline.bars(sides, results.composition)
+        heading, replication = cautions.replication(results.samples, (sides["reference"], sides["test"]))
         found.append(
             {
                 "name": name,
@@ -183,15 +181,27 @@ def _contrasts(
                 "replication": replication,
                 "findings": what_changed.sentences(
                     sides=sides,
-                    composition=composition,
-                    car=car,
-                    de=de,
-                    enrichment=enrichment,
-                    limits=limits,
+                    composition=results.composition,
+                    car=results.car,
+                    de=tables_of.de,
+                    enrichment=tables_of.enrichment,
+                    limits=settings.enrichment,
                 ),
-                "few": what_changed.few_cells(composition, sides),
-                "genes": tables.genes(de, limits),
-                "terms": tables.terms(enrichment),
+                "tiles": headline.tiles(sides, results.composition, results.car, results.claims),
+                "bars": bars,
+                "key": list(dict.fromkeys((label, colour) for bar in bars for label, _, colour in bar.parts)),
+                "short": headline.findings(
+                    sides=sides,
+                    composition=results.composition,
+                    car=results.car,
+                    de=tables_of.de,
+                    enrichment=tables_of.enrichment,
+                    limits=settings.enrichment,
+                    name=name,
+                ),
+                "few": what_changed.few_cells(results.composition, sides),
+                "genes": tables.genes(tables_of.de, settings.enrichment),
+                "terms": tables.terms(tables_of.enrichment),
             }
         )
     return found
@@ -199,9 +209,9 @@ def _contrasts(
 
 def embed(path: str | Path) -> Figure:
     """An SVG file as a data URI; an image element keeps its ids apart from those of other figures."""
-    data = Path(path).read_bytes()
+    data = re.sub(rb"<!DOCTYPE.*?>|<metadata>.*?</metadata>", b"", Path(path).read_bytes(), flags=re.S)
     width, height = _size(data)
-    uri = "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+    uri = "data:image/svg+xml," + quote(data, safe=_AS_THEY_ARE)  # base64 would grow it by a third
     return Figure(uri, width, height, f"figures/{Path(path).name}")
 
 

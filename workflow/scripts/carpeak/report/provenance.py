@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import re
@@ -15,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, io
 
 CORE = (
     "snakemake",
@@ -88,20 +87,15 @@ def checksums(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
         for file in files:
             if file.is_file():
                 size = file.stat().st_size
-                checksum = sha256(file) if size <= LARGEST else None
+                checksum = _sha256(file.resolve(), file.stat().st_mtime_ns) if size <= LARGEST else None
                 entries.append({"file": str(file), "bytes": size, "sha256": checksum})
     return entries
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    return _sha256(path.resolve(), path.stat().st_mtime_ns)
-
-
 @cache
 def _sha256(path: Path, _changed: int) -> str:
-    with path.open("rb") as file:  # several libraries may share one large file: it is read once
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file; several libraries may share one large file, which is read once."""
+    return io.sha256(path)
 
 
 def timings(logs: str | Path) -> list[dict[str, Any]]:
@@ -134,8 +128,12 @@ def _utc(seconds: float) -> str:
 
 
 def commit(folder: str | Path) -> dict[str, Any] | None:
-    """The git commit of the workflow and whether files differ from it; None outside a repository."""
+    """The git commit of the workflow and whether files differ from it; None outside a repository.
+
+    An installed package may lie within the repository of another project, which does not track it.
+    """
     try:
+        _git(folder, "ls-files", "--error-unmatch", ".")
         head = _git(folder, "rev-parse", "HEAD")
         changed = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
+from ..names import POPULATION_NAMES
 from . import what_changed, wording
 
 if TYPE_CHECKING:
     import pandas as pd
 
-POPULATIONS = {"all": "All cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
+    from ..settings import ChangeLimits
+
+POPULATIONS = {name: wording.upper_first(text) for name, text in POPULATION_NAMES.items()}
+PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
 VARIANTS = {
     "unintegrated": "without Harmony",
     "equal_depth": "at equal depth",
@@ -27,7 +31,7 @@ MAX_GENES = 150  # per comparison and direction; the file holds all
 MAX_TERMS = 60
 
 
-def genes(de: pd.DataFrame, limits: Mapping[str, float]) -> list[dict[str, Any]]:
+def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
     """The most changed genes of the CAR+ comparisons at equal depth, with their change at full depth."""
     full = de[(de["depth"] == "full") & (de["population"] == "car_t")]
     full_change = full.set_index(["group", "gene"])["log2_fold_change"].to_dict()
@@ -51,24 +55,27 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def claims(table: pd.DataFrame, file: str | Path) -> list[dict[str, Any]]:
+def claims(
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
-    What a reason says of patients is left to the line above the table, which says it once.
+    `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
+    rest is said once, above the table.
     """
     import yaml
 
     listed = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
+    reasons = {one["claim"]: one["reason"] for one in judged}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
         unit = quantities.UNITS.get(entry.get("quantity", {}).get("kind", ""), "")
-        reason = str(row["reason"]) if row["reason"] == row["reason"] else ""
         row |= {
             "note": entry.get("notes", ""),
             "unit": unit,
-            "reason": wording.typeset(wording.without_patients(reason)),
+            "reason": wording.typeset(reasons[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison import ambient_genes
+from ..comparison import ambient_marks
 from ..names import FEW_CELLS
 from ..stats import intervals
+from .wording import joined
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..settings import ChangeLimits
 
 MAX_NAMED = 8
 NBSP = "\u00a0"
@@ -51,7 +54,7 @@ def sentences(
     car: pd.DataFrame,
     de: pd.DataFrame,
     enrichment: pd.DataFrame,
-    limits: Mapping[str, float],
+    limits: ChangeLimits,
 ) -> list[str]:
     """What changed from the reference to the test condition; fewer sentences where there is less."""
     reference, test = sides["reference"], sides["test"]
@@ -73,7 +76,7 @@ def sentences(
     found += _detection(car, reference, test)
     found += _genes(de, test, limits, few, few_cells(composition, sides, "t_cells"))
     compared = ((de["population"] == "car_t") & (de["group"] == "CD4")).any()
-    return found + (_terms(enrichment, test, limits["adjusted_p"]) if compared and not few else [])
+    return found + (_terms(enrichment, test, limits.adjusted_p) if compared and not few else [])
 
 
 def few_cells(composition: pd.DataFrame, sides: Mapping[str, str], population: str = "car_t") -> str:
@@ -139,7 +142,9 @@ def _lineages(composition: pd.DataFrame, reference: str, test: str) -> list[str]
             return []
         words = [f"{_span(row)} {name}" for name, row in here.iterrows()]
         parts.append(f"{' and '.join(words)} in {side}")
-    return [f"CAR+ T cells were {parts[0]}, and {parts[1]}; the rest could not be told."]
+    return [
+        f"CAR+ T cells were {parts[0]}, and {parts[1]}; the remaining cells could not be assigned to either."
+    ]
 
 
 def _span(row: pd.Series) -> str:
@@ -184,15 +189,15 @@ def _detected(share: float, total: int) -> str:
     return f"{percent(share)} ({percent(float(low))} to {percent(float(high))}) of {total:,}"
 
 
-def changed(de: pd.DataFrame, limits: Mapping[str, float], *, population: str, group: str) -> pd.DataFrame:
+def changed(de: pd.DataFrame, limits: ChangeLimits, *, population: str, group: str) -> pd.DataFrame:
     """Genes of one comparison beyond both limits at equal depth, largest change first."""
     part = de[(de["population"] == population) & (de["group"] == group) & (de["depth"] == "equal")]
-    part = part[part["p_adjusted"] < limits["adjusted_p"]]
-    part = part[part["log2_fold_change"].abs() >= limits["log2_fold_change"]]
+    part = part[part["p_adjusted"] < limits.adjusted_p]
+    part = part[part["log2_fold_change"].abs() >= limits.log2_fold_change]
     return part.sort_values("log2_fold_change", ascending=False, kind="stable")
 
 
-def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str, few_t: str) -> list[str]:
+def _genes(de: pd.DataFrame, test: str, limits: ChangeLimits, few: str, few_t: str) -> list[str]:
     if few:
         listed = f"Changed genes of CAR+ T cells are not stated here: {few}."
         if few_t:
@@ -204,20 +209,20 @@ def _genes(de: pd.DataFrame, test: str, limits: Mapping[str, float], few: str, f
 
 
 def _changes(
-    de: pd.DataFrame, test: str, limits: Mapping[str, float], place: tuple[str, str], cells: str
+    de: pd.DataFrame, test: str, limits: ChangeLimits, place: tuple[str, str], cells: str
 ) -> list[str]:
     """The changed genes of one comparison, and those that changed as ambient RNA; nothing if not compared."""
     population, group = place
     if not ((de["population"] == population) & (de["group"] == group)).any():
         return []
     found = changed(de, limits, population=population, group=group)
-    ambient = ambient_genes.is_marked(found)
+    ambient = ambient_marks.is_marked(found)
     own, leaked = found[~ambient], found[ambient]
     up, down = own[own["log2_fold_change"] > 0], own[own["log2_fold_change"] < 0]
     text = (
         f"In {cells} at equal depth, {len(up):,} genes were higher and {len(down):,} lower in"
-        f" {test} (adjusted P < {limits['adjusted_p']:g} and log2 fold change of at least"
-        f" {limits['log2_fold_change']:g})"
+        f" {test} (adjusted P < {limits.adjusted_p:g} and log2 fold change of at least"
+        f" {limits.log2_fold_change:g})"
     )
     if len(up):
         text += f"; the most raised: {', '.join(up['gene'].head(MAX_NAMED))}"
@@ -235,22 +240,17 @@ def _leaked(genes: pd.DataFrame) -> list[str]:
     shown = names[:MAX_NAMED]
     if len(names) > MAX_NAMED:
         shown.append(f"{len(names) - MAX_NAMED:,} more")
-    sources = _listed(
-        [ambient_genes.words(name) for name in genes[ambient_genes.COLUMN].value_counts().index]
+    sources = joined(
+        [ambient_marks.source_name(name) for name in genes[ambient_marks.COLUMN].value_counts().index]
     )
     directions = {"rise" if change > 0 else "fall" for change in genes["log2_fold_change"]}
     verb = " or ".join(sorted(f"{word}{'s' if len(names) == 1 else ''}" for word in directions))
     return [
-        f"Not counted there: {_listed(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
+        f"Not counted there: {joined(shown)}, which {verb} most likely as ambient RNA of {sources} (†"
         f" below): haemoglobins, and genes that another lineage expresses at least "
-        f"{ambient_genes.MIN_RATIO:g} times as much as T cells, or of which ambient RNA "
+        f"{ambient_marks.MIN_RATIO:g} times as much as T cells, or of which ambient RNA "
         "accounts for at least half of what T cells hold."
     ]
-
-
-def _listed(words: Sequence[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _terms(enrichment: pd.DataFrame, test: str, adjusted_p: float) -> list[str]:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import REMOVAL_REASONS
+
 if TYPE_CHECKING:
     import pandas as pd
 
-REMOVED = {
-    "few_genes": "too few genes",
-    "many_genes": "too many genes",
-    "low_umis": "too few UMIs",
-    "high_umis": "too many UMIs",
-    "high_mito": "high mitochondrial share",
-    "doublet": "doublets",
-}
-CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the expected rate"}
+CUTS = {"valley": "at the valley of the scores", "expected_rate": "at the rate that the scores show"}
 
 
 def rests_on(samples: pd.DataFrame) -> str:
@@ -30,9 +24,10 @@ def rests_on(samples: pd.DataFrame) -> str:
     return f"{who}: every interval covers the sampling of cells only and says {other}."
 
 
-def without_patients(reason: str) -> str:
-    """A reason without its last sentence, the one on how many patients it rests."""
-    return re.sub(r"(?:^|\s)(?:One patient|\d+ donors pooled)(?:: the interval covers [^.]*)?\.$", "", reason)
+def joined(words: Sequence[str]) -> str:
+    """A list of words in a sentence: a, b and c."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def typeset(text: str) -> str:
@@ -42,7 +37,7 @@ def typeset(text: str) -> str:
 
 def removed(row: Mapping[str, Any]) -> str:
     """In words, how many barcodes of a sample were removed for which reason."""
-    counts = {text: int(row.get(f"removed_{name}", 0) or 0) for name, text in REMOVED.items()}
+    counts = {text: int(row.get(f"removed_{name}", 0) or 0) for name, text in REMOVAL_REASONS.items()}
     return ", ".join(f"{n:,} {text}" for text, n in counts.items() if n) or "none"
 
 

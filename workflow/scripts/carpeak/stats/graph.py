@@ -1,8 +1,10 @@
 """Neighbours, their weights, and a two-dimensional layout of points (cells x dimensions).
 
 umap-learn and pynndescent, which scanpy calls for these three, import and compile for 10 to 25 s in every
-process; numpy and scikit-learn take 3 s, neighbours are exact, and weights and layout agree with
-umap-learn's (tests). All else in the embedding is scanpy's.
+process; numpy and scikit-learn take 3 s, neighbours are exact, and the weights are umap-learn's (tests).
+The layout of the demo's 13,954 cells takes 4 s of CPU here and 36 s by umap-learn 0.5, import included;
+trustworthiness 0.856 against 0.859, rank correlation of distances 0.79 against 0.87. Nothing rests on it.
+All else in the embedding is scanpy's.
 """
 
 from __future__ import annotations

@@ -31,6 +31,13 @@ def terms(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted({claim["quantity"]["term"] for claim in claims if _on_term(claim)})
 
 
+def genes(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Genes that claims speak of, in the order of the file."""
+    return list(
+        dict.fromkeys(c["quantity"]["gene"] for c in claims if c["quantity"]["kind"] == "gene_change")
+    )
+
+
 def groups(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Population and group of every claim on a gene set, sorted, those it reports beside included."""
     return sorted(

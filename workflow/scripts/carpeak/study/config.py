@@ -11,23 +11,60 @@ import jsonschema
 import yaml
 
 from ..errors import UserError, listed, nearest
+from .given import read_text
+from .problem import Problem
+from .strict import QUOTED, errors, is_unusable_number, keys_that_are_no_text, shortened, shown
+
+MOST_NODES = 200_000  # values of a YAML file; labels set by hand may name many cells
 
 
 def load_yaml(path: str | Path) -> Any:
     """Read a YAML file.
 
-    Raises UserError, with the line, where the file is missing, is not YAML or holds a key twice (of which
-    YAML would silently take the last).
+    Raises UserError, with the line, where the file is missing, is not YAML, holds a key twice (of which YAML
+    would silently take the last), or grows without bounds by its aliases.
     """
+    text = read_text(path)
     try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            return yaml.load(file, Loader=_OnceLoader)
-    except FileNotFoundError:
-        msg = f"{path}: no such file."
+        _demand_bounded(text)
+        return yaml.load(text, Loader=_OnceLoader)
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
+        msg = f"{path}: not valid YAML: {shortened(str(error))}"
         raise UserError(msg) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path}: not valid YAML: {error}"
+    except RecursionError:
+        msg = f"{path}: not valid YAML: nested too deeply, or an alias that holds itself."
         raise UserError(msg) from None
+
+
+def _demand_bounded(text: str) -> None:
+    """Raise YAMLError where the text, its aliases written out, holds more than `MOST_NODES` values.
+
+    Events are read, nothing is built: an alias counts as much as what it stands for.
+    """
+    if "*" not in text:
+        return
+    sizes: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
+
+    def add(anchor: str | None, size: int) -> None:
+        name, total = open_nodes[-1]
+        open_nodes[-1] = name, total + size
+        if anchor:
+            sizes[anchor] = size
+        if total + size > MOST_NODES:
+            raise yaml.YAMLError(f"its aliases make more than {MOST_NODES:,} values of it; write it out")
+
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent):
+            add(event.anchor, 1)
+        elif isinstance(event, yaml.AliasEvent):
+            if str(event.anchor) in (name for name, _ in open_nodes):
+                raise yaml.YAMLError(f"the alias '{event.anchor}' holds itself")
+            add(None, sizes.get(str(event.anchor), 1))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 1))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            add(*open_nodes.pop())
 
 
 class _OnceLoader(yaml.SafeLoader):
@@ -36,7 +73,7 @@ class _OnceLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else None
             if name in seen:
-                problem = f"the key '{name}' stands there twice; keep one of them"
+                problem = f"duplicate key '{name}': keep one"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen |= {name} - {None}
         return super().construct_mapping(node, *args, **options)
@@ -69,28 +106,41 @@ def _wants_no_text(schema: Mapping[str, Any]) -> bool:
 def _parsed(text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
 
 
-def problems(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Every way in which `value` breaks `schema`, as sentences that name the key and the valid choices."""
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(value), key=lambda e: [str(part) for part in e.absolute_path])
-    return [sentence for error in errors for sentence in _sentences(error)]
+def problems(value: Any, schema: Mapping[str, Any]) -> list[Problem]:
+    """Every way in which `value` breaks `schema`; the texts name the key and the valid choices."""
+    if wrong := keys_that_are_no_text(value):
+        return wrong
+    found = (
+        Problem(_key(error), sentence) for error in errors(value, schema) for sentence in _sentences(error)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _key(error: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path)
+
+
+def _unknown_keys(error: jsonschema.ValidationError, where: str) -> Iterator[str]:
+    schema: Any = error.schema
+    given: Any = error.instance
+    known = list(schema.get("properties", {}))
+    for key in given:
+        if key not in known:
+            full = f"{where}.{key}" if where else str(key)
+            near = nearest(str(key), known) if len(str(key)) < QUOTED else ""
+            yield f"{shortened(full)}: unknown key{near}; valid keys: {', '.join(known)}"
 
 
 def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
-    where = ".".join(str(part) for part in error.absolute_path)
+    where = shortened(_key(error))
     prefix = f"{where}: " if where else ""
     value: Any = error.validator_value
-    schema: Any = error.schema
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(schema.get("properties", {}))
-        for key in error.instance:
-            if key not in known:
-                full = f"{where}.{key}" if where else str(key)
-                yield f"{full}: unknown key{nearest(str(key), known)}; valid keys: {', '.join(known)}"
+        yield from _unknown_keys(error, where)
     elif error.validator == "required":
         present: Any = error.instance
         for key in value:
@@ -98,12 +148,18 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
                 yield f"{prefix}the key '{key}' is missing"
     elif error.validator == "enum":
         choices = ", ".join(str(c) for c in value if c is not None)
-        yield f"{prefix}{error.instance!r} is not one of: {choices}"
+        yield f"{prefix}{shown(error.instance)} is not one of: {choices}"
     elif error.validator == "type":
         wanted = " or ".join(value) if isinstance(value, list) else value
-        yield f"{prefix}{error.instance!r} should be of type {wanted}"
+        if is_unusable_number(error.instance):
+            yield f"{prefix}{shown(error.instance)} is not a finite number below 2^53"
+        else:
+            yield f"{prefix}{shown(error.instance)} should be of type {wanted}"
     elif error.validator == "oneOf":
-        yield f"{prefix}needs either 'cluster' with 'expect', or 'cells'"
+        ways = [" with ".join(f"'{key}'" for key in way["required"]) for way in value]
+        yield f"{prefix}needs either {', or '.join(ways)}"
+    elif len(error.message) > 2 * QUOTED:
+        yield f"{prefix}{shown(error.instance)} breaks the rule {error.validator}: {shortened(str(value))}"
     else:
         yield f"{prefix}{error.message}"
 
@@ -126,10 +182,11 @@ def check(value: Any, schema_path: str | Path, *, source: str) -> dict[str, Any]
     return filled
 
 
-def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def examine(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """`value` with defaults, and all its problems; where there are any, only its `sound` keys."""
     if not isinstance(value, Mapping):
-        return with_defaults({}, schema), [f"expected keys and values, found {type(value).__name__}"]
+        wrong = f"expected keys and values, found {type(value).__name__}"
+        return with_defaults({}, schema), [Problem("", wrong)]
     filled: dict[str, Any] = with_defaults(value, schema)
     found = problems(filled, schema)
     return (with_defaults(sound(value, schema), schema) if found else filled), found

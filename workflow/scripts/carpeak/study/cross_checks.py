@@ -81,7 +81,7 @@ def _missing_named_files(config: Mapping[str, Any]) -> list[str]:
         "enrichment.gene_sets": [n for n in config["enrichment"]["gene_sets"] if not LIBRARY_NAME.match(n)],
     }
     return [
-        f"{key}: no such file: {path}"
+        f"{key}: {'not a file' if Path(path).exists() else 'no such file'}: {path}"
         for key, paths in named.items()
         for path in paths
         if path and not Path(path).is_file()

@@ -80,7 +80,7 @@ def check(
         found += [f"row {number}: {line}" for line in _mistakes(row, fetched)]
     for name, times in Counter(row["path"] for _, row in rows).items():
         if times > 1:
-            found.append(f"path '{name}' stands in {times} rows; each file is fetched once")
+            found.append(f"path '{name}' occurs in {times} rows; give each file once")
     return (() if found else tuple(_download(row, root) for _, row in rows)), found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ class Sample:
     select: str = ""
     batch: str = ""
     flow_car_percent: float | None = None
+    lanes: float | None = None
+    doublet_percent: float | None = None
     chemistry: str | None = None
     sorted: str | None = None
     reads: ReadFiles | None = None
@@ -72,18 +75,18 @@ def read_sheet(
         values: dict[str, Any] = {key: _typed(text, columns[key]) for key, text in filled.items()}
         absent = [key for key in needed if key not in values]
         wrong = [f"'{key}' is empty" for key in absent if key in header]
-        wrong += configuration.problems(values, {**schema, "required": []})
+        wrong += map(str, configuration.problems(values, {**schema, "required": []}))
         found += [f"row {number}: {line}" for line in wrong]
         named = {"sample": f"row {number}", "condition": "", "donor": ""}
         samples.append(_sample(named | filled | configuration.sound(values, schema), root))
     times = Counter(row.get("sample", "") for _, row in rows)
     twice = [name for name, n in times.items() if name and n > 1]
-    found += [f"sample '{name}' stands in more than one row; names must be unique" for name in twice]
+    found += [f"sample '{name}' occurs in more than one row; names must be unique" for name in twice]
     return tuple(samples), found
 
 
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
-    if column.get("type") != "number":
+    if column.get("type") not in {"number", "integer"}:
         return text
     try:
         return float(text)
@@ -104,6 +107,8 @@ def _sample(values: Mapping[str, Any], root: Path) -> Sample:
         select=values.get("select", ""),
         batch=values.get("batch", values["sample"]),
         flow_car_percent=values.get("flow_car_percent"),
+        lanes=values.get("lanes"),
+        doublet_percent=values.get("doublet_percent"),
         chemistry=values.get("chemistry"),
         sorted=values.get("sorted"),
     )
@@ -134,7 +139,7 @@ def missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] =
         for column in ("path", "raw_path"):
             path = getattr(sample, column)
             given = sample.aligned or downloading.making(downloads, path or "")
-            if path and not paths.there(path) and not given:
+            if path and not paths.path_exists(path) and not given:
                 found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
     return found + _same_cells(samples)
 
@@ -146,7 +151,7 @@ def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
     for sample in samples:
         if not sample.matrix:
             continue
-        others = rows.setdefault(str(Path(sample.matrix).resolve()), [])
+        others = rows.setdefault(os.path.realpath(sample.matrix), [])
         for other in others:
             names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
             if sample.select == other.select:

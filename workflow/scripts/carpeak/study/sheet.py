@@ -8,6 +8,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..errors import UserError, nearest
+from .given import read_text
+
+LONGEST_FIELD = 4096  # characters; the longest path that a file system takes
 
 
 def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -15,14 +18,11 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 
     Raises UserError where the file is missing, empty or not separated by tabs.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        msg = f"{path}: no such file. Correct the path in the configuration."
-        raise UserError(msg) from None
-    except UnicodeDecodeError:
-        msg = f"{path}: not UTF-8 text; save the sheet as tab-separated text (UTF-8)."
-        raise UserError(msg) from None
+    text = read_text(
+        path,
+        remedy="Correct the path in the configuration.",
+        save="save the sheet as tab-separated text (UTF-8)",
+    )
     numbered = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
@@ -35,13 +35,18 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     if "\t" not in lines[0]:
         msg = f"{path}: the first line holds no tab; columns must be separated by tabs, not commas or blanks."
         raise UserError(msg)
-    table = [[field.strip() for field in next(csv.reader([line], delimiter="\t"))] for line in lines]
+    table = []
+    for number, line in numbered:
+        if any(len(field) > LONGEST_FIELD for field in line.split("\t")):
+            msg = f"{path}: row {number} holds a field of more than {LONGEST_FIELD:,} characters."
+            raise UserError(msg)
+        table.append([field.strip() for field in next(csv.reader([line], delimiter="\t"))])
     header = table[0]
     while header and header[-1] == "":  # a trailing tab, as spreadsheets leave it
         header.pop()
     repeated = [name for name, n in Counter(header).items() if n > 1]
     if repeated:
-        msg = f"{path}: the column '{repeated[0]}' stands twice in the header."
+        msg = f"{path}: duplicate column '{repeated[0]}' in the header."
         raise UserError(msg)
     found = []
     for (number, _), record in zip(numbered[1:], table[1:]):

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cross_checks, read_sources
+from . import claims_file, cross_checks, fill_in, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
+from .problem import Problem, blocks
 from .samples import Sample, missing_files, read_sheet, with_reads, without_cells
 from .units import ReadFiles
 from .units import read as read_units
@@ -44,6 +45,10 @@ class Study:
         columns = ("sample", "condition", "donor", "path", "raw_path", "select", "adds_transgene")
         given = [sample for sample in self.samples if sample.matrix and not sample.aligned]
         return [{name: getattr(sample, name) for name in columns} for sample in given]
+
+    def sheet(self, *columns: str) -> list[dict[str, Any]]:
+        """The samples as rows with these columns of the sheet, in its order."""
+        return [{name: getattr(sample, name) for name in columns} for sample in self.samples]
 
     @property
     def contrasts(self) -> dict[str, dict[str, str]]:
@@ -141,12 +146,12 @@ def load(value: Mapping[str, Any], *, source: str | Path, workflow: str | Path) 
     """
     study, found = gather(value, source=source, workflow=workflow)
     if found:
-        raise UserError("\n".join(found))
+        raise UserError("\n".join(map(str, found)))
     return study
 
 
-def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Study, list[str]]:
-    """The study as far as it can be understood, and a message for each file that is wrong.
+def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Study, list[Problem]]:
+    """The study as far as it can be understood, and a message for each file that is wrong (its key).
 
     Where something is wrong, the study holds only what there is without the mistakes.
     """
@@ -155,7 +160,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     config, wrong = configuration.examine(
         value, configuration.load_yaml(workflow / "schemas/config.schema.yaml")
     )
-    if any(line.startswith("contrasts") for line in wrong):
+    broken = blocks(wrong)
+    if "contrasts" in broken:
         config["contrasts"] = {}
     base = source.parent
     read_sources.resolve(config, base)
@@ -170,7 +176,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
         config["samples"] = str(base / config["samples"])
         schema = configuration.load_yaml(workflow / "schemas/samples.schema.yaml")
         root = _data_root(config, base)
-        if not any(line.startswith("download") for line in wrong):
+        if "download" not in broken:
             with found.collecting():
                 downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
@@ -180,34 +186,39 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             if "demo" not in config and downloads is not None:
                 in_sheet += missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
-    if samples and not any(line.startswith(read_sources.KEYS) for line in wrong):
-        wrong += read_sources.problems(config, reads or {}, samples)
-    found.add(source, wrong + cross_checks.problems(config, samples), first=True)
+    between = cross_checks.problems(config, samples)
+    if samples and not broken & set(read_sources.KEYS):
+        between = read_sources.problems(config, reads or {}, samples) + between
+    found.add(source, [*wrong, *between], first=True)
     claims: list[dict[str, Any]] = []
     if Path(config["claims"]).is_file():
         with found.collecting():
             claims = claims_file.read(config["claims"], workflow / "schemas/claims.schema.yaml")
     study = Study(config, samples, str(source), downloads or (), claims)
-    found.messages += cross_checks.braces(study.given()) if samples else []
-    return study, found.messages
+    if unfilled := fill_in.unfilled(config, samples, source=str(source)):
+        return study, [Problem("", text) for text in unfilled]  # what else is wrong mostly follows from it
+    if samples:
+        found.problems += [Problem("", text) for text in cross_checks.braces(study.given())]
+    return study, found.problems
 
 
 class _Found:
     """Collects what is wrong, so that all of it is told at once."""
 
     def __init__(self) -> None:
-        self.messages: list[str] = []
+        self.problems: list[Problem] = []
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
         try:
             yield
         except UserError as error:
-            self.messages.append(str(error))
+            self.problems.append(Problem("", str(error)))
 
-    def add(self, source: str | Path, lines: Sequence[str], *, first: bool = False) -> None:
+    def add(self, source: str | Path, lines: Sequence[object], *, first: bool = False) -> None:
         if lines:
-            self.messages.insert(0 if first else len(self.messages), listed(source, lines))
+            place = 0 if first else len(self.problems)
+            self.problems.insert(place, Problem(str(source), listed(source, lines)))
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UserError, nearest
+from .. import home
+from ..errors import UserError
 from . import config as configuration
 from . import sheet
 
-SCHEMA = Path(__file__).parents[3] / "schemas" / "units.schema.yaml"
+SCHEMA = home.workflow() / "schemas/units.schema.yaml"
 FILES = ("r1", "r2", "bam")
 COLUMNS = ("sample", "lane", *FILES)
 
@@ -33,7 +34,7 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
     """The reads of each sample, in the order of the sheet (tab-separated; `COLUMNS`).
 
     Relative paths are relative to the sheet. Raises UserError with every problem: columns, missing values
-    and files, a lane or a file that stands twice.
+    and files, a duplicate lane or file.
     """
     path = Path(path)
     schema = configuration.load_yaml(SCHEMA)
@@ -42,15 +43,16 @@ def read(path: str | Path) -> dict[str, ReadFiles]:
     found: list[str] = []
     for number, row in sheet.rows(path):
         values = {key: text for key, text in row.items() if text != ""}
-        wrong = configuration.problems(values, schema) or _files_problem(values)
+        wrong = [str(one) for one in configuration.problems(values, schema)] or _files_problem(values)
         files = tuple(str(path.parent / values[column]) for column in FILES if column in values)
         if not wrong:
             wrong = [f"there is no such file: {file}" for file in files if not Path(file).is_file()]
-            keys = [(values["sample"], "lane", values["lane"]), *((str(Path(f).resolve()),) for f in files)]
+            keys = [(values["sample"], "lane", values["lane"]), *((os.path.realpath(f),) for f in files)]
             for key in keys:
                 other = owners.setdefault(key, number)
                 if other != number or keys.count(key) > 1:
-                    wrong.append(f"{' '.join(key)} stands there twice (row {other}). A row is one lane.")
+                    what = "file" if len(key) == 1 else "row"
+                    wrong.append(f"duplicate {what}: {' '.join(key)} (row {other}). A row is one lane.")
             lanes.setdefault(values["sample"], []).append(files)
         found += [f"row {number}: {line}" for line in dict.fromkeys(wrong)]
     for sample, files_of in lanes.items():
@@ -71,45 +73,3 @@ def _source(files: Iterable[tuple[str, ...]]) -> ReadFiles:
     if len(lanes[0]) == 1:
         return ReadFiles(bams=tuple(name for (name,) in lanes))
     return ReadFiles(pairs=tuple((one, two) for one, two in lanes))
-
-
-def add_arguments(parser: argparse.ArgumentParser, *, bam: bool = True) -> None:
-    """Options that name the reads of one library."""
-    parser.add_argument(
-        "--reads",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("R1", "R2"),
-        help="barcode and cDNA reads of one lane; repeat for each lane",
-    )
-    if bam:
-        parser.add_argument(
-            "--bam", action="append", default=[], metavar="BAM", help="or a BAM file with barcodes as tags"
-        )
-    parser.add_argument("--units", metavar="TSV", help=f"or a sheet with columns {', '.join(COLUMNS)}")
-    parser.add_argument("--sample", help="the sample of the sheet")
-
-
-def chosen(options: argparse.Namespace) -> ReadFiles:
-    """The reads that the options name."""
-    bams = getattr(options, "bam", [])
-    if [bool(options.reads), bool(bams), bool(options.units)].count(True) != 1 or bool(options.units) != bool(
-        options.sample
-    ):
-        msg = (
-            "name the reads once: --reads R1 R2 for each lane, --bam BAM, or --units TSV with --sample NAME."
-        )
-        raise UserError(msg)
-    if options.units:
-        sources = read(options.units)
-        if options.sample not in sources:
-            msg = f"{options.units}: no rows for sample '{options.sample}'{nearest(options.sample, sources)}."
-            raise UserError(msg)
-        return sources[options.sample]
-    source = ReadFiles(tuple((one, two) for one, two in options.reads), tuple(bams))
-    for file in source.files:
-        if sum(Path(other).resolve() == Path(file).resolve() for other in source.files) > 1:
-            msg = f"{file}: the file is named twice. Name each lane once, r1 before r2."
-            raise UserError(msg)
-    return source

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from . import style
+from carpeak.figures import style
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import yaml
 from carpeak.names import POPULATIONS
 from carpeak.study import study
+from runs import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / "workflow"
 CONTRAST = "peak_vs_product"
 SAMPLES = ["product", "peak"]
+MAPPED = ["all", "t_cells"]
 FOOTER = "Simulated data: no patient was measured."
 LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
 
@@ -168,8 +169,34 @@ def make_provenance(folder, settings):
     )
 
 
+def make_maps(folder):
+    """Run scripts/pack_map.py for every population that is mapped."""
+    for name in MAPPED:
+        run(
+            "pack_map",
+            folder,
+            inputs={
+                "counts": "results/counts.h5ad",
+                "umap": f"results/populations/{name}/umap.parquet",
+                "labels": f"results/populations/{name}/labels.parquet",
+                "calls": "results/car/calls.parquet",
+                "quality": [f"results/qc/{sample}.cells.parquet" for sample in SAMPLES],
+                "de": [f"results/tables/de.{CONTRAST}.tsv"],
+                "markers": f"results/tables/markers.{name}.tsv",
+            },
+            outputs={"map": f"results/explore/{name}.json"},
+            params={
+                "samples": [{"sample": one, "condition": one, "donor": "P4"} for one in SAMPLES],
+                "genes": ["GZMB"],
+                "markers": ["CD3D"],
+            },
+            wildcards={"population": name},
+        )
+
+
 def make_report(folder, settings):
     """Run scripts/report.py and return the page."""
+    make_maps(folder)
     tables, resources = "results/tables", WORKFLOW / "resources/report"
     populations = POPULATIONS
     run(
@@ -201,8 +228,10 @@ def make_report(folder, settings):
                 str(f.relative_to(folder)) for f in Path(folder, "results/figures").glob("*.svg")
             ),
             "template": str(resources / "template.html.j2"),
-            "style": str(resources / "style.css"),
-            "behaviour": str(resources / "page.js"),
+            "macros": str(resources / "explore.html.j2"),
+            "style": [str(resources / f"{name}.css") for name in ("style", "explore")],
+            "behaviour": [str(resources / f"{name}.js") for name in ("page", "explore")],
+            "maps": [f"results/explore/{name}.json" for name in MAPPED],
         },
         outputs={"page": "results/report.html"},
         params={"config": settings, "chemistry": {"product": "5p", "peak": "3p"}},

@@ -1,4 +1,4 @@
-"""``python -m carpeak reads``: count a transgene from reads and add it to the library's matrix."""
+"""``carpeak reads``: count a transgene from reads and add it to the library's matrix."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..construct import fasta
-from ..io import write_json
-from ..readers.added import add_to, demand_absent, read_molecules
-from ..study import units
+from ..reads.count import STRANDS
+from ..reads.standalone import count_into
+from ..reads.transgene import Counted, strand_of
 from ..study.geometry import PRESETS, parse
-from .count import STRANDS
-from .transgene import Counted, count_library, read_constructs, strand_of
-
-if TYPE_CHECKING:
-    from ..readers.library import CountMatrix
+from . import read_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FASTA",
         help="transcripts of the species, so that reads of look-alikes do not count; may be repeated",
     )
-    units.add_arguments(parser)
+    read_options.add_arguments(parser)
     parser.add_argument(
         "--cells", required=True, help="the library's count matrix, or a list of its barcodes"
     )
@@ -52,50 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the command and print the report."""
     started = time.perf_counter()
-    source = units.chosen(options)
-    library, names = _cells(options.cells)
-    if library is not None:
-        demand_absent(library, [record.name for record in read_constructs(options.construct)])
+    source = read_options.chosen(options)
     sys.stderr.write(f"reading {len(source.pairs) + len(source.bams)} lane(s)\n")
-    counted = count_library(
+    counted = count_into(
         source,
+        options.out,
         construct=options.construct,
         against=options.against,
-        cells=names,
-        place=options.cells,
+        cells=options.cells,
         geometry=parse(options.geometry) if options.geometry else None,
         strand=strand_of(options.chemistry, options.strand),
         whitelist=options.whitelist,
     )
-    molecules = options.out / "molecules.tsv.gz"
-    counted.write(molecules)
-    if library is not None:
-        _write_matrix(library, counted.names, molecules, options.out / "matrix")
-    write_json(counted.summary(), options.out / "reads.json")
     print(report(counted, options.out, seconds=time.perf_counter() - started))
-
-
-def _cells(path: str) -> tuple[CountMatrix | None, list[str]]:
-    """The library at `path` and its barcodes; no library where `path` is a list of barcodes."""
-    from ..readers.layouts import open_library
-
-    if Path(path).is_file() and Path(path).name.removesuffix(".gz").endswith((".tsv", ".txt", ".csv")):
-        with fasta.open_bytes(path) as file:
-            return None, file.read().decode("utf-8-sig", "replace").split()
-    library = open_library(path)
-    return library, [str(b) for b in library.barcodes.to_pylist()]
-
-
-def _write_matrix(library: CountMatrix, names: list[str], molecules: Path, folder: Path) -> None:
-    """Write the library as a Cell Ranger folder with one more feature for each construct."""
-    import pandas as pd
-
-    from ..readers.write_tenx import write_folder
-
-    more = add_to(library, names, read_molecules(molecules))
-    features = pd.DataFrame({"gene_id": more.gene_ids, "symbol": more.symbols})
-    barcodes = [str(b) for b in more.barcodes.to_pylist()]
-    write_folder(folder, more.matrix(), features=features, barcodes=barcodes, software="carpeak reads")
 
 
 def report(counted: Counted, out: Path, *, seconds: float) -> str:

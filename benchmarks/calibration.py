@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-
-from .car import fit_check, posterior
+from carpeak.car import fit_check, posterior
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

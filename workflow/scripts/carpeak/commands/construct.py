@@ -1,4 +1,4 @@
-"""``python -m carpeak construct``: check it, compare it with transcripts, write reference files."""
+"""``carpeak construct``: check a CAR's sequence, compare it with transcripts, write reference files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..construct import checkup, reference
+from ..construct.checkup import Checkup
 from ..errors import UserError
-from . import checkup, reference
-from .checkup import Checkup
 
 LEVELS = ("problem", "warning", "note", "ok")
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from carpeak import io
 from carpeak.comparison import car_contrast
+from carpeak.libraries import ambient_share, merge
 from scipy import sparse
 
 SAMPLES = {"product": "product", "peak": "peak"}
@@ -190,6 +191,7 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
             "mads": 3.0,
             "doublet_threshold": 0.35,
             "doublet_threshold_source": "valley",
+            "expected_doublet_rate": 0.058,
             "status": "poor" if number else "ok",
             "message": "Half of the barcodes are damaged cells." if number else "",
         }
@@ -204,27 +206,30 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
         for reason in ("few_genes", "many_genes", "low_umis", "high_umis", "high_mito", "doublet"):
             row[f"removed_{reason}"] = int((table["removed_by"] == reason).sum())
         row |= {"median_umis": part["n_umis"].median(), "median_genes": part["n_genes"].median()}
-        row |= {
-            "min_genes": 100,
-            "max_genes": 30000,
-            "min_umis": np.nan,
-            "max_umis": np.nan,
-            "max_mito_percent": 12.5,
-        }
-        row |= {"doublet_threshold": 0.35, "status": limits["status"]}
+        row |= {name: limits[name] for name in merge.THRESHOLDS}
         row |= {"genes_in": 30, "genes_left_out": 0, "genes_absent": 0}
-        rows.append(row)
+        rows.append(row | {name: limits[name] for name in ("status", "message")})
     io.write_table(pd.DataFrame(rows), results / "tables/samples.tsv")
-    for name in SAMPLES:
-        (results / "ingest").mkdir(exist_ok=True)
-        io.write_json({"cells_called": None}, results / f"ingest/{name}.json")
+    looked_at = []
+    for name, part in cells.groupby("sample", sort=False):
+        umis = {"RQR8": int(part["car_umis"].sum()), "CLL1_scFv": 0}
+        summary = {"layout": "10x folder, v3", "cells": len(part), "genes": len(GENES) + 2}
+        summary |= {"umis": int(part["n_umis"].sum()), "median_umis": float(part["n_umis"].median())}
+        summary |= {"transgene_umis": umis, "missing_features": [], "other_modalities": {}, "notes": []}
+        io.write_json(summary | {"cells_called": None}, results / f"ingest/{name}.json")
+        row = {"sample": name, "condition": SAMPLES[str(name)], "donor": "P4", "layout": summary["layout"]}
+        row |= {"cells": len(part), "droplets": np.nan, "genes": summary["genes"], "looked_at": len(part)}
+        told = "; ".join(f"{feature}={number}" for feature, number in umis.items())
+        row |= {"median_umis": summary["median_umis"], "transgene_umis": told}
+        looked_at.append(row | {"missing_features": "", "limits": ""})
+    io.write_table(pd.DataFrame(looked_at), results / "preflight.tsv")
     io.write_json({"used": {"ADGRG1": ["GPR56"]}, "missing": ["LINC02446"]}, results / "markers.json")
     shares = {"ambient_share": [0.022, np.nan], "ambient_share_low": [0.02, np.nan]}
     told = {"evidence": ["haemoglobin", ""], "message": ["", "too little hallmark RNA"]}
     ambient = pd.DataFrame({"sample": list(SAMPLES), **shares, "ambient_share_high": [0.025, np.nan], **told})
-    ambient = ambient.assign(profile=["empty_droplets", "cells"], cells=[120, 0], genes="MALAT1;HBB")
-    io.write_table(ambient.assign(gene_shares="0.0300;0.0120"), results / "tables/ambient.tsv")
-    io.write_table(pd.DataFrame({"sample": list(SAMPLES), "limits": ""}), results / "preflight.tsv")
+    ambient = ambient.assign(condition=SAMPLES.values(), donor="P4", profile=["empty_droplets", "cells"])
+    ambient = ambient.assign(cells=[120, 0], umis=[7000, 0], genes="MALAT1;HBB", gene_shares="0.0300;0.0120")
+    io.write_table(ambient[ambient_share.COLUMNS], results / "tables/ambient.tsv")
 
 
 def _counts(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> None:
@@ -298,7 +303,7 @@ def _labels(
         labels["t_state_paper"] = table["t_paper"].to_numpy()
         lineage = [s[:3] if s[:2] == "CD" else ("CD4" if s == "Treg" else "unassigned") for s in state]
         labels["t_lineage"] = labels["t_lineage_unintegrated"] = np.array(lineage, dtype=object)
-    labels["score"], labels["margin"] = rng.random(len(labels)), rng.random(len(labels))
+    labels["score"], labels["margin"] = rng.random((2, len(labels)), dtype=np.float32)
     if name == "all":
         labels["cell_type_unintegrated"] = labels["cell_type"]
     else:
@@ -330,7 +335,9 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
     calls["car_probability"] = np.nan
     calls["car_call"] = np.where(calls["car_umis"] > 0, "positive", "undetermined")
     io.write_table(calls, results / "car/calls.parquet")
-    io.write_json({"rule": "umi", "min_umis": 1}, results / "car/fit.json")
+    fits = {name: {"min_umis": 1} for name in SAMPLES}
+    fit = {"rule": "umi", "features": ["RQR8", "CLL1_scFv"], "samples": fits}
+    io.write_json(fit, results / "car/fit.json")
     rows = []
     for sample, part in cells.groupby("sample", sort=False):
         t_cells = part["cell_type"] == "T cell"
@@ -563,4 +570,6 @@ def _claims(results: Path, *, empty: bool) -> None:
     columns = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
     table = pd.DataFrame(rows, columns=columns)
     io.write_table(table, results / "tables/claims.tsv")
-    io.write_json({"claims": [{"claim": row[0], "verdict": row[2]} for row in rows]}, results / "claims.json")
+    details = {"contrast": {"test": "peak", "reference": "product"}, "donors": ["P4"]}
+    details["claims"] = [{"claim": row[0], "verdict": row[2], "reason": row[-1]} for row in rows]
+    io.write_json(details, results / "claims.json")

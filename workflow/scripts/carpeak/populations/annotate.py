@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from ..settings import AnnotationSettings
+
 # Where cells lie (cells x components), and who is near whom there
 Space: TypeAlias = "tuple[NDArray[np.float64], graph.Neighbors]"
 
@@ -43,14 +45,14 @@ MISSING = {"score": np.nan, "probability": np.nan, "margin": np.nan, "probabilit
 MISSING |= {"agreement": False, "cycling": False} | {f"programme_{name}": np.nan for name in axes.REPORTED}
 
 
-def label(
+def annotate(
     counts: AnnData,
     embedding: pd.DataFrame,
     clusters: pd.DataFrame,
     neighbors: Mapping[str, NDArray[Any]],
     *,
     population: str,
-    settings: Mapping[str, Any],
+    settings: AnnotationSettings,
     model: axes.Model,
     inherited: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
@@ -61,9 +63,9 @@ def label(
     states; `inherited` the labels of the T cells, for ``car_t``. The third value is empty but for ``t_cells``
     (see `states.resolution`).
     """
-    marker_file = markers.load(settings["markers"])
+    marker_file = markers.load(str(settings.markers))
     if embedding.empty:
-        return *_unplaced(clusters, population, marker_file, settings["scheme"], inherited), {}
+        return *_unplaced(clusters, population, marker_file, settings.scheme, inherited), {}
     chosen = counts[embedding["cell"].to_numpy()]
     clusters = io.join_cells(embedding[["cell"]], clusters)
     cells = lineages.Cells(
@@ -80,7 +82,7 @@ def label(
     elif population == "all":
         labels, scores = _lineages(cells, _spaces(embedding, neighbors), marker_file, settings)
     else:
-        labels, scores, resolution = _states(cells, marker_file, settings["scheme"], model)
+        labels, scores, resolution = _states(cells, marker_file, settings.scheme, model)
     column = "cell_type" if population == "all" else "t_state"
     labels = _override(labels, marker_file, settings, population, column)
     return labels, lineages.cluster_scores(labels, column, scores), resolution
@@ -100,11 +102,11 @@ def _lineages(
     cells: lineages.Cells,
     spaces: Mapping[str, Space],
     marker_file: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: AnnotationSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     panels = marker_file["lineages"]
-    if settings["method"] == "singler":
-        reference = singler.read_reference(settings["reference"])
+    if settings.method == "singler":
+        reference = singler.read_reference(str(settings.reference))
         log = matrix.normalise(cells.counts, exclude=cells.transgene)
         found = singler.scores(log, cells.genes, reference)
         both = {}
@@ -161,19 +163,17 @@ def _inherit(clusters: pd.DataFrame, inherited: pd.DataFrame) -> tuple[pd.DataFr
 def _override(
     labels: pd.DataFrame,
     marker_file: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: AnnotationSettings,
     population: str,
     column: str,
 ) -> pd.DataFrame:
-    known = markers.labels(marker_file, population, settings["scheme"])
+    known = markers.labels(marker_file, population, settings.scheme)
     columns = [column, f"{column}_unintegrated"]
     if column == "t_state":
-        columns.append(f"t_state_{settings['scheme']}")
-    changed = overrides.apply(
-        labels, settings["overrides"], population=population, columns=columns, known=known
-    )
+        columns.append(f"t_state_{settings.scheme}")
+    changed = overrides.apply(labels, settings.overrides, population=population, columns=columns, known=known)
     if column == "t_state":
-        states_known = marker_file["t_states"][settings["scheme"]]
+        states_known = marker_file["t_states"][settings.scheme]
         by_hand = (changed["t_state"] != labels["t_state"]) & changed["t_state"].isin(list(states_known))
         lineage = changed["t_state"][by_hand].map(lambda name: states_known[name]["lineage"])
         for name in ("t_lineage", "t_lineage_unintegrated"):

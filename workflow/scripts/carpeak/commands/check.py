@@ -1,0 +1,43 @@
+"""``carpeak check``: look at a study's libraries before it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import UserError, listed
+from ..preflight import preflight
+from ..preflight.check import check
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("study", help="folder, sample sheet (.tsv) or configuration (.yaml) of the study")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="configuration of the study (default: config.yaml beside the sheet, where there is one)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print what the libraries hold and what the run will take.
+
+    Raises UserError with everything that is wrong in configuration, sheet, claims, gene sets and matrices.
+    """
+    given = Path(args.study)
+    given = given / "config.yaml" if given.is_dir() else given
+    checked = check(given, args.config)
+    n = len(checked.study.samples)
+    libraries = f"{n} {'library' if n == 1 else 'libraries'}"
+    print(f"{given}: {libraries}; configuration: {checked.study.source}\n")
+    if checked.seen:
+        print(preflight.as_text(checked.seen))
+    if checked.later:
+        print(f"Note: made or fetched by the run, and looked at then: {', '.join(checked.later)}\n")
+    if checked.problems:
+        n = len(checked.problems)
+        problems = "1 problem" if n == 1 else f"{n} problems"
+        raise UserError(listed(f"{problems} to fix before the study can run", checked.problems))
+    beyond = f" Not looked at: {'; '.join(checked.unseen)}." if checked.unseen else ""
+    print(f"Nothing is wrong.{beyond}")

@@ -1,0 +1,1 @@
+"""The interactive maps of the report: cells, labels and genes packed into text that a page can hold."""

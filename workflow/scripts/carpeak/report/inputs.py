@@ -1,0 +1,118 @@
+"""Everything that the report is made of, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import io
+from ..comparison import ambient_marks
+from ..names import POPULATIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DE_COLUMNS = [
+    *("population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"),
+    *("log2_fold_change_high", "pct_test", "pct_reference", "auc", "p_adjusted", ambient_marks.COLUMN),
+]
+TABLES = (
+    *("preflight", "samples", "ambient", "car", "car_contrast", "car_cd8"),
+    *("composition", "composition_varied", "claims"),
+)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The tables of one contrast; of the genes the columns `DE_COLUMNS`."""
+
+    de: pd.DataFrame
+    enrichment: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class CarSource:
+    """Where the CAR's counts come from: the construct's check-up, and what reads gave, by sample."""
+
+    construct: Mapping[str, Any] | None
+    counted: Mapping[str, Mapping[str, Any]]
+    aligned: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of rule report.
+
+    Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
+    `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
+    `claims_file` is the file that states them; `maps` are the packed maps by population, `style` and
+    `behaviour` texts.
+    """
+
+    preflight: pd.DataFrame
+    samples: pd.DataFrame
+    ambient: pd.DataFrame
+    markers: Mapping[str, Any]
+    ingested: Mapping[str, Mapping[str, Any]]
+    thresholds: Mapping[str, Mapping[str, Any]]
+    integration: Mapping[str, Mapping[str, Any]]
+    labels: Mapping[str, pd.DataFrame]
+    car: pd.DataFrame
+    car_fit: Mapping[str, Any]
+    car_contrast: pd.DataFrame
+    car_cd8: pd.DataFrame
+    car_source: CarSource
+    composition: pd.DataFrame
+    composition_varied: pd.DataFrame
+    contrasts: Mapping[str, Contrast]
+    claims: pd.DataFrame
+    judged: list[dict[str, Any]]
+    claims_file: Path
+    provenance: Mapping[str, Any]
+    figures: tuple[Path, ...]
+    maps: Mapping[str, str]
+    template: Path
+    style: str
+    behaviour: str
+
+
+def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
+    """Read the inputs; `paths` maps their names in rule report to a path or paths.
+
+    `contrasts` are the names of the contrasts, in the order of the paths `de` and `enrichment`.
+    """
+    found: dict[str, Any] = {name: io.read_table(paths[name]) for name in TABLES}
+    found |= {name: io.read_json(paths[name]) for name in ("markers", "car_fit", "provenance")}
+    found |= {name: "\n".join(map(_text, paths[name])) for name in ("style", "behaviour")}
+    names = found["samples"]["sample"].astype(str).tolist()
+    for name, keys in (("ingested", names), ("thresholds", names), ("integration", list(POPULATIONS))):
+        found[name] = dict(zip(keys, map(io.read_json, paths[name]), strict=True))
+    return Inputs(
+        **found,
+        labels={"t_cells": io.read_table(paths["labels"]), "car_t": io.read_table(paths["car_labels"])},
+        car_source=_car_source(paths),
+        contrasts={
+            name: Contrast(io.read_table(de, usecols=DE_COLUMNS), io.read_table(enrichment))
+            for name, de, enrichment in zip(contrasts, paths["de"], paths["enrichment"], strict=True)
+        },
+        judged=io.read_json(paths["claims_details"])["claims"],
+        claims_file=Path(paths["claims_file"]),
+        maps={Path(path).stem: _text(path) for path in paths["maps"]},
+        template=Path(paths["template"]),
+        figures=tuple(map(Path, paths["figures"])),
+    )
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+def _car_source(paths: Mapping[str, Any]) -> CarSource:
+    """`construct`, `transgene` and `aligned` are there where the study has them."""
+    return CarSource(
+        construct=io.read_json(paths["construct"]) if "construct" in paths else None,
+        counted={Path(path).stem: io.read_json(path) for path in paths.get("transgene", ())},
+        aligned={Path(path).parent.name: io.read_json(path) for path in paths.get("aligned", ())},
+    )
