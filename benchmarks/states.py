@@ -1,9 +1,9 @@
-"""Measure the T-cell states on real labelled cells; writes docs/states.md.
+"""Measure the T-cell states on real labelled cells.
 
-usage: python benchmarks/states.py [--data FOLDER] [--out docs/states.md] [--sets NAME ...]
+usage: python benchmarks/states.py [--data FOLDER] [--docs docs/states.md]
 
-Sets on which the axes were learned are marked; the others judge them. A cell without a name counts as wrong
-in `balanced accuracy, all cells`, and not at all in `of called cells`.
+Writes the tables of docs/states.md (between its two marks) and workflow/resources/label_error.tsv. The axes
+were learned on two of the sets (LEARNED_ON); the others judge them, and only these give the label error.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from labelled import ROOT, Labelled
 NAIVE = {"CD4 Tn", "CD8 Tn"}
 MEMORY = {"Tcm", "Tem", "CTL", "Teff", "Tcm/Tem", "Tem/CTL", "Tem/Teff", "memory"}
 LEARNED_ON = {"facs_mudan", "pbmc3k"}
+# Gated by CD45RA alone, without CCR7 or CD62L: naive CD8 cells and terminal effectors (Temra) together
+NO_GATE = {("cite_malt", "CD8 Tn")}
 
 
 def model() -> axes.Model:
@@ -120,24 +122,104 @@ def reliability(called: list[tuple[Labelled, pd.DataFrame]]) -> tuple[np.ndarray
     return np.concatenate(chances).astype(float), np.concatenate(right)
 
 
+def errors(cells: Labelled, frame: pd.DataFrame) -> pd.DataFrame:
+    """Per label with a gate of its own: cells of the gate that got it, and cells of other gates that did."""
+    known = np.isin(cells.gate, ["naive", "memory", "cytotoxic", "regulatory"])
+    experienced = np.isin(cells.gate, ["memory", "cytotoxic"])
+    state = {
+        "CD4 Tn": (cells.lineage == "CD4") & (cells.gate == "naive"),
+        "CD8 Tn": (cells.lineage == "CD8") & (cells.gate == "naive"),
+        "Treg": cells.gate == "regulatory",
+    }
+    of_paper = {
+        "CD4 Tem": (cells.lineage == "CD4") & experienced,
+        "CD8 Teff": (cells.lineage == "CD8") & experienced,
+    }
+    lineage = {name: cells.lineage == name for name in ("CD4", "CD8")}
+    asked = [("canonical", state), ("paper", state | of_paper), ("lineage", lineage)]
+    rows = []
+    for scheme, gates in asked:
+        given = frame["t_lineage" if scheme == "lineage" else f"t_state_{scheme}"].to_numpy()
+        judged = np.ones(len(given), dtype=bool) if scheme == "lineage" else known
+        for label, true in gates.items():
+            inside = judged
+            if (cells.name, label) in NO_GATE:
+                inside = inside & ~true
+            named, yes, no = given == label, inside & true, inside & ~true
+            rows.append(
+                (cells.name, scheme, label, (named & yes).sum(), yes.sum(), (named & no).sum(), no.sum())
+            )
+    return pd.DataFrame(
+        rows, columns=["set", "scheme", "label", "hits", "true_cells", "false", "other_cells"]
+    )
+
+
+SHOWN = {
+    "cells": "T cells",
+    "genes": "genes a cell (median)",
+    "lineage_right": "CD4/CD8 right, of called",
+    "lineage_uncalled": "CD4/CD8 not called",
+    "CD4_memory_canonical": "CD4 naive/memory, `canonical`, all cells",
+    "CD4_memory_canonical_called": "the same, of called cells",
+    "CD4_memory_paper": "CD4 naive/memory, `paper`, all cells",
+    "CD4_memory_ranks_canonical": "CD4 naive/memory by rank scores, all cells",
+    "CD8_memory_canonical": "CD8 naive/experienced, `canonical`, all cells",
+    "CD8_memory_paper": "CD8 naive/experienced, `paper`, all cells",
+    "treg_deep_recall": "regulatory cells of 1,000 genes and more: recall",
+    "treg_deep_precision": "the same: precision",
+    "treg_deep_n": "the same: cells",
+    "treg_recall": "regulatory cells, all: recall",
+    "treg_precision": "the same: precision",
+    "agreement": "both lines of evidence agree",
+}
+START, END = "<!-- measured -->", "<!-- /measured -->"
+
+
+def tables(measured: dict[str, dict[str, float]], expected: np.ndarray, right: np.ndarray) -> str:
+    """The measures by set, and the reliability, in Markdown."""
+    names = list(measured)
+    lines = ["| | " + " | ".join(f"{n}{' (learned on)' if n in LEARNED_ON else ''}" for n in names) + " |"]
+    lines.append("|---" * (len(names) + 1) + "|")
+    for key, text in SHOWN.items():
+        values = [measured[name].get(key) for name in names]
+        whole = key in {"cells", "genes", "treg_deep_n"}
+        cells = ["" if v is None else (f"{v:,.0f}" if whole else f"{v:.2f}") for v in values]
+        lines.append(f"| {text} | " + " | ".join(cells) + " |")
+    lines += ["", "| probability given | cells | mean probability | found right |", "|---|---|---|---|"]
+    place = np.minimum((expected * 10).astype(int), 9)
+    for tenth in np.unique(place):
+        inside = place == tenth
+        lines.append(
+            f"| {tenth / 10:.1f} to {(tenth + 1) / 10:.1f} | {inside.sum():,} | {expected[inside].mean():.2f} |"
+            f" {right[inside].mean():.2f} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     default = os.environ.get("CARPEAK_TEST_DATA", ROOT.parent / "shared/data")
     parser.add_argument("--data", type=Path, default=Path(default))
-    parser.add_argument("--sets", nargs="*")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/states.md")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs/states.md")
     options = parser.parse_args()
     axes_model = model()
+    measured, called, wrong = {}, [], []
     for name, cells in sets(options.data, axes_model.every_gene()).items():
-        if options.sets and name not in options.sets:
-            continue
-        frame, found = call(cells, axes_model)
-        print(name)
-        print(pd.Series(measures(cells, frame)).round(3).to_string())
-        print(found.round(3).to_string())
-        print(pd.crosstab(frame["t_state_canonical"], [cells.lineage, cells.gate]).to_string())
+        frame, _ = call(cells, axes_model)
+        measured[name] = measures(cells, frame)
+        called.append((cells, frame))
+        if name not in LEARNED_ON:
+            wrong.append(errors(cells, frame))
+    text = options.docs.read_text(encoding="utf-8")
+    before, rest = text.split(START)
+    after = rest.split(END)[1]
+    shown = tables(measured, *reliability(called))
+    options.docs.write_text(f"{before}{START}\n\n{shown}\n\n{END}{after}", encoding="utf-8")
+    table = pd.concat(wrong, ignore_index=True)
+    table.to_csv(ROOT / "workflow/resources/label_error.tsv", sep="\t", index=False)
+    print(shown)
 
 
 if __name__ == "__main__":

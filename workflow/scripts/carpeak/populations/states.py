@@ -174,7 +174,8 @@ def shows_foxp3(
 class Markers:
     """What speaks for a lineage or state beside its axis, in one library: arrays over its cells.
 
-    UMIs of CD8A and FOXP3, size `factors`, and the principal components `programme` of the genes not on the axis.
+    UMIs of CD8A and FOXP3, size `factors`, and the principal components `programme` of the genes that are
+    not on the axis CD4/CD8.
     """
 
     cd8a: NDArray[np.float64]
