@@ -189,10 +189,8 @@ def tables(measured: dict[str, dict[str, float]], expected: np.ndarray, right: n
     place = np.minimum((expected * 10).astype(int), 9)
     for tenth in np.unique(place):
         inside = place == tenth
-        lines.append(
-            f"| {tenth / 10:.1f} to {(tenth + 1) / 10:.1f} | {inside.sum():,} | {expected[inside].mean():.2f} |"
-            f" {right[inside].mean():.2f} |"
-        )
+        values = f"{inside.sum():,} | {expected[inside].mean():.2f} | {right[inside].mean():.2f}"
+        lines.append(f"| {tenth / 10:.1f} to {(tenth + 1) / 10:.1f} | {values} |")
     return "\n".join(lines)
 
 
