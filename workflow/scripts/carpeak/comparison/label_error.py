@@ -26,18 +26,20 @@ def widened(composition: pd.DataFrame, errors: pd.DataFrame, *, scheme: str) -> 
     measured error keep the interval they have; `label_error` says which have one.
     """
     result = composition.copy()
-    result["label_error"] = False
-    for row in result[result["population"].isin(POPULATIONS)].itertuples():
-        kind = "lineage" if str(row.population).endswith("_lineage") else scheme
-        mine = errors[(errors["scheme"] == kind) & (errors["label"] == row.label)]
-        rates = _rates(mine)
-        if rates is None or row.total == 0:
+    low, high = (
+        result[name].to_numpy(dtype=np.float64, copy=True) for name in ("fraction_low", "fraction_high")
+    )
+    known = np.zeros(len(result), dtype=bool)
+    kinds = zip(result["population"], result["label"], result["n"], result["total"], strict=True)
+    for place, (population, label, n, total) in enumerate(kinds):
+        kind = "lineage" if population.endswith("_lineage") else scheme
+        rates = _rates(errors[(errors["scheme"] == kind) & (errors["label"] == label)])
+        if population not in POPULATIONS or rates is None or total == 0:
             continue
-        low, high = _interval(int(row.n), int(row.total), *rates)
-        result.loc[row.Index, "fraction_low"] = min(float(row.fraction_low), low)
-        result.loc[row.Index, "fraction_high"] = max(float(row.fraction_high), high)
-        result.loc[row.Index, "label_error"] = True
-    return result
+        bounds = _interval(int(n), int(total), *rates)
+        low[place], high[place] = min(low[place], bounds[0]), max(high[place], bounds[1])
+        known[place] = True
+    return result.assign(fraction_low=low, fraction_high=high, label_error=known)
 
 
 def _rates(errors: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
