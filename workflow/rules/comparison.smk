@@ -16,6 +16,7 @@ rule compose:
         t_labels="results/populations/t_cells/labels.parquet",
         calls="results/car/calls.parquet",
         fit="results/car/fit.json",
+        label_error=WORKFLOW / "resources/label_error.tsv",
     output:
         table="results/tables/composition.tsv",
         sensitivity="results/tables/sensitivity.composition.tsv",

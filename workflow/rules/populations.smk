@@ -2,7 +2,7 @@
 
 INPUTS: results/counts.h5ad, results/car/calls.parquet, the marker file (and reference) of the study
 OUTPUTS: results/populations/{population}/{embedding,clusters,labels,umap}.parquet, neighbors.npz,
-integration.json and scores.tsv; results/tables/markers.{population}.tsv
+integration.json, scores.tsv and resolution.json; results/tables/markers.{population}.tsv
 """
 
 
@@ -46,9 +46,11 @@ rule annotate:
         neighbors="results/populations/{population}/neighbors.npz",
         markers=study.config["annotation"]["markers"],
         reference=study.config["annotation"]["reference"] or [],
+        model=WORKFLOW / "resources/t_states.json",
     output:
         labels="results/populations/{population}/labels.parquet",
         scores="results/populations/{population}/scores.tsv",
+        resolution="results/populations/{population}/resolution.json",
     log:
         "logs/annotate/{population}.log",
     priority: 1  # on the longest chain of jobs

@@ -49,6 +49,7 @@ rule merge:
         markers=study.config["annotation"]["markers"],
         aliases=WORKFLOW / "resources/aliases.tsv.gz",
         genes=WORKFLOW / "resources/genes.tsv.gz",
+        model=WORKFLOW / "resources/t_states.json",
     output:
         counts="results/counts.h5ad",
         markers="results/markers.json",

@@ -5,13 +5,16 @@ from carpeak.job import job
 with job(snakemake):
     import pandas as pd
     from carpeak import io
-    from carpeak.comparison import composition
+    from carpeak.comparison import composition, label_error
 
     qc = pd.concat([io.read_table(path) for path in snakemake.input.cells])
     labels = [io.read_table(snakemake.input[name]) for name in ("labels", "t_labels", "calls")]
     cells = composition.gather(qc.loc[qc["kept"], ["cell", "sample"]], *labels)
     samples = snakemake.params.samples
-    io.write_table(composition.composition(cells, samples), snakemake.output.table)
+    table = composition.composition(cells, samples)
+    errors = io.read_table(snakemake.input.label_error)
+    table = label_error.widened(table, errors, scheme=snakemake.params.scheme)
+    io.write_table(table, snakemake.output.table)
     varied = composition.sensitivity(
         cells,
         samples,

@@ -6,14 +6,19 @@ with job(snakemake):
     import pandas as pd
     from carpeak import io
     from carpeak.libraries import aliases, merge
-    from carpeak.populations import markers
+    from carpeak.populations import axes, markers
 
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
     libraries = [io.read_h5ad(path) for path in snakemake.input.counts]
     wanted = markers.genes(markers.load(snakemake.input.markers))
-    others = aliases.known(wanted, aliases=snakemake.input.aliases, genes=snakemake.input.genes)
+    states = axes.load(
+        snakemake.input.model
+    ).every_gene()  # under their names, too, but no markers to report on
+    others = aliases.known(
+        sorted({*wanted, *states}), aliases=snakemake.input.aliases, genes=snakemake.input.genes
+    )
     libraries, used = aliases.renamed(libraries, others)
     libraries = merge.same_names(libraries)
     genes = merge.gene_list(libraries, snakemake.params.genes)

@@ -11,7 +11,7 @@ import pandas as pd
 from .. import io
 from ..names import UNASSIGNED
 from ..stats import graph, matrix
-from . import lineages, markers, overrides, singler, states
+from . import axes, lineages, markers, overrides, singler, states
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -33,9 +33,16 @@ STATE_COLUMNS = [
     "t_lineage",
     "t_lineage_unintegrated",
     "score",
+    "probability",
     "margin",
+    "probability_cd8",
+    "t_state_ranks",
+    "agreement",
     "cycling",
+    *(f"programme_{name}" for name in axes.REPORTED),
 ]
+MISSING = {"score": np.nan, "probability": np.nan, "margin": np.nan, "probability_cd8": np.nan}
+MISSING |= {"agreement": False, "cycling": False} | {f"programme_{name}": np.nan for name in axes.REPORTED}
 
 
 def annotate(
@@ -46,17 +53,19 @@ def annotate(
     *,
     population: str,
     settings: AnnotationSettings,
+    model: axes.Model,
     inherited: pd.DataFrame | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labels and cluster scores of one population.
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Labels and cluster scores of one population, and how well T-cell states can be told apart in it.
 
     `counts` holds all kept cells; `embedding`, `clusters` and `neighbors` (see `embed.Embedding`) those of
-    the population; `settings` is the configuration's ``annotation`` block; `inherited` the labels of the
-    T cells, for ``car_t``.
+    the population; `settings` is the configuration's ``annotation`` block; `model` the axes of T-cell
+    states; `inherited` the labels of the T cells, for ``car_t``. The third value is empty but for ``t_cells``
+    (see `states.resolution`).
     """
     marker_file = markers.load(str(settings.markers))
     if embedding.empty:
-        return _unplaced(clusters, population, marker_file, settings.scheme, inherited)
+        return *_unplaced(clusters, population, marker_file, settings.scheme, inherited), {}
     chosen = counts[embedding["cell"].to_numpy()]
     clusters = io.join_cells(embedding[["cell"]], clusters)
     cells = lineages.Cells(
@@ -67,22 +76,26 @@ def annotate(
         transgene=chosen.var["transgene"].to_numpy(dtype=bool),
         clusters=clusters["cluster"].to_numpy(dtype=str),
     )
-    spaces = {
+    resolution: dict[str, Any] = {}
+    if population == "car_t" and inherited is not None:
+        labels, scores = _inherit(clusters, inherited)
+    elif population == "all":
+        labels, scores = _lineages(cells, _spaces(embedding, neighbors), marker_file, settings)
+    else:
+        labels, scores, resolution = _states(cells, marker_file, settings.scheme, model)
+    column = "cell_type" if population == "all" else "t_state"
+    labels = _override(labels, marker_file, settings, population, column)
+    return labels, lineages.cluster_scores(labels, column, scores), resolution
+
+
+def _spaces(embedding: pd.DataFrame, neighbors: Mapping[str, NDArray[Any]]) -> dict[str, Space]:
+    return {
         name: (
             embedding.filter(regex=f"^{name}_").to_numpy(dtype=np.float64),
             (neighbors[f"{name}_indices"], neighbors[f"{name}_distances"]),
         )
         for name in ("harmony", "pc")
     }
-    if population == "car_t" and inherited is not None:
-        labels, scores = _inherit(clusters, inherited)
-    elif population == "all":
-        labels, scores = _lineages(cells, spaces, marker_file, settings)
-    else:
-        labels, scores = _states(cells, spaces, marker_file, settings.scheme)
-    column = "cell_type" if population == "all" else "t_state"
-    labels = _override(labels, marker_file, settings, population, column)
-    return labels, lineages.cluster_scores(labels, column, scores)
 
 
 def _lineages(
@@ -117,29 +130,24 @@ def _lineages(
 
 
 def _states(
-    cells: lineages.Cells,
-    spaces: Mapping[str, Space],
-    marker_file: Mapping[str, Any],
-    scheme: str,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    frame, scores = states.label_states(cells, *spaces["harmony"], marker_file)
-    plain, _ = states.label_states(cells, *spaces["pc"], marker_file)
-    labels = pd.DataFrame(
-        {
-            "cell": cells.cells,
-            "cluster": cells.clusters,
-            "t_state": frame[f"t_state_{scheme}"],
-            "t_state_unintegrated": plain[f"t_state_{scheme}"],
-            "t_state_canonical": frame["t_state_canonical"],
-            "t_state_paper": frame["t_state_paper"],
-            "t_lineage": frame["t_lineage"],
-            "t_lineage_unintegrated": plain["t_lineage"],
-            "score": frame[f"score_{scheme}"],
-            "margin": frame[f"margin_{scheme}"],
-            "cycling": states.cycling(cells, marker_file.get("cycling", [])),
-        }
-    )
-    return labels[STATE_COLUMNS], scores[scheme]
+    cells: lineages.Cells, marker_file: Mapping[str, Any], scheme: str, model: axes.Model
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """States are named within each library, so that the labels with and without integration are the same."""
+    frame, scores, found = states.label_states(cells, marker_file, model)
+    named = {
+        "cell": cells.cells,
+        "cluster": cells.clusters,
+        "t_state": frame[f"t_state_{scheme}"],
+        "t_state_unintegrated": frame[f"t_state_{scheme}"],
+        "t_lineage_unintegrated": frame["t_lineage"],
+        "t_state_ranks": frame[f"t_state_ranks_{scheme}"],
+        "cycling": states.cycling(cells, marker_file.get("cycling", [])),
+    }
+    named |= {name: frame[f"{name}_{scheme}"] for name in ("score", "probability", "margin", "agreement")}
+    kept = [name for name in STATE_COLUMNS if name in frame and name not in named]
+    labels = pd.DataFrame(named | {name: frame[name] for name in kept})
+    resolution = states.resolution(frame, cells.samples, found, marker_file)
+    return labels[STATE_COLUMNS], scores[scheme], resolution
 
 
 def _inherit(clusters: pd.DataFrame, inherited: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -188,7 +196,7 @@ def _unplaced(
         labels = clusters[["cell", "cluster"]].reindex(columns=list(columns))
         for name in columns[2:]:
             labels[name] = pd.Series(UNASSIGNED, index=labels.index, dtype=object)
-        for name, value in {"score": np.nan, "margin": np.nan, "cycling": False}.items():
+        for name, value in MISSING.items():
             if name in columns:
                 labels[name] = pd.Series(
                     value, index=labels.index, dtype=bool if value is False else np.float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from ..names import UNASSIGNED
 
 SCHEMES = ("canonical", "paper")
 T_LINEAGES = ("CD4", "CD8")
-GENE_KEYS = ("genes", "without", "required", "anchors", "start", "support")
+GENE_KEYS = ("genes", "without")
+AXES = {"CD4": ("treg", "memory", "effector", "cytotoxic"), "CD8": ("memory", "effector", "cytotoxic")}
+ENDS = ("low", "high")
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """Read a marker file: ``lineages``, ``t_lineage`` and ``t_states`` as in config/markers.yaml.
+    """Read a marker file: ``lineages``, ``t_states`` and ``coarser`` as in config/markers.yaml.
 
     Raises UserError naming the file, the label and the remedy.
     """
@@ -26,19 +29,12 @@ def load(path: str | Path) -> dict[str, Any]:
     except UserError as error:
         msg = f"{error}. Start from a copy of config/markers.yaml."
         raise UserError(msg) from None
-    for key in ("lineages", "t_lineage", "t_states"):
+    for key in ("lineages", "t_states"):
         if not isinstance(value, Mapping) or not isinstance(value.get(key), Mapping):
             msg = f"{path}: the top-level key '{key}' is missing. Start from a copy of config/markers.yaml."
             raise UserError(msg)
     for label, panels in value["lineages"].items():
         _check_panels(path, f"lineages: {label}", panels, {"genes", "without"})
-    for name in T_LINEAGES:
-        rule = value["t_lineage"].get(name)
-        if not isinstance(rule, Mapping) or not rule.get("anchors") or "support" not in rule:
-            msg = f"{path}: t_lineage: {name} needs the lists 'anchors' and 'support'"
-            raise UserError(msg)
-        for key in ("anchors", "support", "start"):
-            _check_genes(path, f"t_lineage: {name}", key, rule.get(key, []))
     _check_genes(path, "the end", "cycling", value.get("cycling", []))
     for scheme in SCHEMES:
         states = value["t_states"].get(scheme)
@@ -47,13 +43,14 @@ def load(path: str | Path) -> dict[str, Any]:
             raise UserError(msg)
         for label, state in states.items():
             _check_state(path, f"t_states: {scheme}: {label}", state)
+        _check_combinations(path, scheme, states)
+        _check_coarser(path, scheme, states, (value.get("coarser") or {}).get(scheme) or {})
     return dict(value)
 
 
 def genes(markers: Mapping[str, Any]) -> list[str]:
     """Every gene that a marker file names, sorted."""
     panels = [panel for several in markers["lineages"].values() for panel in several]
-    panels += list(markers["t_lineage"].values())
     panels += [state for scheme in SCHEMES for state in markers["t_states"][scheme].values()]
     named = [panel.get(key) or [] for panel in panels for key in GENE_KEYS]
     return sorted({gene for several in [*named, markers.get("cycling") or []] for gene in several})
@@ -76,7 +73,7 @@ def _check_panel(path: str | Path, place: str, panel: Any, keys: set[str]) -> No
             hint = nearest(str(key), keys)
             msg = f"{path}: {place}: unknown key '{key}'{hint}; known: {', '.join(sorted(keys))}"
             raise UserError(msg)
-        if key in {"genes", "without", "required"}:
+        if key in GENE_KEYS:
             _check_genes(path, place, key, genes)
 
 
@@ -87,13 +84,63 @@ def _check_genes(path: str | Path, place: str, key: str, genes: Any) -> None:
 
 
 def _check_state(path: str | Path, place: str, state: Any) -> None:
-    _check_panel(path, place, state, {"lineage", "genes", "without", "required"})
+    _check_panel(path, place, state, {"lineage", "axes", "genes"})
     if state.get("lineage") not in T_LINEAGES:
         msg = f"{path}: {place}: 'lineage' must be CD4 or CD8"
         raise UserError(msg)
+    known = AXES[state["lineage"]]
+    named = state.get("axes")
+    if (
+        not isinstance(named, Mapping)
+        or not set(named) <= set(known)
+        or not all(end in ENDS for end in named.values())
+    ):
+        msg = (
+            f"{path}: {place}: 'axes' must say low or high for axes of {state['lineage']} cells: "
+            f"{', '.join(known)}"
+        )
+        raise UserError(msg)
+
+
+def _check_combinations(path: str | Path, scheme: str, states: Mapping[str, Any]) -> None:
+    """Every combination of ends is one state's: then the chances of a lineage's states add up to one."""
+    for lineage, known in AXES.items():
+        inside = {label: state["axes"] for label, state in states.items() if state["lineage"] == lineage}
+        for ends in product(ENDS, repeat=len(known)):
+            combination = dict(zip(known, ends))
+            fit = [
+                label
+                for label, named in inside.items()
+                if all(combination[axis] == end for axis, end in named.items())
+            ]
+            if len(fit) != 1:
+                told = ", ".join(f"{axis} {end}" for axis, end in combination.items())
+                msg = (
+                    f"{path}: t_states: {scheme}: {lineage} cells with {told} fit "
+                    f"{' and '.join(fit) or 'no state'}; the 'axes' must make exactly one state of them"
+                )
+                raise UserError(msg)
+
+
+def _check_coarser(path: str | Path, scheme: str, states: Mapping[str, Any], coarser: Any) -> None:
+    if not isinstance(coarser, Mapping):
+        msg = f"{path}: coarser: {scheme}: expected names, each with a list of states"
+        raise UserError(msg)
+    for name, members in coarser.items():
+        unknown = [one for one in members or [] if one not in states]
+        if not isinstance(members, list) or len(members) < 2 or unknown:
+            hint = nearest(str(unknown[0]), states) if unknown else ""
+            msg = f"{path}: coarser: {scheme}: {name}: must list two or more states of the scheme{hint}"
+            raise UserError(msg)
 
 
 def labels(markers: Mapping[str, Any], population: str, scheme: str) -> list[str]:
     """Every label that cells of `population` can get, `unassigned` last."""
-    known = markers["lineages"] if population == "all" else markers["t_states"][scheme]
-    return [*known, UNASSIGNED]
+    if population == "all":
+        return [*markers["lineages"], UNASSIGNED]
+    return [*markers["t_states"][scheme], *coarse_labels(markers, scheme), UNASSIGNED]
+
+
+def coarse_labels(markers: Mapping[str, Any], scheme: str) -> list[str]:
+    """The names of a scheme that join several states: those of the file, then CD4 and CD8."""
+    return [*((markers.get("coarser") or {}).get(scheme) or {}), *T_LINEAGES]

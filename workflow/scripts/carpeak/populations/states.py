@@ -1,217 +1,399 @@
-"""T-cell states: CD4 or CD8 first, then the state among those of that lineage.
+"""T-cell states: a chance for every state of both schemes, and the finest name that it carries.
 
-Single cells say little: three quarters of CD4 cells have no CD4 UMI. Both steps therefore let clear cells
-teach the rest through the principal components, in which a state's whole programme shows.
+A cell stands on five axes (CD4 or CD8; naive or memory; effector memory; cytotoxic; regulatory), each judged
+within the cell's own library, so that other libraries and their integration change nothing. A state is a
+combination of ends (config/markers.yaml, `axes`). Where no state is likely, a coarser name is given openly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy import sparse
+from scipy.special import expit
 
 from ..names import UNASSIGNED
-from ..stats import graph
-from . import lineages, marker_panels
+from . import axes, lineages, programmes
 from .markers import T_LINEAGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DISPERSION = 0.5  # of the anchors' negative binomial; low, since a zero is weak evidence
-RIDGE = 5.0
-ROUNDS = 25
-MAX_EVIDENCE = 6.0  # a cell's own anchor UMIs cannot shift the log odds by more
-SEED_LINEAGE, SEED_SCORE, SEED_MARGIN, SEED_AGAIN = 0.8, 0.3, 0.1, 0.9
-MIN_SEEDS, SEPARATION = 40, 3.7
-REQUIRED_FULL = 0.3  # relative expression from which a required gene counts as present
-MIN_PROBABILITY = 0.5
-LINEAGE_MARGIN = 0.1  # P(CD8) within 0.5 +- this leaves the lineage unassigned
+WITHIN = ("treg", "memory", "effector", "cytotoxic")  # axes within a lineage, in the order they are asked
+LINES = ("weights", "ranks")  # the two lines of evidence; the first names the cells
+LEAST_PROBABILITY = 0.5  # a state must be likelier than all others together ...
+COARSE_PROBABILITY = 0.8  # ... a name that joins several, likelier by so much
+LINEAGE_PROBABILITY = 0.8  # below, neither CD4 nor CD8
+DISPERSION = 0.5  # of the negative binomial of CD8A's UMIs; low, since a zero is weak evidence
+ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 8, 6.0, 5.0
+RIDGE, MAX_PROGRAMME = 50.0, 2.0  # what a cell's programme may add to the log odds of its lineage
+LEAST_FOXP3, FOXP3_RATIO = 3.0, 2.0  # UMIs of regulatory cells, and times the rate of other CD4 cells
+TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
+TOLD_APART_STATE = 0.6  # expected precision and recall of a state; below, a library does not tell it
+LEAST_EXPECTED = 5.0  # cells; of fewer nothing can be said
 CYCLING_SCORE = 0.3
 
 
-def label_states(
-    cells: lineages.Cells,
-    points: NDArray[np.float64],
-    neighbors: graph.Neighbors,
-    markers: Mapping[str, Any],
-) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Name the state of every T cell in all schemes of `markers`.
+@dataclass(frozen=True)
+class Chances:
+    """P(high end) of every T cell on each axis (columns of `frame`), and what was found per library."""
 
-    Returns a frame with t_lineage and, per scheme, t_state_SCHEME, score_SCHEME and margin_SCHEME, and
-    the panel scores (cells x states) per scheme. `points` are principal components (cells x components),
-    `neighbors` those of each cell among them.
+    frame: pd.DataFrame
+    found: pd.DataFrame
+
+
+def label_states(
+    cells: lineages.Cells, markers: Mapping[str, Any], model: axes.Model
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], pd.DataFrame]:
+    """Name the state of every T cell in all schemes of `markers`, by both lines of evidence.
+
+    Returns a frame with t_lineage, probability_cd8 and, per scheme, t_state_SCHEME (from the weighted axes),
+    probability_SCHEME, margin_SCHEME, score_SCHEME, t_state_ranks_SCHEME (from the rank scores),
+    agreement_SCHEME and chance_SCHEME_STATE, and programme_NAME (rank scores); the rank scores of the states'
+    marker genes (cells x states) per scheme; and per library and axis how well its ends can be told apart
+    (see `axes.high_end`).
     """
-    weights = graph.fuzzy_weights(*neighbors)
-    weights = marker_panels.within(weights, cells.samples)
-    chance_cd8 = probability_cd8(cells, points, markers["t_lineage"])
-    lineage = np.where(chance_cd8 > 0.5, "CD8", "CD4").astype(object)
-    lineage[np.abs(chance_cd8 - 0.5) < LINEAGE_MARGIN] = UNASSIGNED
-    columns: dict[str, Any] = {"t_lineage": lineage}
+    merged, ranks, found = _libraries(cells, model)
+    chance = merged["weights"]["cd8"].to_numpy()
+    columns: dict[str, Any] = {
+        "t_lineage": lineage_names(chance),
+        "probability_cd8": chance.astype(np.float32),
+    }
     scores = {}
     for scheme, states in markers["t_states"].items():
-        probability, panel_scores = state_probability(cells, points, weights, states, chance_cd8)
-        found = _named(list(states), probability, panel_scores)
-        columns[f"t_state_{scheme}"] = found["label"]
-        columns[f"score_{scheme}"], columns[f"margin_{scheme}"] = found["score"], found["margin"]
-        scores[scheme] = pd.DataFrame(panel_scores, columns=list(states))
-    return pd.DataFrame(columns), scores
+        listed = {name: state["genes"] for name, state in states.items()}
+        found_scores = programmes.scores(cells.counts, cells.genes, listed)
+        scores[scheme] = pd.DataFrame(found_scores, columns=[*listed])
+        columns |= _scheme(scheme, states, markers, merged, found_scores)
+    return pd.DataFrame(columns).join(ranks), scores, found
 
 
-def _named(names: list[str], probability: NDArray[np.float64], scores: NDArray[np.float64]) -> pd.DataFrame:
-    best, chance, margin = marker_panels.best_two(probability)
-    label = np.where(chance < MIN_PROBABILITY, UNASSIGNED, np.asarray(names, dtype=object)[best])
-    score = scores[np.arange(len(best)), best]
-    return pd.DataFrame(
-        {"label": label, "score": score.astype(np.float32), "margin": margin.astype(np.float32)}
+def _libraries(
+    cells: lineages.Cells, model: axes.Model
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, pd.DataFrame]:
+    """Chances by line of evidence, rank scores, and what was found, library by library."""
+    both: dict[str, list[pd.DataFrame]] = {line: [] for line in LINES}
+    found, ranked = [], []
+    for sample in np.unique(cells.samples):
+        inside = np.flatnonzero(cells.samples == sample)
+        chances, ranks = _library(cells, inside, model)
+        for line in LINES:
+            both[line].append(chances[line].frame)
+            found.append(chances[line].found.assign(sample=sample, line=line))
+        ranked.append(ranks)
+    order = range(len(cells.cells))
+    merged = {line: pd.concat(parts).reindex(order) for line, parts in both.items()}
+    ranks = pd.concat(ranked).reindex(order).add_prefix("programme_").astype(np.float32)
+    return merged, ranks, pd.concat(found, ignore_index=True)[FOUND_COLUMNS]
+
+
+FOUND_COLUMNS = [
+    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "own", "separation",
+    "certainty", "told_apart",
+]  # fmt: skip
+
+
+def _library(
+    cells: lineages.Cells, inside: NDArray[np.intp], model: axes.Model
+) -> tuple[dict[str, Chances], pd.DataFrame]:
+    """Chances by line, and the programmes' rank scores, of the cells `inside`: one library."""
+    counts = cells.counts[inside]
+    factors = cells.factors()[inside]
+    log_umis = np.log10(np.maximum(factors * 1e4, 1.0))
+    wanted = model.genes()
+    expression = axes.log_expression(counts, factors, cells.genes, wanted)
+    around = axes.average(expression)
+    place = {gene: i for i, gene in enumerate(wanted)}
+    weighted = {
+        name: expression[:, [place[gene] for gene in axis.weights]] @ np.array([*axis.weights.values()])
+        for name, axis in model.axes.items()
+    }
+    found_ranks = programmes.scores(counts, cells.genes, model.programmes)
+    ranks = pd.DataFrame(found_ranks, columns=[*model.programmes], index=inside)
+    by_rank = {name: rank_contrast(ranks, axis) for name, axis in model.axes.items()}
+    measured = set(cells.genes)
+    other = [gene not in model.axes["cd8"].weights for gene in wanted]
+    single = Markers(
+        cd8a=umis_of("CD8A", counts, cells.genes),
+        foxp3=umis_of("FOXP3", counts, cells.genes),
+        factors=factors,
+        programme=axes.components(expression[:, other]),
     )
+    chances = {}
+    cd8 = None
+    for line, values in (("weights", weighted), ("ranks", by_rank)):
+        smoothed = {name: value + around @ value for name, value in values.items()}
+        if cd8 is None:
+            cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], single, measured)
+        ends = {name: model.axes[name].ends(line, measured) for name in WITHIN}
+        frame, found = _tree(smoothed, log_umis, (ends, model, single), cd8)
+        frame.index = inside
+        found["genes"] = [sum(g in measured for g in model.axes[a].weights) for a in found["axis"]]
+        chances[line] = Chances(frame, found)
+    return chances, ranks
+
+
+def rank_contrast(ranks: pd.DataFrame, axis: axes.Axis) -> NDArray[np.float64]:
+    """Mean rank score of the programmes at the axis' high end minus that at its low end."""
+    low, high = (
+        ranks[[*names]].mean(axis=1).to_numpy() if names else np.zeros(len(ranks))
+        for names in axis.programmes
+    )
+    return high - low
+
+
+def umis_of(gene: str, counts: sparse.csr_matrix, genes: Sequence[str]) -> NDArray[np.float64]:
+    """UMIs of `gene` in every cell; zeros where it was not measured."""
+    genes = list(genes)
+    if gene not in genes:
+        return np.zeros(counts.shape[0])
+    return counts[:, [genes.index(gene)]].toarray().ravel().astype(np.float64)
+
+
+def shows_foxp3(
+    chance: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    umis: NDArray[np.float64],
+    factors: NDArray[np.float64],
+) -> bool:
+    """Whether the cells at the regulatory end of a library have FOXP3 at a clearly higher rate than the rest.
+
+    Activation and memory move the axis, too; without FOXP3 its high end is not regulatory cells.
+    """
+    high, low = weight * chance, weight * (1 - chance)
+    rate_high, rate_low = ((w * umis).sum() / max((w * factors).sum(), 1e-9) for w in (high, low))
+    return bool((high * umis).sum() >= LEAST_FOXP3 and rate_high >= FOXP3_RATIO * rate_low)
+
+
+@dataclass(frozen=True)
+class Markers:
+    """What speaks for a lineage or state beside its axis, in one library: arrays over its cells.
+
+    UMIs of CD8A and FOXP3, size `factors`, and the principal components `programme` of the genes that are
+    not on the axis CD4/CD8.
+    """
+
+    cd8a: NDArray[np.float64]
+    foxp3: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    programme: NDArray[np.float64]
 
 
 def probability_cd8(
-    cells: lineages.Cells, points: NDArray[np.float64], rule: Mapping[str, Any]
-) -> NDArray[np.float64]:
-    """P(CD8) per T cell: a mixture of two classes whose share depends on the cell's programme.
+    score: NDArray[np.float64],
+    log_umis: NDArray[np.float64],
+    axis: axes.Axis,
+    other: Markers,
+    measured: Collection[str],
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """P(CD8) of one library's cells: from the axis, from CD8A, and from their programme in this library.
 
-    Anchors (CD4; CD8A and CD8B) are counted with a negative binomial whose rates are estimated per class
-    and library, so that ambient RNA, or RQR8 reads that pass for CD8A, lower a gene's weight by
-    themselves. Starts from CD4+ CD8B- and CD8B+ CD4- cells; CD8A is not used for initialisation because
-    RQR8 reads map to it.
-    The share is a ridge logistic regression on `points`, supporting genes and the library (EM).
+    RQR8 holds CD8A sequence, so that CD4 cells with the CAR may have CD8A UMIs. CD8A therefore has no
+    weight on the axis; its rates among CD4 and CD8 cells of the library are estimated (negative binomial,
+    EM), and it weighs as much as it then tells apart. So is the share of CD8 cells among cells of a
+    programme (ridge logistic regression): where cytotoxic cells are CD8 by their own UMIs, one without any
+    probably is, too.
     """
-    anchors, counts = cells.select([*rule["CD4"]["anchors"], *rule["CD8"]["anchors"]])
-    umis = np.asarray(counts.todense(), dtype=np.float64)
-    chance = _starting_chance(umis, anchors, rule)
-    if (chance > 0.5).sum() == 0 or (chance < 0.5).sum() == 0:
-        return np.where((chance > 0.5).any(), chance, np.minimum(chance, 0.5))
-    features = _lineage_features(cells, points, rule)
-    factors, known = cells.factors(), chance != 0.5
-    share, coefficients = _logistic(features, chance, known, None)
+    everyone, ends = np.ones(len(score)), axis.ends("weights", measured)
+    evidence = np.zeros(len(score))
     for _ in range(ROUNDS):
-        llr = np.zeros(len(chance))
-        for sample in np.unique(cells.samples):
-            inside = cells.samples == sample
-            llr[inside] = _log_ratio(umis[inside], factors[inside], chance[inside])
-        new = expit(logit(np.clip(share, 0.01, 0.99)) + np.clip(llr, -MAX_EVIDENCE, MAX_EVIDENCE))
-        moved, chance = np.abs(new - chance).mean(), new
-        if moved < 1e-4:
+        chance, found = axes.high_end(score, log_umis, ends, axis.share, weight=everyone, evidence=evidence)
+        ratio = _log_ratio(other.cd8a, other.factors, chance)
+        ratio = np.clip(ratio, -MAX_EVIDENCE, MAX_EVIDENCE)
+        new = ratio + _programme_odds(other.programme, chance)
+        moved, evidence = np.abs(new - evidence).mean(), new
+        if moved < 1e-3:
             break
-        share, coefficients = _logistic(features, chance, np.ones(len(chance), dtype=bool), coefficients)
-    return chance
+    return chance, found
 
 
-def _starting_chance(
-    umis: NDArray[np.float64], anchors: list[str], rule: Mapping[str, Any]
-) -> NDArray[np.float64]:
-    first = rule["CD8"].get("start", rule["CD8"]["anchors"])
-    cd8 = (umis[:, [gene in first for gene in anchors]] > 0).any(axis=1)
-    cd4 = (umis[:, [gene in rule["CD4"]["anchors"] for gene in anchors]] > 0).any(axis=1)
-    return np.where(cd8 & ~cd4, 0.95, np.where(cd4 & ~cd8, 0.05, 0.5))
-
-
-def _lineage_features(
-    cells: lineages.Cells, points: NDArray[np.float64], rule: Mapping[str, Any]
-) -> NDArray[np.float64]:
-    genes, counts = cells.select([*rule["CD4"]["support"], *rule["CD8"]["support"]])
-    single = {gene: {"genes": [gene]} for gene in genes}
-    own = lineages.own_expression(counts, cells.factors(), genes, single)
-    names = np.unique(cells.samples)
-    library = (cells.samples[:, None] == names[None, 1:]).astype(np.float64)
-    features = np.hstack([points, own, library])
-    spread = features.std(axis=0)
-    return (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+def _programme_odds(programme: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log odds of CD8 by the programme against those of the whole library (ridge logistic, Newton steps)."""
+    spread = programme.std(axis=0)
+    features = programme[:, spread > 0] / spread[spread > 0]
+    design = np.column_stack([np.ones(len(features)), features])
+    penalty = np.r_[1e-3, np.full(features.shape[1], RIDGE)]
+    beta = np.zeros(design.shape[1])
+    for _ in range(10):
+        fitted = expit(design @ beta)
+        gradient = design.T @ (chance - fitted) - penalty * beta
+        curvature = (design * np.maximum(fitted * (1 - fitted), 1e-4)[:, None]).T @ design + np.diag(penalty)
+        step = np.linalg.solve(curvature, gradient)
+        beta = beta + step
+        if np.abs(step).max() < 1e-3:
+            break
+    return np.clip(features @ beta[1:], -MAX_PROGRAMME, MAX_PROGRAMME)
 
 
 def _log_ratio(
     umis: NDArray[np.float64], factors: NDArray[np.float64], chance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Log likelihood ratio of CD8 against CD4 from the anchors' UMIs, rates being weighted by `chance`."""
-    total = np.zeros(len(chance))
-    for x in umis.T:
-        overall = x.sum() / factors.sum()
-        high, low = (
-            ((w * x).sum() + 20 * overall) / ((w * factors).sum() + 20) * factors + 1e-9
-            for w in (chance, 1 - chance)
-        )
-        total += x * (np.log(high / (DISPERSION + high)) - np.log(low / (DISPERSION + low)))
-        total += DISPERSION * np.log((DISPERSION + low) / (DISPERSION + high))
-    return total
+    """Log likelihood ratio of CD8 against CD4 from one gene's UMIs, its rates being weighted by `chance`."""
+    overall = umis.sum() / factors.sum() if len(umis) else 0.0
+    high, low = (
+        ((w * umis).sum() + PSEUDOCELLS * overall) / ((w * factors).sum() + PSEUDOCELLS) * factors + 1e-9
+        for w in (chance, 1 - chance)
+    )
+    ratio = umis * (np.log(high / (DISPERSION + high)) - np.log(low / (DISPERSION + low)))
+    return ratio + DISPERSION * np.log((DISPERSION + low) / (DISPERSION + high))
 
 
-def _logistic(
-    features: NDArray[np.float64],
-    target: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    start: NDArray | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ridge logistic regression on soft targets by Newton steps; returns fitted shares and coefficients."""
-    design = np.column_stack([np.ones(len(features)), features])
-    penalty = np.r_[1e-3, np.full(features.shape[1], RIDGE)]
-    beta = np.zeros(design.shape[1]) if start is None else start
-    x, y = design[known], target[known]
-    for _ in range(8):
-        fitted = expit(x @ beta)
-        gradient = x.T @ (y - fitted) - penalty * beta
-        curvature = (x * np.maximum(fitted * (1 - fitted), 1e-4)[:, None]).T @ x + np.diag(penalty)
-        step = np.linalg.solve(curvature, gradient)
-        beta = beta + step
-        if np.abs(step).max() < 1e-3:
-            break
-    return expit(design @ beta), beta
+def _tree(
+    scores: Mapping[str, NDArray[np.float64]],
+    log_umis: NDArray[np.float64],
+    given: tuple[Mapping[str, axes.Ends], axes.Model, Markers],
+    cd8: tuple[NDArray[np.float64], dict[str, float]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """P(high end) on each axis within each lineage; every axis is asked of the cells it applies to."""
+    ends, model, single = given
+    columns = {"cd8": cd8[0]}
+    found = [{"lineage": "T", "axis": "cd8"} | cd8[1]]
+    for lineage, chance_of_lineage in (("CD4", 1 - cd8[0]), ("CD8", cd8[0])):
+        left = chance_of_lineage  # of the cells that an axis is asked of
+        for name in WITHIN:
+            if name == "treg" and lineage == "CD8":
+                columns["CD8 treg"] = np.zeros(len(left))
+                continue
+            axis = model.axes[name]
+            chance, one = axes.high_end(scores[name], log_umis, ends[name], axis.share, weight=left)
+            if name == "treg" and not shows_foxp3(chance, left, single.foxp3, single.factors):
+                chance = np.full(len(chance), axis.share[0] / sum(axis.share))  # no more than is known anyway
+                one |= {"share": float(chance[0]), "certainty": np.nan}
+            columns[f"{lineage} {name}"] = chance
+            found.append({"lineage": lineage, "axis": name} | one)
+            left = left * (1 - chance if name == "treg" else chance)
+    table = pd.DataFrame(found)
+    table["told_apart"] = table["certainty"] >= TOLD_APART
+    return pd.DataFrame(columns), table
 
 
-def state_probability(
-    cells: lineages.Cells,
-    points: NDArray[np.float64],
-    weights: Any,
-    states: Mapping[str, Any],
-    chance_cd8: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """P(state) and panel scores (cells x states): P(lineage) times P(state given lineage).
-
-    Within a lineage the cells whose pooled markers speak clearly are seeds of a discriminant on `points`
-    and on each cell's own expression of the panels; its confident cells train it once more.
-    """
-    panels = {k: [{"genes": v["genes"], "without": v.get("without", [])}] for k, v in states.items()}
-    required = [gene for state in states.values() for gene in state.get("required", [])]
-    genes, counts = cells.select(list(dict.fromkeys([*marker_panels.panel_genes(panels), *required])))
-    factors = cells.factors()
-    pooled = marker_panels.relative(marker_panels.smooth(counts, factors, weights).toarray(), cells.clusters)
-    scores = marker_panels.score_panels(pooled, genes, panels) * _has_required(pooled, genes, states)
-    own = {" ".join(v["genes"]): {"genes": v["genes"]} for v in states.values()}
-    features = np.hstack([points, lineages.own_expression(counts, factors, genes, own)])
-    lineage = np.array([state["lineage"] for state in states.values()])
-    probability = np.zeros_like(scores)
-    for name, chance in zip(T_LINEAGES, (1 - chance_cd8, chance_cd8)):
-        columns = np.flatnonzero(lineage == name)
-        if len(columns) == 0:
-            continue
-        best, score, margin = marker_panels.best_two(scores[:, columns])
-        clear = (score > SEED_SCORE) & (margin > SEED_MARGIN) & (chance > SEED_LINEAGE)
-        seeds = np.where(clear, best, -1)
-        for _ in range(2):
-            within = marker_panels.discriminate(
-                features, seeds, len(columns), separation=SEPARATION, min_seeds=MIN_SEEDS,
-                groups=cells.samples, weight=chance,
-            )  # fmt: skip
-            sure = (within.max(axis=1) > SEED_AGAIN) & (chance > SEED_LINEAGE)
-            seeds = np.where(sure, within.argmax(axis=1), -1)
-        probability[:, columns] = chance[:, None] * within
-    return probability, scores
+def lineage_names(chance: NDArray[np.float64]) -> NDArray[np.object_]:
+    """CD4, CD8 or unassigned, from P(CD8)."""
+    names = np.where(chance >= 0.5, "CD8", "CD4").astype(object)
+    names[np.maximum(chance, 1 - chance) < LINEAGE_PROBABILITY] = UNASSIGNED
+    return names
 
 
-def _has_required(
-    pooled: NDArray[np.float64], genes: list[str], states: Mapping[str, Any]
-) -> NDArray[np.float64]:
-    """1 where the cell's surroundings express all of a state's required genes, falling to 0 without them."""
-    factor = np.ones((len(pooled), len(states)))
+def state_probability(chances: pd.DataFrame, states: Mapping[str, Any]) -> NDArray[np.float64]:
+    """P(state) (cells x states): the lineage's chance times that of every end the state names."""
+    result = np.ones((len(chances), len(states)))
+    cd8 = chances["cd8"].to_numpy()
     for column, state in enumerate(states.values()):
-        for gene in state.get("required", []):
-            level = pooled[:, genes.index(gene)] if gene in genes else np.zeros(len(pooled))
-            factor[:, column] *= np.clip(level / REQUIRED_FULL, 0, 1)
-    return factor
+        result[:, column] = cd8 if state["lineage"] == "CD8" else 1 - cd8
+        for axis, end in state["axes"].items():
+            chance = chances[f"{state['lineage']} {axis}"].to_numpy()
+            result[:, column] *= chance if end == "high" else 1 - chance
+    return result
+
+
+def named(
+    probability: NDArray[np.float64], states: Mapping[str, Any], coarser: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """The finest name that the chances carry: a frame (label, probability, margin).
+
+    A state where its chance reaches LEAST_PROBABILITY; else the name in `coarser` (name: states) with the
+    fewest states whose joint chance reaches COARSE_PROBABILITY; else CD4 or CD8 by the same rule; else
+    `unassigned`. `probability` is that of the label given, `margin` its lead over the best state it
+    leaves out.
+    """
+    names = list(states)
+    order = np.sort(probability, axis=1)
+    label = np.asarray(names, dtype=object)[probability.argmax(axis=1)]
+    chance = order[:, -1].copy()
+    rival = order[:, -2] if len(names) > 1 else np.zeros(len(order))
+    open_ = chance < LEAST_PROBABILITY
+    label[open_], chance[open_], rival[open_] = UNASSIGNED, 0.0, 0.0
+    lineage = np.array([state["lineage"] for state in states.values()])
+    unions = sorted(coarser.items(), key=lambda item: len(item[1]))
+    unions += [(name, [n for n, one in zip(names, lineage) if one == name]) for name in T_LINEAGES]
+    for name, members in unions:
+        columns = np.isin(names, members)
+        if not columns.any():
+            continue
+        joint = probability[:, columns].sum(axis=1)
+        fits = open_ & (joint >= COARSE_PROBABILITY)
+        label[fits], chance[fits] = name, joint[fits]
+        rival[fits] = probability[fits][:, ~columns].max(axis=1, initial=0.0)
+        open_ &= ~fits
+    return pd.DataFrame({"label": label, "probability": chance, "margin": chance - rival})
+
+
+def _scheme(
+    scheme: str,
+    states: Mapping[str, Any],
+    markers: Mapping[str, Any],
+    chances: Mapping[str, pd.DataFrame],
+    scores: NDArray[np.float64],
+) -> dict[str, Any]:
+    coarser = markers.get("coarser", {}).get(scheme, {})
+    probability = {line: state_probability(chances[line], states) for line in LINES}
+    by_line = {line: named(probability[line], states, coarser) for line in LINES}
+    first, second = by_line["weights"], by_line["ranks"]
+    place = {name: i for i, name in enumerate(states)}
+    column = first["label"].map(place)
+    score = np.full(len(first), np.nan)
+    known = column.notna().to_numpy()
+    score[known] = scores[np.flatnonzero(known), column[known].astype(int)]
+    return {
+        f"t_state_{scheme}": first["label"],
+        f"probability_{scheme}": first["probability"].astype(np.float32),
+        f"margin_{scheme}": first["margin"].astype(np.float32),
+        f"score_{scheme}": score.astype(np.float32),
+        f"t_state_ranks_{scheme}": second["label"],
+        f"agreement_{scheme}": agreement(first["label"], second["label"], states, coarser),
+    } | {f"chance_{scheme}_{name}": probability["weights"][:, i] for i, name in enumerate(states)}
+
+
+def agreement(
+    first: pd.Series, second: pd.Series, states: Mapping[str, Any], coarser: Mapping[str, Sequence[str]]
+) -> pd.Series:
+    """Whether two names can be of one cell: they share a state, as `CD4 Tn` and `CD4 Tn/Tcm` do."""
+    members = {name: {name} for name in states} | {name: set(listed) for name, listed in coarser.items()}
+    members |= {
+        lineage: {name for name, state in states.items() if state["lineage"] == lineage}
+        for lineage in T_LINEAGES
+    }
+    members[UNASSIGNED] = set()
+    together = {(a, b): bool(members[a] & members[b]) for a, b in product(members, members)}
+    return pd.Series([together[pair] for pair in zip(first, second)], index=first.index, dtype=bool)
+
+
+def resolution(
+    frame: pd.DataFrame, samples: NDArray[np.str_], found: pd.DataFrame, markers: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How well states can be told apart in each library, for tables and for claims that rest on them.
+
+    `axes`: the rows of `found` (see `label_states`) of the first line of evidence. `states`: per library,
+    scheme and state the number of cells so named, the `precision` expected of the name (mean probability),
+    the `recall` expected (share of the state's summed probability that lies in cells so named), and
+    `told_apart`: whether both reach TOLD_APART_STATE, missing where hardly a cell is expected to be of it.
+    """
+    rows = []
+    for sample in np.unique(samples):
+        inside = samples == sample
+        for scheme, states in markers["t_states"].items():
+            label = frame.loc[inside, f"t_state_{scheme}"].to_numpy()
+            for state in states:
+                chance = frame.loc[inside, f"chance_{scheme}_{state}"].to_numpy(dtype=np.float64)
+                named_so = label == state
+                expected = float(chance.sum())
+                precision = float(chance[named_so].mean()) if named_so.any() else None
+                recall = float(chance[named_so].sum() / expected) if expected > 0 else None
+                enough = min(precision or 0.0, recall or 0.0) >= TOLD_APART_STATE
+                rows.append(
+                    {
+                        "sample": str(sample), "scheme": scheme, "state": state, "cells": int(named_so.sum()),
+                        "expected_cells": round(expected, 1), "precision": precision, "recall": recall,
+                        "told_apart": None if expected < LEAST_EXPECTED else bool(enough),
+                    }
+                )  # fmt: skip
+    first = found[found["line"] == LINES[0]].drop(columns="line")
+    return {"axes": first.to_dict(orient="records"), "states": rows}
 
 
 def cycling(cells: lineages.Cells, genes: list[str]) -> NDArray[np.bool_]:

@@ -125,9 +125,12 @@ def _labels(options: AnnotationSettings, versions: Mapping[str, str]) -> str:
         )
     overrides = len(options.overrides)
     text = (
-        f"{lineages} T cells were told CD4 or CD8 by a mixture model of their CD4, CD8A and CD8B UMIs whose"
-        " prior is a logistic regression on principal components and supporting genes; within either, states"
-        " were given to cells as lineages are. They follow the"
+        f"{lineages} T-cell states were given to cells within each library, from where a cell stands between"
+        " CD4 and CD8, naive and memory, central and effector memory, not cytotoxic and cytotoxic,"
+        " conventional and regulatory: scores of genes from the literature whose weights were learned on"
+        " FACS-sorted cells, averaged with those of the cell's neighbours. Where no single state is likelier"
+        " than all others together, a coarser name is given, or none. Rank scores of published programmes"
+        " (UCell's statistic) name every cell a second time. States follow the"
         f" {options.scheme} scheme; CAR+ T cells keep the state they have as T cells."
     )
     return text + (f" {overrides} label(s) were set by hand after review." if overrides else "")
