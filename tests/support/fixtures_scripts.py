@@ -194,8 +194,8 @@ def make_maps(folder):
         )
 
 
-def make_report(folder, settings):
-    """Run scripts/report.py and return the page."""
+def make_report(folder, settings, **more):
+    """Run scripts/report.py, with `more` inputs where a study has them, and return the page."""
     make_maps(folder)
     tables, resources = "results/tables", WORKFLOW / "resources/report"
     populations = POPULATIONS
@@ -232,6 +232,7 @@ def make_report(folder, settings):
             "style": [str(resources / f"{name}.css") for name in ("style", "explore")],
             "behaviour": [str(resources / f"{name}.js") for name in ("page", "explore")],
             "maps": [f"results/explore/{name}.json" for name in MAPPED],
+            **more,
         },
         outputs={"page": "results/report.html"},
         params={"config": settings, "chemistry": {"product": "5p", "peak": "3p"}},

@@ -8,7 +8,7 @@ import pytest
 from carpeak import io
 from carpeak.claims import judge, quantities, verdict
 from carpeak.comparison import enrichment as over_representation
-from carpeak.comparison.gene_sets import GeneSet
+from carpeak.comparison.gene_sets import GeneSet, read_gmt
 from carpeak.errors import UserError
 from carpeak.names import FEW_CELLS
 from carpeak.settings import ChangeLimits, EnrichmentLimits
@@ -688,3 +688,20 @@ def test_two_claims_of_one_name_are_refused(tmp_path):
     path.write_text(f"claims: [{one}, {one}]")
     with pytest.raises(UserError, match="two claims are called 'A'"):
         claims_file.read(path, SCHEMA)
+
+
+GENERAL = ROOT / "config/claims.general.yaml"
+
+
+def test_the_general_list_is_judged_like_the_papers():
+    """Every statement reads and every term is in the bundled file; none speaks of the paper's own numbers."""
+    claims = claims_file.read(GENERAL, SCHEMA)
+    kinds = {claim["quantity"]["kind"] for claim in claims}
+    assert kinds == {"majority", "gene_change", "term_change"}
+    assert all(claim["quantity"]["min_effect_reason"] for claim in claims)
+    known = {one.term_id for one in read_gmt(ROOT / "workflow/resources/go_bp.gmt.gz")}
+    assert set(claims_file.terms(claims)) <= known
+    main, others = judge.assemble(study(), contrast=CONTRAST, scheme="canonical", limits=LIMITS, seed=0)
+    found = {one["claim"]: one for one in judge.judge(claims, main, others)}
+    assert found["G1"]["verdict"] == SUPPORTED
+    assert found["G2a"]["verdict"] == NONE, "the made-up tables hold no comparison of all CAR+ T cells"

@@ -40,6 +40,18 @@ def test_defaults_reach_every_depth(tmp_path):
     assert not loaded.config["simulated"], "the demo's value must not leak into a user's study"
 
 
+def test_a_study_of_ones_own_is_judged_by_the_general_list(tmp_path):
+    """C1 of the paper reads "15,414 cells were captured": no statement on another study."""
+    write_study(tmp_path)
+    assert load(tmp_path).config["claims"] == str(ROOT / "config/claims.general.yaml")
+    assert {claim["id"][0] for claim in load(tmp_path).claims} == {"G"}
+    (tmp_path / "own.yaml").write_text((ROOT / "config/claims.yaml").read_text())
+    assert load(tmp_path, claims="own.yaml").claims[0]["id"] == "C1"
+    source = ROOT / "config/config.yaml"
+    demo = study.load(yaml.safe_load(source.read_text()), source=source, workflow=WORKFLOW)
+    assert demo.config["claims"] == str(ROOT / "config/claims.yaml")
+
+
 def test_rows_may_share_a_file_if_each_selects_its_cells(tmp_path):
     rows = [
         {**ROWS[0], "path": "both", "select": "-1"},

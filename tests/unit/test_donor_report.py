@@ -110,6 +110,42 @@ def test_forest_plot_has_a_panel_per_claim_and_repeats(tmp_path, names):
     assert forest.forest([]).axes[0].texts[0].get_text().startswith("No claim has an effect")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("names", ["ABCD", "AB"])
+def test_the_page_holds_the_section(tmp_path, names):
+    import fixtures_results
+    import fixtures_scripts
+    from html_page import Page
+
+    (tmp_path / "donors").mkdir()
+    results(tmp_path / "donors", names)
+    fixtures_results.make(tmp_path, cells=300)
+    settings = fixtures_scripts.config()
+    fixtures_scripts.draw(tmp_path)
+    fixtures_scripts.make_provenance(tmp_path, settings)
+    details = io.read_json(tmp_path / "results/claims.json")
+    over_donors = io.read_json(tmp_path / "donors/claims.json")["claims"]
+    by_id = {"C4": over_donors[0], "C5": over_donors[1], "C6": over_donors[2], "C7a": over_donors[3]}
+    for one in details["claims"]:
+        one |= {key: value for key, value in by_id.get(one["claim"], {}).items() if key != "claim"}
+    io.write_json(details, tmp_path / "results/claims.json")
+    style.save(
+        forest.forest(over_donors),
+        tmp_path / "results/figures/donors.svg",
+        tmp_path / "results/figures/donors.png",
+    )
+    page = fixtures_scripts.make_report(
+        tmp_path, settings, design="donors/design.tsv", donor_genes=["donors/genes.tsv"],
+        donor_shifts=["donors/shifts.tsv"],
+    )  # fmt: skip
+    parsed = Page(page)
+    assert parsed.wrong == [] and parsed.open == []
+    assert '<section id="donors">' in page and 'href="#donors"' in page
+    assert "Each patient counts once" in page
+    assert ("Genes, with the patient as the unit" in page) == (names == "ABCD")
+    assert ("Concordant: seen in both patients" in page) == (names == "AB")
+
+
 def test_check_prints_the_audit(tmp_path, capsys):
     sheet = tmp_path / "samples.tsv"
     rows = [("A_0", "product", "A"), ("B_1", "peak", "B"), ("C_0", "product", "C"), ("C_1", "peak", "C")]

@@ -58,7 +58,7 @@ def test_the_share_of_the_sorted_blood_is_above_what_is_detected(tables):
 
 def test_a_dozen_cells_carry_no_conclusion(tables):
     claims = read(tables, "claims").set_index("claim")["verdict"]
-    assert (claims.loc[["C4", "C6", "C7a", "C8", "C9a", "C10"]] == "not_estimable").all()
+    assert (claims == "not_estimable").all(), "the product holds hardly a CAR+ cell"
     composition = read(tables, "composition")
     product = composition[(composition["population"] == "car_t") & (composition["sample"] == "product")]
     largest = product.sort_values("n").iloc[-1]

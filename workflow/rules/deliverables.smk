@@ -60,6 +60,7 @@ rule report:
     """One self-contained page that says what changed, how sure that is, and how it was found."""
     input:
         unpack(origins_input),
+        unpack(cohort_input),
         unpack(donor_tables),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",

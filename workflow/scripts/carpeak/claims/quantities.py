@@ -27,12 +27,12 @@ from .verdict import (
     Tables,
     beyond,
     draws,
+    for_direction,
+    group_name,
     margin,
-    none,
+    not_estimable,
     percent,
-    place,
     too_few,
-    turned,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ OTHER_LIMITS = (0.25, 0.5, 1.0)  # log2, at which the verdict on a gene is repor
 def captured_cells(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     """Cells of all libraries before any filter; exact, so without an interval."""
     if tables.samples.empty:
-        return none("There is no library.")
+        return not_estimable("There is no library.")
     cells, stated = int(tables.samples["cells_in"].sum()), int(quantity["count"])
     if cells == stated:
         return Finding(SUPPORTED, cells, cells, cells, f"The libraries hold {cells:,} cells.")
@@ -162,14 +162,16 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     part = _of(tables.de, population, group)
     rows = part[part["gene"] == gene]
     if rows.empty:
-        where = place(population, group)
-        return none(f"{gene} was not tested in {where}: not measured, or detected in hardly any cell.")
+        where = group_name(population, group)
+        return not_estimable(
+            f"{gene} was not tested in {where}: not measured, or detected in hardly any cell."
+        )
     row = rows.iloc[0]
     found = Interval.between(float(row["log2_fold_change_low"]), float(row["log2_fold_change_high"]))
     found = found._replace(estimate=float(row["log2_fold_change"]))
-    limit = max(_least(quantity), tables.floor or 0.0)
+    limit, where = max(_least(quantity), tables.floor or 0.0), group_name(population, group)
     reason = (
-        f"{gene} in {place(population, group)}: log2 fold change {found.estimate:.2f} ({found.low:.2f} to "
+        f"{gene} in {where}: log2 fold change {found.estimate:.2f} ({found.low:.2f} to "
         f"{found.high:.2f}), detected in {percent(row['pct_test'])} at {tables.contrast['test']} and "
         f"{percent(row['pct_reference'])} at {tables.contrast['reference']}; limit {limit:.2f}."
     )
@@ -188,7 +190,7 @@ def of_change(tables: Tables, quantity: Mapping[str, Any], found: Interval) -> s
     claim's limit.
     """
     least = _least(quantity)
-    verdict = turned(beyond(found, max(least, tables.floor or 0.0)), quantity["direction"])
+    verdict = for_direction(beyond(found, max(least, tables.floor or 0.0)), quantity["direction"])
     return ABSENT if verdict == INDETERMINATE and found.within(least) else verdict
 
 
@@ -207,16 +209,16 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         return few
     de = _of(tables.de, population, group)
     if de.empty:
-        return none(f"No gene was tested in {place(population, group)}.")
+        return not_estimable(f"No gene was tested in {group_name(population, group)}.")
     if term not in tables.terms:
-        return none(f"{term}: in no library, or none of its genes was tested in any comparison.")
+        return not_estimable(f"{term}: in no library, or none of its genes was tested in any comparison.")
     rows = _of(tables.enrichment, population, group)
     rows = rows[rows["term_id"] == term].drop_duplicates("direction").set_index("direction")
     sides = {name: _odds(rows, name, de, tables.limits) for name in enrichment.DIRECTIONS}
     stated = quantity["direction"]
     opposite = next(name for name in enrichment.DIRECTIONS if name != stated)
     shown = f"{rows['term'].iloc[0]} ({term})" if len(rows) else term
-    reason = f"{shown} in {place(population, group)}: " + "; ".join(
+    reason = f"{shown} in {group_name(population, group)}: " + "; ".join(
         f"{name}: {one.overlap} of {one.changed} changed genes, adjusted p {one.p_adjusted:.2g}"
         for name, one in sides.items()
     )
@@ -243,8 +245,10 @@ def untestable(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     """A statement on patients, which cells cannot answer."""
     donors, least = len(tables.donors()), quantity["min_donors"]
     if donors < least:
-        return none(f"It takes at least {least} patients to see what goes with what; here: {donors}.")
-    return none("The study holds no clinical outcome to compare the patients by.")
+        return not_estimable(
+            f"It takes at least {least} patients to see what goes with what; here: {donors}."
+        )
+    return not_estimable("The study holds no clinical outcome to compare the patients by.")
 
 
 KINDS: dict[str, Callable[[Tables, Mapping[str, Any]], Finding]] = {
@@ -335,5 +339,5 @@ def _few_in_group(tables: Tables, population: str, group: str) -> Finding | None
         counts = tables.counts(f"{population}_lineage", condition)
         n = int(counts.sum()) if group == "all" else int(counts.get(group, 0))
         if n < MIN_CELLS:
-            return none(f"{condition}: {n} {place(population, group)}; {MIN_CELLS} are needed.")
+            return not_estimable(f"{condition}: {n} {group_name(population, group)}; {MIN_CELLS} are needed.")
     return None

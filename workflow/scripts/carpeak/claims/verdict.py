@@ -133,22 +133,22 @@ def beyond(found: Interval, limit: float) -> str:
     return SUPPORTED if found.low > limit else OPPOSED if found.high < -limit else INDETERMINATE
 
 
-def turned(verdict: str, direction: str) -> str:
+def for_direction(verdict: str, direction: str) -> str:
     """The verdict on the opposite statement where `direction` is down."""
     return verdict if direction == "up" else {SUPPORTED: OPPOSED, OPPOSED: SUPPORTED}.get(verdict, verdict)
 
 
-def place(population: str, group: str) -> str:
+def group_name(population: str, group: str) -> str:
     """How sentences call the cells of a group."""
     return CELLS[population] if group == "all" else f"{group} {CELLS[population]}"
 
 
 def too_few(population: str, n: int, where: str) -> Finding:
     """The finding on a population with fewer than `MIN_CELLS` cells."""
-    return none(f"{where}: {n} {CELLS[population]}; {MIN_CELLS} are needed.")
+    return not_estimable(f"{where}: {n} {CELLS[population]}; {MIN_CELLS} are needed.")
 
 
-def none(reason: str) -> Finding:
+def not_estimable(reason: str) -> Finding:
     """A finding without an estimate."""
     return Finding(NOT_ESTIMABLE, None, None, None, reason)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PER_ROW = 3
-TITLE = 46  # characters of a statement that fit above a panel
+TITLE = 52  # characters of a statement that fit above a panel
 WIDEST = 8.0  # log2; intervals beyond are cut
 
 
@@ -64,7 +64,8 @@ def _panel(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str]) -> None:
             mec=style.INK if counts else style.MUTED,
             mfc=style.INK if counts else "white",
         )
-        ends += [low, high]
+        if counts or not any(one["counts"] == "yes" for one in claim["effects"]):
+            ends += [low, high]  # who does not count sets no scale
     if found["estimate"] is not None:
         ends += _diamond(ax, found)
     _ticks(ax, claim, donors, place)
@@ -86,7 +87,7 @@ def _ticks(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], place: Map
     """Names of donors left, their cells (reference, test) right, the claim and its verdict above."""
     found = claim["donors"]
     word = (found["seen"] or found["verdict"]).replace("_", " ")
-    ax.set_title(f"{claim['claim']}  {word}", color=style.INK)
+    ax.set_title(f"{claim['claim']}  {word}", color=style.INK, pad=17)
     ax.text(
         0,
         1.01,
@@ -96,7 +97,6 @@ def _ticks(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], place: Map
         color=style.MUTED,
         va="bottom",
     )
-    ax.title.set_position((0, 1.1))
     ax.set_yticks([*(place[donor] for donor in donors), 0], labels=[*donors, "all"])
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")

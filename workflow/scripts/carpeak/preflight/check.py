@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import home
+from ..cohort import tables
+from ..errors import UserError
 from ..readers import paths
 from ..study import config as configuration
 from ..study.study import Study, gather
@@ -40,8 +42,20 @@ def check(given: Path, config: str | None) -> Checked:
     later = [sample.sample for sample in study.samples if sample.sample not in names]
     made = study.simulates or study.downloads or any(sample.aligned for sample in study.samples)
     wrong, unseen = named_files.look(study)
+    problems += _of_patients(study)
     problems += (seen.problems if seen else []) + [line for line in wrong if line not in problems]
     return Checked(study, seen, problems, later if made else [], unseen)
+
+
+def _of_patients(study: Study) -> list[str]:
+    """What is wrong in the tables of the cohort, where the study has one."""
+    if not study.cohort:
+        return []
+    try:
+        tables.read(study.cohort, home.workflow() / "schemas")
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
