@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from carpeak.car import fit_check, posterior
+from carpeak.car import fit_check, mixture, posterior
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Counts = NDArray[np.int64]
 
+EXPONENTS = {"ambient_0": 0.0, "ambient_half": 0.5}  # of depth, with which ambient UMIs rise
 SHARES = (0.02, 0.1, 0.34, 0.6, 0.9)
 MEANS = (0.2, 0.5, 1.0, 2.0, 5.0)
 SIZES = (0.5, 0.8, 1.3, 2.0, 3.0)
 AMBIENT = (1e-7, 1e-6, 5e-6, 2e-5, 1e-4)
 CELLS = (500, 1_000, 2_000, 5_000, 10_000)
-GENERATORS = ("bimodal", "depth", "state", "ambient_low", "ambient_high")
+GENERATORS = ("bimodal", "depth", "state", "ambient_low", "ambient_high", *EXPONENTS)
 DEPTH = (4_000.0, 0.45)  # median and sd of the natural logarithm
 DROPLETS = 20_000
 PROBABILITY_BINS = 10
@@ -79,7 +80,8 @@ def simulate(setting: Setting, *, seed: int, generator: str = "model") -> Simula
     `generator`: `model`, or what the caller does not assume: `bimodal` (CAR+ cells express 0.3 or 1.7
     times the mean, half each), `depth` (mean proportional to the square root of depth), `state` (three
     states: 0.5, 1 and 2 times the mean in cells 0.8, 1 and 1.25 times as deep), `ambient_low` and
-    `ambient_high` (droplets show half and twice the ambient rate of cells).
+    `ambient_high` (droplets show half and twice the ambient rate of cells), `ambient_0` and `ambient_half`
+    (ambient UMIs rise with depth to the power of 0 and 0.5; in all others in proportion).
     """
     rng = np.random.default_rng(seed)
     n = setting.cells
@@ -95,10 +97,12 @@ def simulate(setting: Setting, *, seed: int, generator: str = "model") -> Simula
     depth = np.maximum(np.round(DEPTH[0] * relative), 200.0)
     positive = rng.random(n) < setting.share
     rate = setting.mean * level * (depth / DEPTH[0]) ** slope * rng.gamma(setting.size, 1 / setting.size, n)
-    umis = rng.poisson(setting.ambient * depth) + np.where(positive, rng.poisson(rate), 0)
+    exponent = EXPONENTS.get(generator, 1.0)
+    soup = setting.ambient * depth.mean() * depth**exponent / (depth**exponent).mean()
+    umis = rng.poisson(soup) + np.where(positive, rng.poisson(rate), 0)
     wrong = {"ambient_low": 0.5, "ambient_high": 2.0}.get(generator, 1.0)
-    soup = int(rng.poisson(DROPLETS * setting.ambient * wrong * depth.mean()))
-    return SimulatedCounts(umis.astype(np.int64), depth, positive, (DROPLETS, soup))
+    droplets = int(rng.poisson(DROPLETS * setting.ambient * wrong * depth.mean()))
+    return SimulatedCounts(umis.astype(np.int64), depth, positive, (DROPLETS, droplets))
 
 
 def score(setting: Setting, library: SimulatedCounts, *, fdr: float = 0.05) -> dict[str, Any]:
@@ -107,7 +111,8 @@ def score(setting: Setting, library: SimulatedCounts, *, fdr: float = 0.05) -> d
     `bins` is (zero UMIs or more, bins of probability) x (cells, sum of P, CAR+ cells).
     """
     x, truth = library.umis, library.positive
-    ambient = posterior.ambient_prior(cell_depth=float(library.depth.mean()), droplets=library.droplets)
+    depth = posterior.soup_depth(library.depth, mixture.AMBIENT_SLOPE)
+    ambient = posterior.ambient_prior(cell_depth=depth, droplets=library.droplets)
     found = posterior.fit(x, library.depth, ambient)
     p = posterior.probabilities(found, x, library.depth)
     calls = posterior.call(p, x, fdr=fdr)

@@ -22,6 +22,7 @@ STAGES = {
     ],
     "stats": [*BASE, "gseapy", "requests"],
     "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
+    "cohort": [*BASE, "lifelines", "statsmodels"],
     "align": [*BASE, "pysam"],
 }
 # What is no Python package: stage -> packages of bioconda.

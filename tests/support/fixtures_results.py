@@ -192,6 +192,9 @@ def _quality(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> No
             "doublet_threshold": 0.35,
             "doublet_threshold_source": "valley",
             "expected_doublet_rate": 0.058,
+            "found_doublet_rate": 0.06,
+            "used_doublet_rate": 0.058,
+            "doublet_rates_differ": "",
             "status": "poor" if number else "ok",
             "message": "Half of the barcodes are damaged cells." if number else "",
         }
@@ -352,11 +355,12 @@ def _car(results: Path, cells: pd.DataFrame) -> None:
                 "car_fraction_high": np.nan,
                 "identifiable": False,
                 "ambient_rate": 3e-7,
+                "ambient_transgene_share": 4e-6,
             }
             | {"ambient_source": "empty_droplets", "false_positive_rate": false / other if other else np.nan}
             | {"false_positive_rate_low": low, "false_positive_rate_high": high, "n_positive": positive}
             | {"n_undetermined": n - positive, "n_negative": 0}
-            | {"flow_car_percent": 33.96 if sample == "product" else np.nan}
+            | {"flow_car_percent": 33.96 if sample == "product" else np.nan, "not_told": ""}
         )
     io.write_table(pd.DataFrame(rows), results / "tables/car.tsv")
     _against_rest(results, [row for row in rows if row["n_positive"]])
@@ -488,9 +492,12 @@ ENRICHMENT_COLUMNS = [
     "term",
     "overlap",
     "set_size",
+    "query",
+    "background",
     "odds_ratio",
     "p_value",
     "p_adjusted",
+    "leader",
     "genes",
 ]
 
@@ -517,13 +524,15 @@ def _enrichment(results: Path, rng: np.random.Generator, *, empty: bool) -> None
                         "term": term,
                         "overlap": int(rng.integers(4, 40)),
                         "set_size": 120,
+                        "query": 90,
+                        "background": 8800,
                     }
                     row |= {
                         "odds_ratio": float(rng.uniform(1.5, 9)),
                         "p_value": p / 50,
                         "p_adjusted": min(p, 1.0),
                     }
-                    rows.append(row | {"genes": "NKG7;GZMB;PRF1"})
+                    rows.append(row | {"leader": TERMS[0][0], "genes": "NKG7;GZMB;PRF1"})
     table = pd.DataFrame(rows, columns=ENRICHMENT_COLUMNS)
     table = table.iloc[:0] if empty else table
     io.write_table(table, results / "tables/enrichment.peak_vs_product.tsv")

@@ -28,12 +28,66 @@ def test_ambient_prior_counts_droplets_and_keeps_its_uncertainty():
     assert ambient.shape == pytest.approx(1 / (1 / 150.5 + posterior.TRANSFER))
     assert ambient.source == "empty_droplets"
     cells = posterior.ambient_prior(cell_depth=3000.0, droplets=(0.0, 0), non_t=(1_000, 1))
-    assert (cells.source, cells.mean) == ("non_t_cells", pytest.approx(1.5 / 3.25e6))
+    assert (cells.source, cells.mean) == ("non_t_cells", pytest.approx(1.5005 / 3.25e6))
     negative = posterior.ambient_prior(
         cell_depth=1.0, droplets=(0, 0), non_t=(0, 0), negative=(np.array([0]), np.array([1e6]))
     )
     assert negative.source == "negative_sample"
     assert posterior.ambient_prior(cell_depth=1.0).source == "prior"
+
+
+def test_umis_are_counted_in_cells_without_car_not_cells_with_a_umi():
+    """At 0.4 ambient UMIs a droplet 33 % of the cells show one: as UMIs they would be 18 % too few."""
+    rng = np.random.default_rng(2)
+    umis = rng.poisson(0.4, 5_000)
+    ambient = posterior.ambient_prior(cell_depth=3000.0, non_t=(5_000, int((umis >= 1).sum())))
+    assert ambient.mean * 3000 == pytest.approx(0.4, rel=0.05)
+    every = posterior.ambient_prior(cell_depth=3000.0, non_t=(10, 10))
+    assert np.isfinite(every.mean), "where all cells show one, as many as ten cells can tell of"
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_cells_without_car_tell_how_ambient_umis_rise_with_depth(exponent):
+    rng = np.random.default_rng(5)
+    depth = 4000 * np.exp(rng.normal(0, 0.8, 20_000))
+    seen = rng.poisson(0.02 * (depth / 4000) ** exponent) >= 1
+    mean, sd = posterior.ambient_slope(seen, depth)
+    assert mean == pytest.approx(exponent, abs=0.1)
+    assert posterior.SLOPE_TRANSFER < sd < 0.2
+    assert posterior.ambient_slope(seen[:200], depth[:200])[1] > 0.2, "few cells tell little"
+    uneven = posterior.soup_depth(depth, (exponent, 0.0))
+    assert uneven == pytest.approx(4000 * np.exp((exponent * 0.8) ** 2 / 2), rel=0.03)
+    assert posterior.ambient_slope(np.zeros(9, dtype=bool), depth[:9]) == mixture.AMBIENT_SLOPE
+
+
+@pytest.mark.parametrize(("generator", "before"), [("ambient_0", 0.149), ("ambient_half", 0.079)])
+def test_ambient_rna_that_rises_less_than_depth_is_not_taken_for_car(generator, before):
+    """0.09 ambient UMIs a droplet, true share 0.10. In proportion to depth, share 0.23 and FDR `before`."""
+    setting = calibration.Setting(0.1, 1.0, 1.3, 2e-5, 4_000)
+    rows = [
+        calibration.score(setting, calibration.simulate(setting, seed=70 + s, generator=generator))
+        for s in range(10)
+    ]
+    assert sum(row["covered"] for row in rows) >= 7  # of 10: fewer has a chance of 1.3 % at 90 %
+    assert np.mean([row["fdr"] for row in rows]) < min(0.075, before)
+    assert np.mean([row["share"] for row in rows]) < 0.16
+
+
+def test_a_model_that_does_not_fit_gives_no_share():
+    """CAR+ cells that hold either one UMI or six and more: no negative binomial does."""
+    rng = np.random.default_rng(0)
+    library = calibration.simulate(SETTING, seed=3)
+    n = len(library.umis)
+    umis = np.where(library.positive, np.where(rng.random(n) < 0.7, 1, 6 + rng.poisson(2, n)), 0)
+    every = np.ones(n, dtype=bool)
+    found = calibrated_rule.call_library(
+        umis, library.depth, is_t=every, control=~every, droplets=library.droplets
+    )
+    assert found.check.flagged
+    assert not found.identifiable
+    assert np.isnan([found.share, found.low, found.high]).all()
+    assert "does not fit" in found.fit.reason
+    assert any(line.startswith("No transduced share: the model does not fit") for line in found.warnings)
 
 
 def test_two_measurements_of_the_ambient_rate_are_weighed_by_their_errors():

@@ -33,10 +33,12 @@ def drawn(library, seed):
     control = kept & ~is_t & (first["type"] != "NK cell").to_numpy()
     empty = rng.poisson(0.75 * library.ambient * np.exp(rng.normal(-0.08, SPREAD, 20_000)))
     seen = int(rng.binomial(empty.sum(), soup / library.ambient))
+    slope = posterior.ambient_slope(x[control] >= 1, depth[control])
     ambient = posterior.ambient_prior(
-        cell_depth=float(depth[kept & is_t].mean()),
+        cell_depth=posterior.soup_depth(depth[kept & is_t], slope),
         droplets=(empty.sum() ** 2 / (empty**2).sum(), seen),
         non_t=(int(control.sum()), int((x[control] >= 1).sum())),
+        slope=slope,
     )
     return x[kept & is_t], depth[kept & is_t], car[kept & is_t], ambient
 

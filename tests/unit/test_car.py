@@ -80,9 +80,9 @@ def test_false_positives_are_measured_on_cells_that_cannot_be_car():
     assert first["false_positive_rate_high"] == pytest.approx(exact.high)
     assert np.isnan(second["false_positive_rate"])  # no such cell in s2
     assert first["ambient_source"] == "non_t_cells"
-    assert first["ambient_rate"] == pytest.approx(1 / 15)
+    assert first["ambient_transgene_share"] == pytest.approx(1 / 15)
     assert second["ambient_source"] == "none"
-    assert np.isnan(second["ambient_rate"])
+    assert np.isnan([first["ambient_rate"], second["ambient_rate"], second["ambient_transgene_share"]]).all()
 
 
 @pytest.mark.parametrize("transgene_umis", [20, {"RQR8": 15, "scFv": 5}])
@@ -99,7 +99,8 @@ def test_ambient_rate_prefers_empty_droplets(transgene_umis):
     table = calls.call_samples(*library(), SHEET, droplets, options=OPTIONS)[2]
     assert table.loc[1, "ambient_source"] == "none"
     assert table.loc[0, "ambient_source"] == "empty_droplets"
-    assert table.loc[0, "ambient_rate"] == pytest.approx(2e-5)
+    assert table.loc[0, "ambient_transgene_share"] == pytest.approx(2e-5)
+    assert np.isnan(table.loc[0, "ambient_rate"]), "per UMI of a T cell: only a model says that"
 
 
 @pytest.mark.parametrize(("min_umis", "n_positive"), [(1, 3), (2, 1), (4, 0)])
@@ -290,3 +291,17 @@ def test_without_a_feature_nothing_is_said_of_detection():
     measured = ["detected_fraction", "false_positive_rate", "false_positive_rate_high", "ambient_rate"]
     assert table[measured].isna().all(axis=None)
     assert table["n_positive"].tolist() == [5, 0]
+
+
+@pytest.mark.parametrize("rule", ["umi", "calibrated"])
+def test_a_library_whose_reference_lacks_the_transgene_shows_no_share(rule):
+    cells, lineage = library()
+    cells.uns["without_transgene"] = np.array(["s2"], dtype=object)  # as h5ad gives it back
+    called, fit, table = calls.call_samples(cells, lineage, SHEET, {}, options=CarSettings(rule=rule))
+    first, second = table.to_dict("records")
+    assert first["detected_fraction"] == pytest.approx(0.6)
+    shares = ["detected_fraction", "car_fraction", "false_positive_rate", "ambient_transgene_share"]
+    assert np.isnan([second[name] for name in shares]).all(), "0.0 % would be a measurement"
+    assert (second["t_cells"], second["n_undetermined"]) == (4, 4)
+    assert set(called["car_call"][10:]) == {"undetermined"}
+    assert "lacks the transgene" in fit["samples"]["s2"]["reason"]

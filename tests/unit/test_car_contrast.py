@@ -26,7 +26,7 @@ def planted():
     umis = rng.poisson(rates)
     rest = (library.depth - umis.sum(axis=1)).astype(int)
     counts = sparse.csr_matrix(np.column_stack([umis, rest, library.umis]).astype(np.int32))
-    cells = pd.DataFrame({"sample": "peak", "car_umis": library.umis})
+    cells = pd.DataFrame({"sample": "peak", "car_umis": library.umis, "t_state": "CD4 Tn"})
     cells["car_probability"] = posterior.probabilities(found, library.umis, library.depth)
     names = [f"G{i}" for i in range(GENES)] + ["REST", "CAR"]
     transgene = np.array([name == "CAR" for name in names])
@@ -63,28 +63,65 @@ def test_genes_that_only_follow_depth_do_not_differ(planted):
     assert "CAR" not in table.loc["probability"].index
 
 
+def test_a_state_that_expresses_the_car_more_strongly_is_no_effect_of_the_car():
+    """Activated cells hold 3 x the CAR and 3 x of 60 genes, CAR+ or not: across states half of them differ."""
+    rng = np.random.default_rng(8)
+    n, genes = 5_000, 100
+    depth = 4_000 * np.exp(rng.normal(0, 0.4, n))
+    active, car = rng.random(n) < 0.5, rng.random(n) < 0.4
+    umis = np.where(car, rng.poisson(0.6 * np.where(active, 3, 1) * depth / 4_000), 0)
+    found = posterior.fit(
+        umis, depth, posterior.ambient_prior(cell_depth=depth.mean(), droplets=(20_000, 20))
+    )
+    level = np.where(np.arange(genes) < 60, np.where(active, 3.0, 1.0)[:, None], 1.0) * 2e-4
+    drawn = rng.poisson(depth[:, None] * level)
+    rest = np.maximum(depth - drawn.sum(axis=1), 1).astype(int)
+    counts = sparse.csr_matrix(np.column_stack([drawn, rest, umis]).astype(np.int32))
+    names = [f"G{i}" for i in range(genes)] + ["REST", "CAR"]
+    cells = pd.DataFrame({"sample": "peak", "car_umis": umis})
+    cells["car_probability"] = posterior.probabilities(found, umis, depth)
+    differ = {}
+    for name, state in (("across", "T"), ("within", np.where(active, "active", "resting"))):
+        table = car_contrast.compare(
+            counts,
+            cells.assign(t_state=state),
+            names,
+            transgene=np.array([one == "CAR" for one in names]),
+            samples=SAMPLES,
+            min_pct=0.01,
+        ).set_index(["rule", "gene"])
+        rows = table.loc["probability"].loc[[f"G{i}" for i in range(60)]]
+        differ[name] = (rows["p_adjusted"] < 0.05).mean()
+    assert differ["across"] > 0.5, "the confounder is there"
+    assert differ["within"] <= 0.05
+
+
 def test_slopes_are_those_of_least_squares():
     rng = np.random.default_rng(1)
     n = 400
     on, depth = rng.beta(0.5, 1, n), rng.normal(8, 0.4, n)
     level = np.maximum(rng.normal(0.3, 1, (n, 2)) + on[:, None] * [0.5, 0] + depth[:, None] / 20, 0)
-    found = car_contrast.slopes(sparse.csc_matrix(level), on, depth)
-    design = np.column_stack([np.ones(n), depth, on])
+    state = rng.choice(["a", "b", "c"], n, p=[0.6, 0.38, 0.02])
+    state[:5] = "d"
+    found = car_contrast.slopes(sparse.csc_matrix(level), on, depth, state)
+    rare = np.isin(state, ["c", "d"])
+    design = np.column_stack([state == "a", state == "b", rare, depth, on]).astype(float)
     inverse = np.linalg.inv(design.T @ design)
     for gene in range(2):
         beta = inverse @ design.T @ level[:, gene]
         residual = level[:, gene] - design @ beta
         white = inverse @ (design.T * residual**2) @ design @ inverse
         usual = inverse * (residual**2).mean()
-        error = np.sqrt(max(white[2, 2], usual[2, 2]) * n / (n - 3))
+        error = np.sqrt(max(white[4, 4], usual[4, 4]) * n / (n - 5))
         row = found.iloc[gene]
-        assert row["difference"] == pytest.approx(beta[2], rel=1e-9)
+        assert row["difference"] == pytest.approx(beta[4], rel=1e-9)
         assert (row["difference_high"] - row["difference"]) / 1.959964 == pytest.approx(error, rel=1e-6)
 
 
 def test_no_rows_without_probabilities_or_without_any_detection(planted):
     _, counts, _ = planted
     cells = pd.DataFrame({"sample": "peak", "car_umis": 0, "car_probability": np.nan}, index=range(6_000))
+    cells["t_state"] = np.nan
     names = [f"G{i}" for i in range(counts.shape[1])]
     table = car_contrast.compare(
         counts, cells, names, transgene=np.zeros(len(names), bool), samples=SAMPLES, min_pct=0.01

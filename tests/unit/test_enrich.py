@@ -30,6 +30,11 @@ def de_table(genes, up=(), down=(), *, population="car_t", group="CD4", depth="e
     )
 
 
+def rest(genes):
+    """A set of all genes, which is never tested (max_size): with it every gene is annotated."""
+    return GeneSet("REST", "", (*genes, *(f"Z{i}" for i in range(600))))
+
+
 @pytest.fixture(scope="module")
 def go():
     return gene_sets.read_gmt(BUNDLED)
@@ -47,7 +52,7 @@ def test_equals_hypergeometric_and_benjamini_hochberg_over_all_tested_terms(go, 
     up, down = set(rng.choice(tested, 300, replace=False)), set(rng.choice(tested, 40, replace=False))
     table = enrichment.over_representation(de_table(tested, up, down - up), libraries(GO_BP=go), **OPTIONS)
     assert list(table.columns) == enrichment.COLUMNS
-    background = set(tested)
+    background = set(tested) & {gene for one in go for gene in one.genes}
     for direction, query in (("up", up), ("down", down - up)):
         sets = {one.term_id: set(one.genes) & background for one in go}
         sets = {name: genes for name, genes in sets.items() if 10 <= len(genes) <= 500}
@@ -80,9 +85,11 @@ def test_equals_hypergeometric_and_benjamini_hochberg_over_all_tested_terms(go, 
 def test_one_table_by_hand():
     """4 of 5 changed genes in a set of 10, out of 100: p = sum over x >= 4 of C(10,x) C(90,5-x) / C(100,5)."""
     genes = [f"G{i:03d}" for i in range(100)]
-    sets = [GeneSet("S", "a set", tuple(genes[:10])), GeneSet("O", "other", tuple(genes[50:70]))]
+    sets = [GeneSet("S", "a set", tuple(genes[:10])), GeneSet("O", "other", tuple(genes[50:70])), rest(genes)]
     changed = [*genes[:4], "G099"]
-    table = enrichment.over_representation(de_table(genes, changed), libraries(own=sets), **OPTIONS)
+    table = enrichment.over_representation(
+        de_table(genes, changed), libraries(own=sets), limits=EnrichmentLimits(max_size=50)
+    )
     assert len(table) == 1  # the other set holds no changed gene and is not listed ...
     row = table.iloc[0]
     p = (210 * 90 + 252) / 75287520
@@ -135,7 +142,9 @@ def test_populations_groups_and_libraries_are_apart():
         [de_table(genes, genes[:8]), de_table(genes[:50], down=genes[:8], population="t_cells", group="CD8")],
         ignore_index=True,
     )
-    table = enrichment.over_representation(de, libraries(one=sets, two=sets), **OPTIONS)
+    sets.append(rest(genes))
+    options = {"limits": EnrichmentLimits(max_size=40)}
+    table = enrichment.over_representation(de, libraries(one=sets, two=sets), **options)
     got = table[["population", "group", "direction", "library"]].to_numpy().tolist()
     assert got == [
         ["car_t", "CD4", "up", "one"],
@@ -189,7 +198,12 @@ def test_named_sets_are_tested_whatever_their_size():
     table = enrichment.over_representation(de, libraries(own=sets), **OPTIONS)
     assert list(table["term_id"]) == ["S"]
     table = enrichment.over_representation(de, libraries(own=sets), **OPTIONS, named=["L"])
-    assert list(table["term_id"]) == ["S", "L"]
+    up, down = table[table["direction"] == "up"], table[table["direction"] == "down"]
+    assert list(up["term_id"]) == ["S", "L"]
+    assert down[["term_id", "overlap", "p_value"]].to_numpy().tolist() == [["L", 0, 1.0]], (
+        "of a set in question it is told that none of its genes changed"
+    )
+    table = up
     assert table["p_adjusted"].iloc[0] == pytest.approx(2 * table["p_value"].iloc[0])
 
 
@@ -215,6 +229,57 @@ def test_planted_term_is_on_top_and_decoy_below(go, tested):
     ids = list(table["term_id"])
     assert ids.index("GO:0071346") < 20
     assert ids.index("DECOY") > ids.index("GO:0071346")
+
+
+def test_gseapy_gives_the_same_numbers(go, tested):
+    """One oracle of another hand: gseapy's test, set by set, on 300 changed genes."""
+    from gseapy.stats import calc_pvalues
+
+    up = set(np.random.default_rng(7).choice(tested, 300, replace=False))
+    table = enrichment.over_representation(de_table(tested, up), libraries(GO_BP=go), **OPTIONS)
+    background = set(tested) & {gene for one in go for gene in one.genes}
+    wanted = {one.term_id: sorted(set(one.genes) & background) for one in go}
+    asked = {name: wanted[name] for name in table["term_id"][:300]}
+    ids, p_value, odds_ratio, *_ = calc_pvalues(up, asked, background=background)
+    found = table.set_index("term_id").loc[list(ids)]
+    np.testing.assert_allclose(found["p_value"], p_value, rtol=1e-10)
+    np.testing.assert_allclose(found["odds_ratio"], odds_ratio, rtol=1e-10)
+
+
+def test_genes_without_any_annotation_are_no_background():
+    """50 unannotated genes beside 50 annotated: the test is that of the 50."""
+    genes = [f"G{i:03d}" for i in range(100)]
+    sets = [GeneSet("S", "", tuple(genes[:20])), GeneSet("O", "", tuple(genes[20:50]))]
+    de = de_table(genes, [*genes[:8], genes[30], genes[90]])
+    row = enrichment.over_representation(de, libraries(own=sets), **OPTIONS).iloc[0]
+    assert row[["overlap", "set_size", "query", "background"]].tolist() == [8, 20, 9, 50]
+    assert row["p_value"] == pytest.approx(stats.hypergeom.sf(7, 50, 20, 9))
+
+
+def test_genes_marked_as_ambient_rna_leave_query_background_and_sets():
+    genes = [f"G{i:03d}" for i in range(100)]
+    sets = [GeneSet("S", "", tuple(genes[:20])), GeneSet("O", "", tuple(genes[20:]))]
+    de = de_table(genes, genes[:8]).assign(ambient_from="")
+    de.loc[[0, 1, 15, 60], "ambient_from"] = "Monocyte/DC"  # two of the changed, two that did not change
+    row = enrichment.over_representation(de, libraries(own=sets), **OPTIONS).iloc[0]
+    assert row[["overlap", "set_size", "query", "background"]].tolist() == [6, 17, 6, 96]
+    assert row["p_value"] == pytest.approx(stats.hypergeom.sf(5, 96, 17, 6))
+
+
+def test_redundant_terms_are_folded_into_their_leader():
+    genes = [f"G{i:03d}" for i in range(400)]
+    sets = [
+        GeneSet("A", "", tuple(genes[:20])),
+        GeneSet("B", "", (*genes[:14], *genes[100:130])),  # its changed genes are all A's
+        GeneSet("C", "", tuple(genes[40:60])),  # other genes
+        GeneSet("D", "", (*genes[46:60], genes[300])),  # C's
+        GeneSet("N", "", (genes[0], *genes[200:260])),  # not significant
+        rest(genes),
+    ]
+    de = de_table(genes, [*genes[:18], *genes[44:58]])
+    options = {"limits": EnrichmentLimits(max_size=100)}
+    table = enrichment.over_representation(de, libraries(own=sets), **options).set_index("term_id")
+    assert table["leader"].to_dict() == {"A": "A", "B": "A", "C": "C", "D": "C", "N": ""}
 
 
 def test_a_study_takes_less_work_than_asking_gseapy_set_by_set(go, tested):

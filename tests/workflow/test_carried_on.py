@@ -79,14 +79,8 @@ CASES = {
 }
 
 
-FIRST = no_t_cells_in_one  # of the first tier; the others take a run each as well
-
-
-@pytest.mark.parametrize(
-    "make",
-    [FIRST, *(pytest.param(one, marks=pytest.mark.slow) for one in CASES if one is not FIRST)],
-    ids=lambda make: make.__name__,
-)
+@pytest.mark.slow  # a run each
+@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
 def test_the_rest_is_finished(tmp_path, make):
     study = make(tmp_path / "a study")
     snakemake(study, "--configfile", str(study / "config.yaml"))

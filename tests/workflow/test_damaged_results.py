@@ -32,7 +32,7 @@ def refused(study, *options):
     return text
 
 
-@pytest.mark.parametrize("same_time", [True, False])
+@pytest.mark.parametrize("same_time", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_result_that_was_cut_short(finished, same_time):
     path = finished / "results/counts.h5ad"
     whole, stamp = path.read_bytes(), path.stat()
@@ -59,6 +59,7 @@ def test_a_result_that_was_changed_and_is_as_long_as_before(finished):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_an_input_from_the_future(finished):
     path = finished / "pk/matrix.mtx.gz"
     os.utime(path, (time.time() + DAYS,) * 2)

@@ -44,7 +44,7 @@ def jobs_of(folder):
     return found
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=900):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
@@ -59,7 +59,7 @@ def test_a_killed_job(small, tmp_path, stage):
     run = start(tmp_path)
     victim = wait_for(lambda: [p for p in jobs_of(tmp_path) if f".{stage}.py" in " ".join(p.cmdline())])
     victim[0].kill()
-    run.wait(timeout=120)
+    run.wait(timeout=900)
     assert run.returncode != 0
     snakemake(tmp_path, *demo())
     assert tables(tmp_path) == tables(small)
@@ -71,7 +71,7 @@ def test_a_killed_snakemake_takes_its_jobs_along(small, tmp_path):
     wait_for(lambda: (tmp_path / "results/ingest").is_dir() and jobs_of(tmp_path))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    wait_for(lambda: not jobs_of(tmp_path), seconds=20)
+    wait_for(lambda: not jobs_of(tmp_path), seconds=60)
     done = snakemake(tmp_path, *demo(), check=False)
     assert done.returncode != 0
     assert "--unlock" in done.stdout + done.stderr, "plain Snakemake says what to type"

@@ -51,6 +51,7 @@ def test_a_broken_library_is_refused_before_anything_heavy_and_what_was_finished
     assert tables(study) == before
 
 
+@pytest.mark.slow
 def test_a_changed_library_is_read_again_in_the_same_run(study):
     """What reading the table through ancient() would break: the job that looks first must not hide the change."""
     run(study)
@@ -89,6 +90,7 @@ def test_a_strange_folder_is_read_and_never_executed(study, name):
     assert not list(study.rglob("hacked"))
 
 
+@pytest.mark.slow
 def test_the_study_may_stand_in_a_strange_folder(tmp_path):
     study = write_study(tmp_path / "Anna's $(touch hacked) Größe")
     run(study)

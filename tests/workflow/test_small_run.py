@@ -34,7 +34,8 @@ CONTRACT = {
     ],
     "car.tsv": [
         *["sample", "condition", "donor", "t_cells", "detected_fraction", "car_fraction", "car_fraction_low"],
-        *["car_fraction_high", "identifiable", "ambient_rate", "ambient_source", "false_positive_rate"],
+        *["car_fraction_high", "identifiable", "ambient_rate", "ambient_transgene_share", "ambient_source"],
+        "false_positive_rate",
         *[
             "false_positive_rate_low",
             "false_positive_rate_high",

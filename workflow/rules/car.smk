@@ -65,6 +65,7 @@ rule contrast_car:
     input:
         counts="results/counts.h5ad",
         labels="results/populations/all/labels.parquet",
+        t_labels="results/populations/t_cells/labels.parquet",
         calls="results/car/calls.parquet",
     output:
         table="results/tables/car_contrast.tsv",

@@ -67,6 +67,8 @@ rule judge_claims:
         de_sensitivity=f"results/tables/sensitivity.de.{JUDGED}.tsv",
         enrichment=f"results/tables/enrichment.{JUDGED}.tsv",
         enrichment_sensitivity=f"results/tables/sensitivity.enrichment.{JUDGED}.tsv",
+        attribution=f"results/tables/attribution.{JUDGED}.tsv",
+        effect=f"results/contrast/{JUDGED}.library_effect.json",
         schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
     output:
         **donors_output,

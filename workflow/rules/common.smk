@@ -120,12 +120,29 @@ def inherited_input(wildcards):
     return {}
 
 
+def cohort_input(wildcards):
+    """What the cohort adds to the report; nothing without one."""
+    if not study.cohort:
+        return {}
+    return {
+        "cohort": COHORT_TABLES,
+        "cohort_summary": "results/cohort/summary.json",
+        "cohort_correlations": COHORT_CORRELATIONS,
+        "cohort_figures": COHORT_FIGURES,
+        "cohort_template": str(WORKFLOW / "resources/report/cohort.html.j2"),
+    }
+
+
 study = load_study()
 demand_runnable()
 config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],
 )  # for report/workflow.rst
+
+DELIVERABLES = ["results/report.html", "results/provenance.json"]
+if study.samples:
+    DELIVERABLES += ["results/preflight.tsv", "results/atlas.h5ad", "results/tables/sex_genes.tsv"]
 
 
 wildcard_constraints:

@@ -3,7 +3,8 @@
 INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, results/car/fit.json, results/tables/ambient.tsv
 OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
-    (results/tables/sensitivity.*), results/contrast/{contrast}.status.json
+    (results/tables/sensitivity.*), results/contrast/{contrast}.status.json,
+    results/tables/attribution.{contrast}.tsv, results/contrast/{contrast}.library_effect.json
 """
 
 
@@ -63,3 +64,50 @@ rule contrast:
         code=code("contrast"),
     script:
         "../scripts/contrast.py"
+
+
+rule control:
+    """The same contrast in cells without detected CAR, at an equal mix of states, and in other lineages."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+        t_labels="results/populations/t_cells/labels.parquet",
+        calls="results/car/calls.parquet",
+    output:
+        table="results/tables/attribution.{contrast}.tsv",
+        effect="results/contrast/{contrast}.library_effect.json",
+    log:
+        "logs/control/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        conditions=lambda wildcards: study.contrasts[wildcards.contrast],
+        min_pct=study.config["de"]["min_pct"],
+        seed=study.config["seed"],
+        code=code("control"),
+    script:
+        "../scripts/control.py"
+
+
+rule sex_genes:
+    """XIST and Y genes by library and cell type: cells of two people, and libraries that were swapped."""
+    input:
+        counts="results/counts.h5ad",
+        labels="results/populations/all/labels.parquet",
+    output:
+        table="results/tables/sex_genes.tsv",
+    log:
+        "logs/sex_genes.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        samples=study.sheet("sample", "condition", "donor"),
+        code=code("sex_genes"),
+    script:
+        "../scripts/sex_genes.py"

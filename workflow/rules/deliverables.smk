@@ -60,6 +60,7 @@ rule report:
     """One self-contained page that says what changed, how sure that is, and how it was found."""
     input:
         unpack(origins_input),
+        unpack(cohort_input),
         unpack(donor_tables),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",
@@ -84,7 +85,13 @@ rule report:
         labels="results/populations/t_cells/labels.parquet",
         car_labels="results/populations/car_t/labels.parquet",
         provenance="results/provenance.json",
-        figures=[*QC_FIGURES, *POPULATION_FIGURES, *CAR_FIGURES, *COMPARISON_FIGURES, *DONOR_FIGURES],
+        figures=[
+            *QC_FIGURES,
+            *POPULATION_FIGURES,
+            *CAR_FIGURES,
+            *COMPARISON_FIGURES,
+            *DONOR_FIGURES,
+        ],
         maps=expand("results/explore/{population}.json", population=EXPLORED),
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),

@@ -52,7 +52,6 @@ def donor_tables(wildcards):
     }
 
 
-
 rule audit_design:
     """Which donors have both sides of a contrast, and what can't be told from it."""
     output:

@@ -13,6 +13,8 @@ with job(snakemake):
     counts = counts[members.members(counts.obs_names, "t_cells", labels=labels)]
     cells = counts.obs[["sample"]].astype(str).rename_axis("cell").reset_index()
     cells = io.join_cells(cells, calls[calls["cell"].isin(set(cells["cell"]))])
+    states = io.read_table(snakemake.input.t_labels, columns=["cell", "t_state"])
+    cells = io.join_cells(cells, states, subset=True)
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
     table = car_contrast.compare(
         counts.X,

@@ -28,6 +28,8 @@ UNASSIGNED = "unassigned"  # no label could be given
 
 POSITIVE, UNDETERMINED, NEGATIVE = "positive", "undetermined", "negative"  # calls of the CAR
 
+WITHOUT_TRANSGENE = "without_transgene"  # samples whose matrix lists no feature of the construct
+
 FEW_CELLS = 50  # below this many cells on a side, intervals are too wide for conclusions
 
 # Symbols of genes that can be left out of the variable genes, as whole-word patterns.

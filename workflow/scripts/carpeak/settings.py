@@ -234,6 +234,7 @@ class Settings:
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     claims: str | None = None
     report: ReportSettings = field(default_factory=ReportSettings)
+    cohort: str | None = None
 
 
 def build(kind: type[_T], values: Mapping[str, Any]) -> _T:

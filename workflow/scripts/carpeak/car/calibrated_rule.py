@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,11 +60,13 @@ def call_library(
     cells are judged as if they were, at the T cells' limits, so that the controls give the error rate.
     """
     x, size = umis[is_t], np.asarray(depth, dtype=np.float64)
+    slope = posterior.ambient_slope(umis[control] >= 1, size[control])
     ambient = posterior.ambient_prior(
-        cell_depth=float(size[is_t].mean()) if is_t.any() else 1.0,
+        cell_depth=posterior.soup_depth(size[is_t], slope),
         droplets=droplets,
         non_t=(int(control.sum()), int((umis[control] >= 1).sum())),
         negative=negative,
+        slope=slope,
     )
     found = posterior.fit(x, size[is_t], ambient, prior=prior)
     probability = posterior.probabilities(found, umis, size)
@@ -72,6 +74,9 @@ def call_library(
     called[is_t] = posterior.call(probability[is_t], x, fdr=fdr)
     _extend(called, probability, umis, is_t)
     checked = fit_check.check(found, x, size[is_t])
+    if checked.flagged and found.identifiable:
+        reason = f"the model does not fit the counts (P = {checked.p_value:.2g})"
+        found = replace(found, identifiable=False, reason=reason)
     only = fit_check.ambient_only_p(found, x, size[is_t])
     shown = (found.share, found.low, found.high) if found.identifiable else (float("nan"),) * 3
     wrong = int((called[control] == "positive").sum()), int(control.sum())
@@ -102,7 +107,7 @@ def _warnings(found: posterior.ShareFit, checked: fit_check.FitCheck, only: floa
     if checked.flagged:
         result.append(
             f"The model does not fit the counts (P = {checked.p_value:.2g}; {checked.distance:.1%} of the "
-            "cells are in another class than expected): read the share and its interval with care."
+            "cells are in another class than expected): its calls rest on it as well."
         )
     if found.ambient.source == "prior":
         result.append("The ambient rate was measured nowhere: give raw_path, or a negative sample.")

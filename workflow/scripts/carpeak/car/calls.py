@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .. import io
-from ..names import NEGATIVE, POSITIVE, T_CELL, UNDETERMINED
+from ..names import NEGATIVE, POSITIVE, T_CELL, UNDETERMINED, WITHOUT_TRANSGENE
 from ..stats import intervals
 from . import calibrated_rule, carriers, decomposition, fit_check, posterior
 
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 # Cells that can't be CAR+ and that no clustering takes for T cells. NK cells are left out, since
 # cytotoxic T cells among them would count as false positives; so are HSC, few and at times transduced.
 CANNOT_BE_CAR = ("B cell", "Monocyte/DC", "Red cell", "Platelet", "Plasma cell")
+NOT_IN_REFERENCE = "its reference lacks the transgene"
 TABLE_COLUMNS = [
     "sample", "condition", "donor", "t_cells", "detected_fraction", "car_fraction", "car_fraction_low",
-    "car_fraction_high", "identifiable", "ambient_rate", "ambient_source", "false_positive_rate",
-    "false_positive_rate_low", "false_positive_rate_high", "n_positive", "n_undetermined", "n_negative",
-    "flow_car_percent", "not_told",
+    "car_fraction_high", "identifiable", "ambient_rate", "ambient_transgene_share", "ambient_source",
+    "false_positive_rate", "false_positive_rate_low", "false_positive_rate_high", "n_positive",
+    "n_undetermined", "n_negative", "flow_car_percent", "not_told",
 ]  # fmt: skip
 
 
@@ -167,6 +168,12 @@ def by_sort(library: LibraryCounts, options: CarSettings) -> Called:
     return Called(np.full(len(call), np.nan), call, fit={"sorted": library.sorted})
 
 
+def unmeasurable(library: LibraryCounts) -> Called:
+    """Of a library whose reference lacks the construct nothing is known: no call, no share, not even 0."""
+    n = len(library.n_umis)
+    return Called(np.full(n, np.nan), np.full(n, UNDETERMINED), fit={"reason": NOT_IN_REFERENCE})
+
+
 CALLERS: dict[str, Caller] = {"umi": by_umis, "calibrated": by_mixture, "sorted": by_sort}
 
 
@@ -196,18 +203,21 @@ def call_samples(
     lineage = cell_types.astype(str).to_numpy()
     probability, call = np.full(len(total), np.nan), np.full(len(total), UNDETERMINED, dtype=object)
     libraries, fits, rows, models = {}, {}, [], {}
+    unmeasured = [str(name) for name in counts.uns.get(WITHOUT_TRANSGENE, ())]
     for row in samples:
         cells = np.flatnonzero(of_sample == row["sample"])
-        libraries[row["sample"]] = (
-            cells,
-            _library(names, umis[cells], total[cells], lineage[cells], ambient.get(row["sample"], {})),
-        )
+        seen = slice(0) if row["sample"] in unmeasured else slice(None)
+        own = names[seen], umis[cells][:, seen]
+        library = _library(*own, total[cells], lineage[cells], ambient.get(row["sample"], {}))
+        libraries[row["sample"]] = cells, library
     for row in samples:
         cells, library = libraries[row["sample"]]
         if options.negative_sample not in (None, row["sample"]):
             library = replace(library, negative=_t_cells(libraries[options.negative_sample][1]))
         library = replace(library, sorted=row.get("sorted"))
-        called = _withheld(CALLERS[options.rule](library, options), library)
+        is_measured = library.umis.shape[1] > 0 or options.rule == "sorted"
+        called = CALLERS[options.rule](library, options) if is_measured else unmeasurable(library)
+        called = _withheld(called, library)
         probability[cells], call[cells] = called.probability, called.call
         fits[row["sample"]] = called.fit
         rows.append(summarise(library, called, row))
@@ -261,8 +271,10 @@ def summarise(library: LibraryCounts, called: Called, row: Mapping[str, Any]) ->
 
     The false-positive rate is the share of cells that can't be CAR+ in which the transgene was seen
     (>= 1 UMI, whatever the rule), with its exact 95 % interval. Without a feature of the construct both are
-    missing. The ambient rate is that of the caller's
-    model, per UMI of a T cell, or without one what was counted where no CAR+ cell is.
+    missing. `ambient_rate` is that of the caller's model, ambient transgene UMIs per UMI of a T cell, missing
+    without one; `ambient_transgene_share` what was counted where no CAR+ cell is, transgene UMIs among all
+    UMIs of empty droplets or of other cells: another number, since a droplet without a cell holds little
+    else.
     """
     seen = library.car_umis >= 1
     t_cells = int(library.is_t.sum())
@@ -283,7 +295,8 @@ def summarise(library: LibraryCounts, called: Called, row: Mapping[str, Any]) ->
         "car_fraction_low": called.fraction_low,
         "car_fraction_high": called.fraction_high,
         "identifiable": called.identifiable,
-        "ambient_rate": model.ambient_rate if model else library.ambient.rate,
+        "ambient_rate": model.ambient_rate if model else float("nan"),
+        "ambient_transgene_share": library.ambient.rate,
         "ambient_source": model.ambient.source if model else library.ambient.source,
         "false_positive_rate": measured * float(intervals.share(n_false, n_controls)),
         "false_positive_rate_low": measured * float(low),

@@ -38,14 +38,14 @@ def expected_detected(
 ) -> Floats:
     """Expected share of cells with at least one UMI (points) for cells as deep as those of `tally`.
 
-    `expression` is points x 5 as in `mixture.PARAMETERS` with reference depth `centre`; of it only the mean,
-    size and slope are used. `ambient` (per UMI) and `share`: one value per point.
+    `expression` is points x 6 as in `mixture.PARAMETERS` with reference depth `centre`; of it only the mean,
+    size and slope are used. `ambient`: mean ambient UMIs (depth bins x points); `share`: one value per point.
     """
     cells = np.bincount(tally.group, weights=tally.cells, minlength=len(tally.depth))
     mean, _ = mixture.rates(expression, tally.depth, centre=centre)
     size = np.exp(expression[:, 2])
     silent = np.exp(-size * np.log1p(mean / size))
-    none = np.exp(-tally.depth[:, None] * ambient) * (share * silent + 1 - share)
+    none = np.exp(-ambient) * (share * silent + 1 - share)
     return 1 - (cells / cells.sum()) @ none
 
 
@@ -68,7 +68,9 @@ def decompose(
         return expected_detected(
             tallies[pick["depth"]],
             points[pick["expression"]],
-            np.exp(points[pick["ambient"]][:, 3]),
+            mixture.rates(
+                points[pick["ambient"]], tallies[pick["depth"]].depth, centre=fits[pick["ambient"]].centre
+            )[1],
             expit(points[pick["share"]][:, 0]),
             centre=fits[pick["expression"]].centre,
         )
@@ -114,7 +116,7 @@ def fit_labels(
             rows.append([*row, np.nan, np.nan, np.nan, False])
             continue
         inner = posterior.fit(
-            umis[cells], depth[cells], found.ambient, prior=_label_prior(found, depth[cells])
+            umis[cells], depth[cells], found.ambient, prior=_label_prior(found), centre=found.centre
         )
         probability[cells] = posterior.probabilities(inner, umis[cells], depth[cells])
         shown = (inner.share, inner.low, inner.high) if inner.identifiable else (np.nan,) * 3
@@ -130,10 +132,9 @@ def fit_labels(
     return pd.DataFrame(rows, columns=[*columns, "identifiable"]), probability
 
 
-def _label_prior(found: posterior.ShareFit, depth: Floats) -> mixture.Prior:
-    """The library's posterior of mean (at the label's own median depth), size and slope, widened."""
+def _label_prior(found: posterior.ShareFit) -> mixture.Prior:
+    """The library's posterior of mean, size and slope, widened."""
     w, points = found.posterior.weights, found.posterior.points
-    shift = np.log(np.median(depth) / found.centre)
 
     def normal(values: Floats, spread: float) -> tuple[float, float]:
         mean = float(w @ values)
@@ -141,7 +142,7 @@ def _label_prior(found: posterior.ShareFit, depth: Floats) -> mixture.Prior:
 
     return replace(
         mixture.Prior(),
-        log_mean=normal(points[:, 1] + points[:, 4] * shift, LABEL_SPREAD),
+        log_mean=normal(points[:, 1], LABEL_SPREAD),
         log_size=normal(points[:, 2], LABEL_SPREAD),
         slope=normal(points[:, 4], 0.05),
     )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 GROUPS = 4  # of cells by depth
 EDGES = np.array([0, 1, 2, 3, 4, 6, 9, 14, 21, 41])  # lower ends of the classes of UMI counts
-FREE = 5  # fitted parameters
+FREE = 6  # fitted parameters
+EXPONENTS = 11  # of depth, over which the chance of ambient UMIs is averaged
 MIN_EXPECTED = 5.0
 FLAG_P = 0.01
 UNEVEN = 0.1  # difference of a feature's share between weak and strong cells that is worth a warning
@@ -97,12 +98,18 @@ def _joined(observed: Floats, expected: Floats) -> list[tuple[int, float, float]
 def ambient_only_p(found: ShareFit, umis: Counts, depth: Floats) -> float:
     """P of as many transgene UMIs in all T cells if all of them were ambient.
 
-    The ambient rate has its Gamma prior, so that the sum is negative binomial: exact.
+    The ambient rate has its Gamma prior, so that the sum is negative binomial, for each exponent of depth;
+    over the exponent's prior p is averaged.
     """
     from scipy import stats
 
-    prior, exposure = found.ambient, float(np.sum(depth))
-    return float(stats.nbinom.sf(int(np.sum(umis)) - 1, prior.shape, prior.rate / (prior.rate + exposure)))
+    prior = found.ambient
+    nodes = stats.norm.ppf((np.arange(EXPONENTS) + 0.5) / EXPONENTS, *prior.slope)
+    relative = np.maximum(np.asarray(depth, dtype=np.float64), 1.0) / found.centre
+    exposure = np.array([found.centre * float((relative**c).sum()) for c in nodes])
+    return float(
+        stats.nbinom.sf(int(np.sum(umis)) - 1, prior.shape, prior.rate / (prior.rate + exposure)).mean()
+    )
 
 
 def features_agree(first: Counts, second: Counts, *, strong: int = 3) -> tuple[float, float, float]:

@@ -2,13 +2,17 @@
 
 A T cell of depth L (UMIs without the transgene) holds x transgene UMIs,
 
-    x = ambient + pi-share of cells: CAR,   ambient ~ Poisson(a L),   CAR ~ NB(mean = m (L / L0)^b, size = k),
+    x = ambient + pi-share of cells: CAR,
+    ambient ~ Poisson(a L0 (L / L0)^c),   CAR ~ NB(mean = m (L / L0)^b, size = k),
 
 where pi is the transduced share, m the mean of a CAR+ cell at the median depth L0, k the size (small: bursty)
-and a the ambient transgene UMIs per UMI. b is 1 up to a tight prior: real means rise a little slower or
-faster than depth, and pi must not be read from that. A parameter point is the vector
-(logit pi, log m, log k, log a, b). Cells enter as tallies of equal (depth bin, x), so that cost does not
-grow with their number. The posterior is averaged over quasi-random points (`sampling`), not maximised.
+and a the ambient transgene UMIs per UMI of a cell of that depth. b is 1 up to a tight prior: real means rise
+a little slower or faster than depth, and pi must not be read from that. c is near 0 where every droplet
+encloses as much of the soup, whatever its cell holds, and 1 where droplets capture the two alike; its prior
+lies between, nearer to the former, and cells that can't carry the CAR narrow it. A parameter point is the
+vector (logit pi, log m, log k, log a, b, c). Cells enter as tallies of equal (depth bin, x), so that cost
+does not grow with their number. The posterior is averaged over quasi-random points (`sampling`), not
+maximised.
 """
 
 from __future__ import annotations
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PARAMETERS = ("logit_share", "log_mean", "log_size", "log_ambient", "slope")
+PARAMETERS = ("logit_share", "log_mean", "log_size", "log_ambient", "slope", "ambient_slope")
+AMBIENT_SLOPE = (0.3, 0.3)  # mean and sd of c before anything is seen
 NEGLIGIBLE = 1e-13  # an ambient count this unlikely is not ambient
 BIN_WIDTH = 0.1  # of depth bins, in natural logarithms, for fitting
 FINE_BIN_WIDTH = 0.02  # and for the cells' probabilities
@@ -33,11 +38,15 @@ MAX_AMBIENT = 15  # ambient UMIs that a CAR+ cell may hold
 
 @dataclass(frozen=True)
 class AmbientPrior:
-    """What is known of the ambient rate before T cells are looked at: Gamma(`shape`, `rate`), per UMI."""
+    """What is known of the ambient rate before T cells are looked at: Gamma(`shape`, `rate`), per UMI.
+
+    `slope` is the mean and sd of the exponent c with which ambient UMIs rise with depth.
+    """
 
     shape: float
     rate: float
     source: str
+    slope: tuple[float, float] = AMBIENT_SLOPE
 
     @property
     def mean(self) -> float:
@@ -93,8 +102,9 @@ def tally(
 
 def rates(points: Floats, depth: Floats, *, centre: float) -> tuple[Floats, Floats]:
     """Mean CAR UMIs of a CAR+ cell and mean ambient UMIs of any cell: two arrays (depths x points)."""
-    ambient = np.exp(points[:, 3])[None, :] * depth[:, None]
-    return np.exp(points[:, 1] + points[:, 4] * np.log(depth / centre)[:, None]), ambient
+    relative = np.log(depth / centre)[:, None]
+    ambient = np.exp(points[:, 3] + np.log(centre) + points[:, 5] * relative)
+    return np.exp(points[:, 1] + points[:, 4] * relative), ambient
 
 
 def log_components(
@@ -150,7 +160,7 @@ class Likelihood:
         self._umis = np.bincount(t.group[many], umis, minlength=bins).astype(np.float64)
 
     def __call__(self, points: Floats) -> Floats:
-        """Log likelihood at each of `points` (points x 5)."""
+        """Log likelihood at each of `points` (points x 6)."""
         t, few = self.counts, self._few
         positive, negative = log_components(points, t.depth, t.group[few], t.umis[few], centre=t.centre)
         share = expit(points[:, 0])
@@ -192,7 +202,8 @@ def ceiling(ambient: AmbientPrior, deepest: float) -> int:
 def log_prior(points: Floats, prior: Prior, ambient: AmbientPrior) -> Floats:
     """Log prior density of `points`, up to a constant, in the coordinates of `PARAMETERS`."""
     value = prior.share[0] * log_expit(points[:, 0]) + prior.share[1] * log_expit(-points[:, 0])
-    for column, (mean, sd) in ((1, prior.log_mean), (2, prior.log_size), (4, prior.slope)):
+    normal = ((1, prior.log_mean), (2, prior.log_size), (4, prior.slope), (5, ambient.slope))
+    for column, (mean, sd) in normal:
         value = value - 0.5 * ((points[:, column] - mean) / sd) ** 2
     return value + ambient.shape * points[:, 3] - ambient.rate * np.exp(points[:, 3])
 

@@ -27,6 +27,7 @@ WIDEST = 0.45  # a 90 % interval of the share that spans more: no number
 BACKGROUND = (0.5, 2.5e5)  # Gamma prior of any ambient rate: half a UMI in 250,000, mean 2e-6
 TRANSFER = 0.1  # squared relative error of carrying a rate over to T cells (sd about 32 %)
 TRANSFER_UNMEASURED = 1.0
+SLOPE_TRANSFER = 0.15  # error of carrying the exponent of depth over to T cells: half of what is known before
 POINTS = 512  # posterior points over which a cell's probability is averaged
 DISCREPANCY = 0.08  # sd of the logarithm of the silent share that no count can show
 DISCREPANCY_STEPS = 8
@@ -57,7 +58,7 @@ class ShareFit:
 
     @property
     def points(self) -> Floats:
-        """Equally weighted posterior points (POINTS x 5, in the order of mixture.PARAMETERS)."""
+        """Equally weighted posterior points (POINTS x 6, in the order of mixture.PARAMETERS)."""
         return self.posterior.even(POINTS)
 
 
@@ -67,6 +68,7 @@ def ambient_prior(
     droplets: tuple[float, int] | None = None,
     non_t: tuple[int, int] | None = None,
     negative: tuple[Counts, Floats] | None = None,
+    slope: tuple[float, float] = mixture.AMBIENT_SLOPE,
 ) -> AmbientPrior:
     """What is known of a library's ambient rate (transgene UMIs per UMI of a T cell).
 
@@ -74,27 +76,62 @@ def ambient_prior(
     number of lineage-positive cells that aren't T cells, how many of them hold a transgene UMI; `negative`:
     transgene UMIs and depth of the T cells of a sample without CAR. Every droplet, with or without a cell, is
     assumed to hold the same amount of ambient RNA; the mean count per empty droplet therefore estimates the
-    ambient count per T cell, and `cell_depth` (mean UMIs of T cells) turns it into a rate. The transgene's
-    share of ambient RNA would be too high by the ratio of a cell's UMIs to a droplet's.
+    ambient count per T cell, and `cell_depth` (`soup_depth` of the T cells) turns it into a rate. The
+    transgene's share of ambient RNA would be too high by the ratio of a cell's UMIs to a droplet's.
 
     Droplets and non-T cells are two measurements of one rate, each with an error of its own, and are taken
-    together; `negative` counts where neither is given. The source is the first that there is. Non-T cells
-    with a UMI are counted, not their UMIs: doublets with a CAR+ cell hold many.
+    together; `negative` counts where neither is given. The source is the first that there is. The UMIs of
+    non-T cells are those that a Poisson law needs to leave as many of them without one (n times -log(share
+    without)): doublets with a CAR+ cell hold many, and would be taken for ambient RNA. `slope` is what is
+    known of the exponent of depth (see `ambient_slope`).
     """
     evidence = []
     if droplets is not None and droplets[0] > 0:
         evidence.append(("empty_droplets", float(droplets[1]), droplets[0] * cell_depth))
     if non_t is not None and non_t[0] > 0:
-        evidence.append(("non_t_cells", float(non_t[1]), non_t[0] * cell_depth))
+        without = (non_t[0] - min(non_t[1], non_t[0] - 0.5)) / non_t[0]
+        evidence.append(("non_t_cells", -non_t[0] * float(np.log(without)), non_t[0] * cell_depth))
     if not evidence and negative is not None and len(negative[0]):
         evidence.append(("negative_sample", float(np.sum(negative[0])), float(np.sum(negative[1]))))
     if not evidence:
-        return AmbientPrior(*_widened(*BACKGROUND, TRANSFER_UNMEASURED), "prior")
+        return AmbientPrior(*_widened(*BACKGROUND, TRANSFER_UNMEASURED), "prior", slope)
     shape, rate = _widened(BACKGROUND[0] + evidence[0][1], BACKGROUND[1] + evidence[0][2], TRANSFER)
     for _, umis, exposure in evidence[1:]:
         weight = 1 / (1 + TRANSFER * umis)  # a likelihood of `umis` events with the same error on top
         shape, rate = shape + weight * umis, rate + weight * exposure
-    return AmbientPrior(shape, rate, evidence[0][0])
+    return AmbientPrior(shape, rate, evidence[0][0], slope)
+
+
+def ambient_slope(seen: NDArray[np.bool_], depth: Floats) -> tuple[float, float]:
+    """Mean and sd of the exponent c after cells that can't carry the CAR: which of them show a UMI.
+
+    `seen`: whether each holds a transgene UMI; `depth`: its other UMIs. Given how many show one, cell i is
+    among them in proportion to depth^c: the conditional likelihood, which knows nothing of the rate. What
+    other lineages tell is carried over to T cells with an error of its own (`SLOPE_TRANSFER`).
+    """
+    mean, sd = mixture.AMBIENT_SLOPE
+    n = int(seen.sum())
+    if not n or len(seen) == n:
+        return mean, sd
+    c = np.linspace(mean - 4 * sd, mean + 4 * sd, 161)
+    logs = np.log(np.maximum(depth, 1.0))
+    logs -= logs.mean()
+    spread = np.exp(np.outer(c, logs)).sum(axis=1)
+    log_likelihood = c * logs[seen].sum() - n * np.log(spread)
+    weights = -0.5 * ((c - mean) / sd) ** 2 + log_likelihood
+    weights = np.exp(weights - weights.max())
+    weights /= weights.sum()
+    middle = float(weights @ c)
+    error = np.sqrt(weights @ (c - middle) ** 2 + SLOPE_TRANSFER**2)
+    return middle, min(float(error), sd)
+
+
+def soup_depth(depth: Floats, slope: tuple[float, float]) -> float:
+    """What turns a T cell's ambient UMIs into a rate: L0 times the mean of (L / L0)^c; 1 without cells."""
+    if not len(depth):
+        return 1.0
+    centre = max(float(np.median(depth)), 1.0)
+    return centre * float(((np.maximum(depth, 1.0) / centre) ** slope[0]).mean())
 
 
 def _widened(shape: float, rate: float, transfer: float) -> tuple[float, float]:
@@ -104,11 +141,20 @@ def _widened(shape: float, rate: float, transfer: float) -> tuple[float, float]:
 
 
 def fit(
-    umis: Counts, depth: Floats, ambient: AmbientPrior, *, prior: Prior | None = None, widest: float = WIDEST
+    umis: Counts,
+    depth: Floats,
+    ambient: AmbientPrior,
+    *,
+    prior: Prior | None = None,
+    widest: float = WIDEST,
+    centre: float | None = None,
 ) -> ShareFit:
-    """Fit the T cells of one library: their transgene `umis` and `depth` (UMIs without the transgene)."""
+    """Fit the T cells of one library: their transgene `umis` and `depth` (UMIs without the transgene).
+
+    `centre` is the depth that the parameters refer to, the median unless given.
+    """
     prior = prior or Prior()
-    counts = mixture.tally(umis, depth)
+    counts = mixture.tally(umis, depth, centre=centre)
     if len(umis) < MIN_CELLS:
         return _unfitted(counts, ambient, prior, f"{len(umis)} T cells, fewer than {MIN_CELLS}")
     likelihood = mixture.Likelihood(counts, mixture.ceiling(ambient, float(counts.depth.max())))
@@ -142,16 +188,18 @@ def _outer(inner: Floats) -> Floats:
 
 
 def _scale(prior: Prior, ambient: AmbientPrior) -> Floats:
-    return np.array([2.0, prior.log_mean[1], prior.log_size[1], 1 / np.sqrt(ambient.shape), prior.slope[1]])
+    rate = 1 / np.sqrt(ambient.shape)
+    return np.array([2.0, prior.log_mean[1], prior.log_size[1], rate, prior.slope[1], ambient.slope[1]])
 
 
 def _starts(prior: Prior, ambient: AmbientPrior, number: int) -> Floats:
     """Points spread over the prior, of a fixed seed."""
     from scipy.stats import qmc
 
-    z = ndtri(np.clip(qmc.Sobol(5, scramble=True, seed=0).random(number), 1e-9, 1 - 1e-9))
-    centre = [0.0, prior.log_mean[0], prior.log_size[0], np.log(ambient.mean), prior.slope[0]]
-    shrunk = np.array([1.0, 1.0, 1.0, 0.5, 0.5])
+    z = ndtri(np.clip(qmc.Sobol(6, scramble=True, seed=0).random(number), 1e-9, 1 - 1e-9))
+    rate, slope = np.log(ambient.mean), ambient.slope[0]
+    centre = [0.0, prior.log_mean[0], prior.log_size[0], rate, prior.slope[0], slope]
+    shrunk = np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])
     return np.array(centre) + z * _scale(prior, ambient) * shrunk
 
 
@@ -256,6 +304,11 @@ def describe(found: ShareFit) -> dict[str, Any]:
         "slope": importance_sampling.quantile(points[:, 4], w, at).tolist(),
         "ambient_rate": [io.plain(v) for v in rate],
         "ambient_source": found.ambient.source,
-        "ambient_prior": {"shape": found.ambient.shape, "rate": found.ambient.rate},
+        "ambient_slope": importance_sampling.quantile(points[:, 5], w, at).tolist(),
+        "ambient_prior": {
+            "shape": found.ambient.shape,
+            "rate": found.ambient.rate,
+            "slope": list(found.ambient.slope),
+        },
         "effective_points": found.posterior.effective,
     }

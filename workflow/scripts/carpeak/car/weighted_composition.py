@@ -36,7 +36,11 @@ def composition(
     rounded. The 95 % intervals hold the sampling of cells and the uncertainty of each state's share of CAR+
     cells, taken as independent between states; missing where the library's own share is not identifiable.
     """
-    parts = [_library(part, fits[str(name)], state, label) for name, part in cells.groupby("sample")]
+    parts = [
+        _library(part, fits[str(name)], state, label)
+        for name, part in cells.groupby("sample")
+        if "ambient_prior" in fits[str(name)]  # a library whose reference lacks the transgene has no fit
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
@@ -45,7 +49,9 @@ def _library(cells: pd.DataFrame, fit: Mapping[str, Any], state: str, label: str
     states, labels = cells[state].to_numpy(dtype=str), cells[label].to_numpy(dtype=str)
     prior = fit["ambient_prior"]
     found = posterior.fit(
-        umis, depth, mixture.AmbientPrior(prior["shape"], prior["rate"], fit["ambient_source"])
+        umis,
+        depth,
+        mixture.AmbientPrior(prior["shape"], prior["rate"], fit["ambient_source"], tuple(prior["slope"])),
     )
     table, probability = detection.fit_labels(found, umis, depth, states)
     spread = _spread(table, found)

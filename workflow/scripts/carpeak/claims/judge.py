@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import io
-from .quantities import KINDS, UNITS
-from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
+from . import controls
+from .quantities import KINDS, UNITS, at_other_limits
+from .verdict import ABSENT, INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..settings import ChangeLimits
 
-COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
+COLUMNS = ["claim", "statement", "verdict", "estimate", "low", "high", "control", "reason"]
 WORDS = {
     "unintegrated": "without Harmony",
     "equal_depth": "with libraries thinned to equal depth",
@@ -42,12 +43,13 @@ def assemble(
     scheme: str,
     limits: ChangeLimits,
     seed: int,
+    floor: float | None = None,
 ) -> tuple[Tables, dict[str, Tables]]:
     """The tables of the main analysis, and those of every variant by its name.
 
-    `frames` are the run's tables: samples, composition, de, enrichment, and the last three again as
-    NAME_sensitivity with the column `variant`. `scheme` is the configured one of T-cell states; for the
-    rest see `Tables`.
+    `frames` are the run's tables: samples, composition, de, enrichment, the last three again as
+    NAME_sensitivity with the column `variant`, and attribution. `scheme` is the configured one of T-cell
+    states; for the rest see `Tables`.
     """
     composition, varied = frames["composition"], frames["composition_sensitivity"]
     de, de_varied = frames["de"], frames["de_sensitivity"]
@@ -62,6 +64,8 @@ def assemble(
         limits=limits,
         seed=seed,
         terms=frozenset(enrichment["term_id"]) | frozenset(enrichment_varied["term_id"]),
+        floor=floor,
+        attribution=frames.get("attribution"),
     )
     others = {
         str(name): dataclasses.replace(main, composition=part)
@@ -103,6 +107,8 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
     }
     final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
     has_interval = final.low is not None and quantity["kind"] != "captured_cells"
+    checks = controls.of_gene(main, quantity, final) if quantity["kind"] == "gene_change" else None
+    others_say = at_other_limits(main, quantity) if quantity["kind"] == "gene_change" else {}
     return {
         "claim": claim["id"],
         "statement": claim["statement"],
@@ -114,6 +120,9 @@ def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables])
         "main": _plain(found),
         "variants": {name: {"decides": name in DECIDING, **_plain(one)} for name, one in checked.items()},
         "also": {name: _plain(one) for name, one in also.items()},
+        "at_other_limits": others_say,
+        "control": None if checks is None else checks["control"],
+        "controls": checks,
     }
 
 
@@ -139,7 +148,7 @@ def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
 
 def _hardened(found: Finding, checked: Mapping[str, Finding]) -> Finding:
     """`found`, or an indeterminate verdict where a variant that decides comes to another one."""
-    if found.verdict not in (SUPPORTED, OPPOSED):
+    if found.verdict not in (SUPPORTED, OPPOSED, ABSENT):
         return found
     deciding = {
         name: one.verdict

@@ -1,7 +1,8 @@
 """The numbers that decide claims: each kind of quantity reads tables and gives a finding.
 
-A verdict rests on an effect and its 95 % interval, not on p alone. Intervals cover the sampling of
-cells (of genes, for gene sets), never differences between patients.
+A verdict rests on an effect and its interval, never on p: `supported` and `opposed` where the 95 % interval
+lies beyond the limit of interest, `absent` where the 90 % interval lies within it (equivalence). Intervals
+cover the sampling of cells (of genes, for gene sets), never differences between patients.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from ..comparison import ambient_marks, enrichment
 from ..names import UNASSIGNED
 from ..stats import intervals
 from .verdict import (
+    ABSENT,
     CELLS,
     INDETERMINATE,
     MIN_CELLS,
     OPPOSED,
     SUPPORTED,
     Finding,
+    Interval,
     Tables,
-    by_sign,
-    central,
+    beyond,
     draws,
     margin,
     none,
@@ -38,6 +39,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..settings import ChangeLimits
+
+# Limits of interest where a claim declares none.
+LEAST = {
+    "gene_change": 0.58,  # log2: 1.5-fold; tests against such a limit: McCarthy and Smyth 2009
+    "term_change": 1.0,  # log2: twice the odds; less is found for many sets, since genes move together
+    "largest_subset": 0.05,  # five cells in a hundred more
+    "majority": 0.05,
+}
+SIGNIFICANT = 0.05  # adjusted p below which a term in both directions speaks for neither
+OTHER_LIMITS = (0.25, 0.5, 1.0)  # log2, at which the verdict on a gene is reported beside
 
 
 def captured_cells(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -63,17 +74,18 @@ def lineages_present(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     rarest = int(np.argmin(n))
     absent = [label for label, one in zip(labels, high, strict=True) if one < limit]
     doubtful = [one for one, k, bound in zip(labels, n, low, strict=True) if k < least or bound < limit]
-    lead, lead_low, lead_high = margin(counts, quantity["largest"], seed=tables.seed)
+    lead = margin(counts, quantity["largest"], seed=tables.seed)
     reason = f"The rarest, {labels[rarest]}, has {n[rarest]:,} of {total:,} cells; {quantity['largest']} "
-    reason += f"{'leads' if lead > 0 else 'does not lead'} (margin {percent(lead)})."
+    reason += f"{'leads' if lead.estimate > 0 else 'does not lead'} "
+    reason += f"(margin {percent(lead.estimate)})."
     if absent:
         reason += f" Hardly present: {', '.join(absent)}."
     elif doubtful:
         reason += f" Too few cells to be sure of: {', '.join(doubtful)}."
     verdict = INDETERMINATE
-    if absent or lead_high < 0:
+    if absent or lead.high < 0:
         verdict = OPPOSED
-    elif not doubtful and lead_low > 0:
+    elif not doubtful and lead.low > 0:
         verdict = SUPPORTED
     return Finding(verdict, float(n[rarest] / total), float(low[rarest]), float(high[rarest]), reason)
 
@@ -107,16 +119,17 @@ def largest_subset(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     total = int(counts.sum())
     if total < MIN_CELLS:
         return too_few(population, total, condition)
-    lead, low, high = margin(counts, label, seed=tables.seed)
+    lead = margin(counts, label, seed=tables.seed)
     others = counts.drop([label, UNASSIGNED], errors="ignore")
     share = counts.get(label, 0) / total
     reason = f"{condition}: {label} holds {percent(share)} of {total:,} {CELLS[population]}"
     if len(others):
         reason += f", {others.idxmax()} {percent(others.max() / total)}"
     unassigned = counts.get(UNASSIGNED, 0) / total
-    if unassigned > share and lead > -unassigned:
-        return Finding(INDETERMINATE, lead, low, high, f"{reason}, but {percent(unassigned)} are unassigned.")
-    return Finding(by_sign(low, high), lead, low, high, f"{reason}.")
+    if unassigned > share and lead.estimate > -unassigned:
+        reason += f", but {percent(unassigned)} are unassigned."
+        return Finding(INDETERMINATE, *lead[:3], reason)
+    return Finding(_leads(lead, quantity), *lead[:3], f"{reason}.")
 
 
 def majority(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -130,14 +143,14 @@ def majority(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
             return too_few(population, total, condition)
         first, second = int(counts.get(label, 0)), int(counts.get(over, 0))
         drawn = draws([first, second, total - first - second], tables.seed)
-        found.append(((first - second) / total, *central(drawn[:, 0] - drawn[:, 1])))
+        found.append(Interval.of((first - second) / total, drawn[:, 0] - drawn[:, 1]))
         parts.append(
             f"{condition}: {label} {percent(first / total)}, {over} {percent(second / total)} "
             f"of {total:,} {CELLS[population]}"
         )
-    opposing = [one for one in found if one[2] < 0]
-    lead, low, high = min(opposing or found, key=lambda one: one[1])
-    return Finding(by_sign(low, high), lead, low, high, "; ".join(parts) + ".")
+    opposing = [one for one in found if one.high < 0]
+    lead = min(opposing or found, key=lambda one: one.low)
+    return Finding(_leads(lead, quantity), *lead[:3], "; ".join(parts) + ".")
 
 
 def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -152,23 +165,38 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         where = place(population, group)
         return none(f"{gene} was not tested in {where}: not measured, or detected in hardly any cell.")
     row = rows.iloc[0]
-    change, p = float(row["log2_fold_change"]), float(row["p_adjusted"])
-    low, high = float(row["log2_fold_change_low"]), float(row["log2_fold_change_high"])
+    found = Interval.between(float(row["log2_fold_change_low"]), float(row["log2_fold_change_high"]))
+    found = found._replace(estimate=float(row["log2_fold_change"]))
+    limit = max(_least(quantity), tables.floor or 0.0)
     reason = (
-        f"{gene} in {place(population, group)}: log2 fold change {change:.2f} ({low:.2f} to {high:.2f}), "
-        f"adjusted p {p:.2g}, detected in {percent(row['pct_test'])} at {tables.contrast['test']} and "
-        f"{percent(row['pct_reference'])} at {tables.contrast['reference']}."
+        f"{gene} in {place(population, group)}: log2 fold change {found.estimate:.2f} ({found.low:.2f} to "
+        f"{found.high:.2f}), detected in {percent(row['pct_test'])} at {tables.contrast['test']} and "
+        f"{percent(row['pct_reference'])} at {tables.contrast['reference']}; limit {limit:.2f}."
     )
-    verdict = INDETERMINATE
-    if p < quantity["adjusted_p"]:
-        # The whole interval lies beyond the effect that two libraries of like cells can show by themselves.
-        least = quantity["min_effect"]
-        verdict = turned(by_sign(low - least, high + least), quantity["direction"])
+    verdict = of_change(tables, quantity, found)
     if verdict != INDETERMINATE and ambient_marks.is_marked(rows.iloc[:1])[0]:
         source = ambient_marks.source_name(row[ambient_marks.COLUMN])
         reason += f" Most likely ambient RNA of {source}, which says nothing of T cells."
         verdict = INDETERMINATE
-    return Finding(verdict, change, low, high, reason)
+    return Finding(verdict, *found[:3], reason)
+
+
+def of_change(tables: Tables, quantity: Mapping[str, Any], found: Interval) -> str:
+    """The verdict on a change of a gene.
+
+    It counts beyond the claim's limit or the study's floor, whichever is larger, and is absent within the
+    claim's limit.
+    """
+    least = _least(quantity)
+    verdict = turned(beyond(found, max(least, tables.floor or 0.0)), quantity["direction"])
+    return ABSENT if verdict == INDETERMINATE and found.within(least) else verdict
+
+
+def at_other_limits(tables: Tables, quantity: Mapping[str, Any]) -> dict[str, str]:
+    """The verdict on a gene's change were the limit of interest another one (OTHER_LIMITS)."""
+    return {
+        f"{limit:g}": gene_change(tables, {**quantity, "min_effect": limit}).verdict for limit in OTHER_LIMITS
+    }
 
 
 def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -181,7 +209,7 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     if de.empty:
         return none(f"No gene was tested in {place(population, group)}.")
     if term not in tables.terms:
-        return none(f"{term}: in no library, or none of its genes changed in any comparison.")
+        return none(f"{term}: in no library, or none of its genes was tested in any comparison.")
     rows = _of(tables.enrichment, population, group)
     rows = rows[rows["term_id"] == term].drop_duplicates("direction").set_index("direction")
     sides = {name: _odds(rows, name, de, tables.limits) for name in enrichment.DIRECTIONS}
@@ -192,13 +220,23 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         f"{name}: {one.overlap} of {one.changed} changed genes, adjusted p {one.p_adjusted:.2g}"
         for name, one in sides.items()
     )
-    leads = sides[stated].p_value <= sides[opposite].p_value
-    one = sides[stated] if leads else sides[opposite]
-    is_clear = one.p_adjusted < quantity["adjusted_p"] and (one.low or 0) > 0
-    verdict = INDETERMINATE if not is_clear else SUPPORTED if leads else OPPOSED
-    if leads or one.estimate is None or one.low is None or one.high is None:
-        return Finding(verdict, one.estimate, one.low, one.high, f"{reason}.")
-    return Finding(verdict, -one.estimate, -one.high, -one.low, f"{reason}.")
+    first, second = sides[stated], sides[opposite]
+    if first.odds is None or second.odds is None:
+        return Finding(INDETERMINATE, None, None, None, f"{reason}.")
+    limit = _least(quantity)
+    net = _net(first, second)
+    both = max(first.p_adjusted, second.p_adjusted) < SIGNIFICANT
+    if both:
+        reason += "; over-represented both ways, so that it speaks for neither"
+    one, sign = (first, 1) if net.estimate >= 0 else (second, -1)
+    verdict = INDETERMINATE
+    if first.odds.within(limit) and second.odds.within(limit):
+        verdict = ABSENT
+    elif not both and one.odds is not None and one.odds.low > limit:
+        verdict = SUPPORTED if net.low > 0 else OPPOSED if net.high < 0 else INDETERMINATE
+    odds = one.odds or first.odds
+    bounds = (odds.low, odds.high) if sign > 0 else (-odds.high, -odds.low)
+    return Finding(verdict, sign * odds.estimate, *bounds, f"{reason}.")
 
 
 def untestable(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -234,28 +272,58 @@ UNITS = {
 
 
 class _Side(NamedTuple):
+    """A gene set among the genes that changed one way; `odds` (log2) is None where it was not listed."""
+
     overlap: int
     changed: int
-    p_value: float
+    size: int
+    tested: int
     p_adjusted: float
-    estimate: float | None
-    low: float | None
-    high: float | None
+    odds: Interval | None
 
 
 def _odds(rows: pd.DataFrame, direction: str, de: pd.DataFrame, limits: ChangeLimits) -> _Side:
     """The gene set among the genes changed in one direction; 0.5 is added to each cell of the table."""
     changed = int(enrichment.changed(de, direction, limits).sum())
     if rows.empty:
-        return _Side(0, changed, 1.0, 1.0, None, None, None)
-    size = int(rows["set_size"].iloc[0])
+        return _Side(0, changed, 0, 0, 1.0, None)
+    size, tested = int(rows["set_size"].iloc[0]), int(rows["background"].iloc[0])
     row = rows.loc[direction].to_dict() if direction in rows.index else {}
-    overlap = int(row.get("overlap", 0))
-    p_value, p_adjusted = float(row.get("p_value", 1)), float(row.get("p_adjusted", 1))
-    cells = np.array([overlap, size - overlap, changed - overlap, len(de) - size - changed + overlap]) + 0.5
+    overlap, changed = int(row.get("overlap", 0)), int(row.get("query", changed))
+    cells = np.array([overlap, size - overlap, changed - overlap, tested - size - changed + overlap]) + 0.5
     estimate = float(np.log2(cells[0] * cells[3] / (cells[1] * cells[2])))
-    half = float(ndtri(0.975) * np.sqrt((1 / cells).sum()) / np.log(2))
-    return _Side(overlap, changed, p_value, p_adjusted, estimate, estimate - half, estimate + half)
+    odds = Interval.normal(estimate, float(np.sqrt((1 / cells).sum()) / np.log(2)))
+    return _Side(overlap, changed, size, tested, float(row.get("p_adjusted", 1)), odds)
+
+
+def _net(first: _Side, second: _Side) -> Interval:
+    """Genes that changed the stated way less those that changed the other, members against all others.
+
+    A difference of shares: members that rose less members that fell, over the members, less the same of the
+    genes outside the set. Half a gene is added to each count (Agresti and Caffo 2000), so that none is not
+    taken for certain.
+    """
+    parts = []
+    for n, up, down in (
+        (first.size, first.overlap, second.overlap),
+        (first.tested - first.size, first.changed - first.overlap, second.changed - second.overlap),
+    ):
+        total, rise, fall = n + 1.5, up + 0.5, down + 0.5
+        mean = (rise - fall) / total
+        parts.append((mean, ((rise + fall) / total - mean**2) / total))
+    (inside, one), (outside, other) = parts
+    return Interval.normal(inside - outside, float(np.sqrt(one + other)))
+
+
+def _least(quantity: Mapping[str, Any]) -> float:
+    """The limit of interest that the claim declares, or that of its kind."""
+    given = quantity.get("min_effect")
+    return float(LEAST[quantity["kind"]] if given is None else given)
+
+
+def _leads(lead: Interval, quantity: Mapping[str, Any]) -> str:
+    """By the sign of the lead, unless it is as good as none."""
+    return ABSENT if lead.within(_least(quantity)) else beyond(lead, 0.0)
 
 
 def _of(table: pd.DataFrame, population: str, group: str) -> pd.DataFrame:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
-from ..names import UNASSIGNED
+from ..names import FEW_CELLS, UNASSIGNED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
     from ..settings import ChangeLimits
 
-SUPPORTED, OPPOSED = "supported", "opposed"
+SUPPORTED, OPPOSED, ABSENT = "supported", "opposed", "absent"
 INDETERMINATE, NOT_ESTIMABLE = "indeterminate", "not_estimable"
-MIN_CELLS = 20
+MIN_CELLS = FEW_CELLS  # of a side; what the report calls too few for conclusions gets no verdict
 DRAWS = 20_000
 CELLS = {"all": "cells", "t_cells": "T cells", "car_t": "CAR+ T cells"}
 
@@ -40,7 +41,9 @@ class Tables:
     `composition` holds one scheme of T-cell states, `schemes` every scheme's table by name. `de` and
     `enrichment` hold one depth. `contrast` has the conditions test and reference, `limits` those of
     changed genes in the enrichment (adjusted_p, log2_fold_change). `terms` are the ids of all sets that
-    any enrichment of the run lists.
+    any enrichment of the run lists, `floor` how far genes move in cells that nothing changed
+    (`library_effect`; None where the study can't tell), `attribution` what CAR-undetected cells and an equal
+    mix of states show of each change (`attribution`).
     """
 
     samples: pd.DataFrame
@@ -52,6 +55,8 @@ class Tables:
     limits: ChangeLimits
     seed: int = 0
     terms: frozenset[str] = field(default_factory=frozenset)
+    floor: float | None = None
+    attribution: pd.DataFrame | None = None
 
     def counts(self, population: str, *conditions: str, scheme: str = "configured") -> pd.Series:
         """Cells per label, summed over the samples of `conditions` (default: both of the contrast)."""
@@ -70,19 +75,21 @@ class Tables:
         return sorted(self.samples["donor"][used].astype(str).unique())
 
 
-def margin(counts: pd.Series, label: str, *, seed: int) -> tuple[float, float, float]:
-    """Share of `label` less that of the largest other label, with a 95 % interval.
+def margin(counts: pd.Series, label: str, *, seed: int) -> Interval:
+    """Share of `label` less that of the largest other label.
 
-    Cells without a label count in the shares but do not compete. The interval is that of the shares'
-    posterior under Jeffreys' prior (Dirichlet), since the largest other label is itself uncertain.
+    Cells without a label count in the shares but do not compete. The intervals are those of the shares'
+    posterior under Jeffreys' prior (Dirichlet), since the largest other label is itself uncertain. A single
+    label leads by its whole share, whose estimate is then the posterior's median: a share of 1 would lie
+    outside its own interval.
     """
     labels = [name for name in counts.index if name not in (label, UNASSIGNED)]
     n = np.array([counts.get(label, 0), *(counts[name] for name in labels), counts.get(UNASSIGNED, 0)])
     shares = draws(n, seed)
     if not labels:
-        return (float(n[0] / n.sum()), *central(shares[:, 0]))
+        return Interval.of(float(np.median(shares[:, 0])), shares[:, 0])
     lead = float((n[0] - n[1:-1].max()) / n.sum())
-    return (lead, *central(shares[:, 0] - shares[:, 1:-1].max(axis=1)))
+    return Interval.of(lead, shares[:, 0] - shares[:, 1:-1].max(axis=1))
 
 
 def draws(counts: Sequence[int] | NDArray[Any], seed: int) -> NDArray[np.float64]:
@@ -90,15 +97,40 @@ def draws(counts: Sequence[int] | NDArray[Any], seed: int) -> NDArray[np.float64
     return np.random.default_rng(seed).dirichlet(np.asarray(counts, dtype=float) + 0.5, size=DRAWS)
 
 
-def central(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The central 95 % of `values`."""
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+class Interval(NamedTuple):
+    """An estimate with the bounds of its 95 % and its 90 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+    low_90: float
+    high_90: float
+
+    @classmethod
+    def of(cls, estimate: float, values: NDArray[np.float64]) -> Interval:
+        """The central parts of the draws `values`."""
+        low, low_90, high_90, high = np.quantile(values, [0.025, 0.05, 0.95, 0.975])
+        return cls(estimate, float(low), float(high), float(low_90), float(high_90))
+
+    @classmethod
+    def normal(cls, estimate: float, error: float) -> Interval:
+        """Of a normal estimate with standard error `error`."""
+        wide, narrow = ndtri(0.975) * error, ndtri(0.95) * error
+        return cls(estimate, estimate - wide, estimate + wide, estimate - narrow, estimate + narrow)
+
+    @classmethod
+    def between(cls, low: float, high: float) -> Interval:
+        """Of a normal estimate whose 95 % interval is `low` to `high`."""
+        return cls.normal((low + high) / 2, (high - low) / 2 / float(ndtri(0.975)))
+
+    def within(self, limit: float) -> bool:
+        """Whether the 90 % interval lies within `limit` of none: two one-sided tests at 5 % (equivalence)."""
+        return -limit < self.low_90 and self.high_90 < limit
 
 
-def by_sign(low: float, high: float) -> str:
-    """The verdict on a quantity that is said to be positive."""
-    return SUPPORTED if low > 0 else OPPOSED if high < 0 else INDETERMINATE
+def beyond(found: Interval, limit: float) -> str:
+    """The verdict on a quantity that is said to exceed `limit`, by its 95 % interval."""
+    return SUPPORTED if found.low > limit else OPPOSED if found.high < -limit else INDETERMINATE
 
 
 def turned(verdict: str, direction: str) -> str:

@@ -30,6 +30,10 @@ transgene:
 {note}
   features: {features}
 
+# Which barcodes count as cells: by limits from each library itself (paper: those of Zhang et al. 2025).
+qc:
+  preset: adaptive
+
 # Which conditions of samples.tsv are compared; the fold change is test over reference.
 contrasts:
   peak_vs_product: {{test: peak, reference: product}}

@@ -67,24 +67,29 @@ def by_side(
 
     `cells` holds all kept cells (obs sample and condition, var transgene), `labels` their cell_type by cell,
     `t_lineages` CD4 or CD8 by T cell, `ambient` by sample what share of its RNA is ambient RNA of each gene
-    (`contamination.expected`). A gene is marked by `sources`, and where ambient RNA accounts for at least
-    `MIN_SHARE` of what the group holds of it: so for the genes of NK cells, which T cells make, too.
+    (`ambient_share.expected`). Where that was estimated for all libraries of a side, it decides: marked are
+    genes of which ambient RNA accounts for at least `MIN_SHARE` of what the group holds, and haemoglobins. A
+    gene that another lineage expresses more is T cells' own all the same, as HLA-DRA on activation. Where it
+    was not estimated, a gene is marked by `sources` alone.
     """
     lineage = labels.set_index("cell")["cell_type"].reindex(cells.obs_names).to_numpy(dtype=str)
     own = np.array([t_lineages.get(cell, "") for cell in cells.obs_names], dtype=str)
     condition, sample = (cells.obs[name].to_numpy(dtype=str) for name in ("condition", "sample"))
     transgene = cells.var["transgene"].to_numpy(dtype=bool)
+    never = in_groups(cells.var_names, ["haemoglobin"])  # made by T cells
     found: dict[str, dict[str, NDArray[np.str_]]] = {}
     for side, name in conditions.items():
         rows = np.flatnonzero(condition == name)
         counts = cells.X[rows]
         marks = sources(counts, lineage[rows], cells.var_names, transgene=transgene)
         highest = _highest(counts, lineage[rows], transgene=transgene)
+        measured = set(np.unique(sample[rows])) <= set(ambient)
         found[side] = {}
         for group in GROUPS:
             inside = (lineage[rows] == T_CELL) & ((own[rows] == group) | (group == ALL))
-            spilled = (marks == "") & ~transgene & _mostly_ambient(counts, inside, sample[rows], ambient)
-            found[side][group] = np.where(spilled, highest, marks)
+            spilled = ~transgene & _mostly_ambient(counts, inside, sample[rows], ambient)
+            kept = spilled | never if measured else (marks != "") | spilled
+            found[side][group] = np.where(kept, np.where(marks == "", highest, marks), "")
     return found
 
 

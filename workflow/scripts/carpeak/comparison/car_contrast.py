@@ -5,7 +5,9 @@ difference: the undetected are a mixture. Each gene is therefore regressed on P(
 calibration (Carroll et al., Measurement Error in Nonlinear Models, 2006): where P is calibrated, and a CAR+
 cell's UMI count tells nothing of its other genes beyond its depth, the slope is the difference between cells
 that carry the CAR and cells that don't. The logarithm of depth is a second regressor, since deeper cells show
-the CAR and every other gene more often. The same regression on detection stands beside.
+the CAR and every other gene more often, and every T-cell state has an intercept of its own: CARs have
+promoters that activation drives, so that activated cells show the CAR more often whether or not more of them
+carry it. The same regression on detection stands beside.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ COLUMNS = [
 ]  # fmt: skip
 CD8_COLUMNS = ["sample", "condition", "donor", "group", "cells"]
 CD8_COLUMNS += [f"{kind}{end}" for kind in ("cd8a_only", "cd8b_only") for end in ("", "_low", "_high")]
+LEAST_PER_STATE = 20  # cells from which a state gets an intercept of its own
 SPREAD = 0.02  # least standard deviation of P(CAR+) at a given depth that a slope can rest on
 
 
@@ -48,14 +51,15 @@ def compare(
 ) -> pd.DataFrame:
     """The difference of every gene between CAR+ and other T cells, per sample and rule (COLUMNS).
 
-    `counts`: T cells x genes, raw; `cells`: their sample, car_umis and car_probability; `transgene` masks
-    genes that are neither tested nor part of a cell's depth; genes in fewer than `min_pct` of a sample's
-    T cells are not tested. `difference`: mean log1p counts per 10,000 of CAR+ less that of CAR- cells at
-    equal depth, with its 95 % interval (cell sampling; the error of P itself is not in it). Rule
-    ``probability`` needs P(CAR+); a sample has no rows where P hardly varies or with fewer than `FEW_CELLS`
-    T cells.
+    `counts`: T cells x genes, raw; `cells`: their sample, car_umis, car_probability and t_state; `transgene`
+    masks genes that are neither tested nor part of a cell's depth; genes in fewer than `min_pct` of a
+    sample's T cells are not tested. `difference`: mean log1p counts per 10,000 of CAR+ less that of CAR-
+    cells at equal depth and within states, with its 95 % interval (cell sampling; the error of P itself is
+    not in it). Rule ``probability`` needs P(CAR+); a sample has no rows where P hardly varies or with fewer
+    than `FEW_CELLS` T cells.
     """
     names, parts = np.asarray(genes, dtype=object), []
+    states = cells["t_state"].fillna("").to_numpy(dtype=str)
     of_sample = cells["sample"].to_numpy(dtype=str)
     depth = matrix.size_factors(counts, exclude=transgene)
     for row in samples:
@@ -70,7 +74,7 @@ def compare(
             "detected": (cells["car_umis"].to_numpy()[mine] >= 1).astype(np.float64),
         }
         for rule in RULES:
-            found = slopes(levels[:, tested], columns[rule], np.log(depth[mine]))
+            found = slopes(levels[:, tested], columns[rule], np.log(depth[mine]), states[mine])
             if found is None:
                 continue
             head = {k: row[k] for k in ("sample", "condition", "donor")} | {"rule": rule}
@@ -79,8 +83,10 @@ def compare(
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
-def slopes(levels: sparse.csc_matrix, on: Floats, log_depth: Floats) -> pd.DataFrame | None:
-    """Slope of every column of `levels` (cells x genes) on `on`, adjusted for `log_depth`.
+def slopes(
+    levels: sparse.csc_matrix, on: Floats, log_depth: Floats, states: NDArray[np.str_]
+) -> pd.DataFrame | None:
+    """Slope of every column of `levels` (cells x genes) on `on`, for equal `log_depth` and within `states`.
 
     Least squares with White's standard errors, which allow the variance to differ between cells, or the usual
     ones where those are larger: where few cells are CAR+ and a gene is rare, White's take its absence among
@@ -92,14 +98,14 @@ def slopes(levels: sparse.csc_matrix, on: Floats, log_depth: Floats) -> pd.DataF
     n = len(on)
     if not np.isfinite(on).all():
         return None
-    base = np.column_stack([np.ones(n), log_depth - log_depth.mean()])
+    base = np.column_stack([_within(states), log_depth - log_depth.mean()])
     rest = on - base @ np.linalg.lstsq(base, on, rcond=None)[0]
     weight = float(rest @ rest)
     if weight < n * SPREAD**2:
         return None
     slope = levels.T @ rest / weight
     regressors = np.column_stack([base, on])
-    level_sums = np.asarray(levels.T @ base).T  # 2 x genes
+    level_sums = np.asarray(levels.T @ base).T  # regressors but one x genes
     fitted = np.linalg.solve(base.T @ base, level_sums - np.outer(base.T @ on, slope))
     coefficients = np.vstack([fitted, slope])
     squared = rest**2
@@ -107,7 +113,7 @@ def slopes(levels: sparse.csc_matrix, on: Floats, log_depth: Floats) -> pd.DataF
     spread = levels.power(2).T @ squared - 2 * (np.asarray(levels.T @ weighted).T * coefficients).sum(axis=0)
     spread += np.einsum("kg,kl,lg->g", coefficients, regressors.T @ weighted, coefficients)
     even = _residual_squares(levels, regressors, coefficients) * weight / n
-    error = np.sqrt(np.maximum(spread, even) * n / (n - 3)) / weight
+    error = np.sqrt(np.maximum(spread, even) * n / (n - base.shape[1] - 1)) / weight
     p = 2 * ndtr(-np.abs(slope) / np.maximum(error, 1e-300))
     half = ndtri(0.5 + intervals.LEVEL / 2) * error
     return pd.DataFrame(
@@ -119,6 +125,14 @@ def slopes(levels: sparse.csc_matrix, on: Floats, log_depth: Floats) -> pd.DataF
             "p_adjusted": false_discovery_control(p),
         }
     )
+
+
+def _within(states: NDArray[np.str_]) -> Floats:
+    """An intercept for each state of at least `LEAST_PER_STATE` cells, and one for the others."""
+    names, code, number = np.unique(states, return_inverse=True, return_counts=True)
+    code = np.where(number[code] >= LEAST_PER_STATE, code, len(names))
+    kept = np.unique(code)
+    return (code[:, None] == kept).astype(np.float64)
 
 
 def _residual_squares(levels: sparse.csc_matrix, regressors: Floats, coefficients: Floats) -> Floats:

@@ -1,7 +1,9 @@
-"""Over-representation of gene sets among changed genes (hypergeometric test, by gseapy).
+"""Gene sets over-represented among changed genes (hypergeometric test).
 
-The background is the tested genes of the same comparison, never the whole genome. Terms are kept by
-their size within the background.
+The background is what could have been found: the tested genes of the same comparison that any set of the
+library names and that ambient RNA does not explain. Genes without any annotation would make every annotated
+list look special; genes marked as ambient RNA are in neither the list nor the background. The test is
+scipy's, for all sets at once: gseapy, which gives the same numbers, takes sets one by one.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 DIRECTIONS = {"up": 1, "down": -1}
 COLUMNS = [
     *("population", "group", "direction", "library", "term_id", "term", "overlap", "set_size"),
-    *("odds_ratio", "p_value", "p_adjusted", "genes"),
+    *("query", "background", "odds_ratio", "p_value", "p_adjusted", "leader", "genes"),
 ]
+FOLDED_BELOW = 0.05  # adjusted p of the terms among which redundant ones are folded
+SHARED = 2 / 3  # of a term's changed genes in a leader from which it says nothing of its own
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,19 @@ def over_representation(
     ``adjusted_p`` and from ``log2_fold_change`` on, and sets with ``min_size`` to ``max_size`` genes in the
     background are tested, and those
     whose ids are `named`, whatever their size. p is adjusted by Benjamini-Hochberg over all tested sets of
-    a library, those without any changed gene (p = 1) included; only sets with changed genes are listed.
-    Columns: `COLUMNS`; `odds_ratio` has 0.5 added to each cell of the 2 x 2 table (Haldane-Anscombe), as
-    gseapy does it.
+    a library, those without any changed gene (p = 1) included; only sets with changed genes are listed, and
+    those that are named.
+    Columns: `COLUMNS`; `query` and `background` are the numbers of genes tested against each other,
+    `odds_ratio` has 0.5 added to each cell of the 2 x 2 table (Haldane-Anscombe), `leader` is the term that
+    stands for a redundant one (see `leaders`).
     """
     import pandas as pd
 
     tables = []
     for place, part in de.groupby(["population", "group"], sort=False):
         population, group = map(str, place)  # type: ignore[arg-type]
-        background = set(part["gene"])
-        measured = {name: library.only(background) for name, library in libraries.items()}
+        usable = set(part["gene"][~ambient_marks.is_marked(part)])
+        measured = {name: library.only(usable) for name, library in libraries.items()}
         for direction in DIRECTIONS:
             which = changed(part, direction, limits)
             query = set(part["gene"][which])
@@ -101,7 +107,7 @@ def over_representation(
                 is_named = np.array([one.term_id in named for one in library.sets])
                 size = library.sizes()
                 is_tested = ((size >= limits.min_size) & (size <= limits.max_size)) | is_named
-                table = _test(library, is_tested, query, background)
+                table = _test(library, is_tested, query, is_named)
                 tables.append(
                     table.assign(population=population, group=group, direction=direction, library=name)
                 )
@@ -110,53 +116,77 @@ def over_representation(
 
 
 def _test(
-    library: GeneSetMatrix, is_tested: NDArray[np.bool_], query: set[str], background: set[str]
+    library: GeneSetMatrix,
+    is_tested: NDArray[np.bool_],
+    query: set[str],
+    is_named: NDArray[np.bool_],
 ) -> pd.DataFrame:
-    """The tested sets of `library` (cut to `background`) that hold genes of `query`, by p and then id."""
+    """The tested sets of `library` (cut to the background), by p and then id.
+
+    Listed are sets that hold genes of `query`, and those that are named: of a set in question it is to be
+    read that none of its genes changed.
+    """
     import pandas as pd
     from scipy.stats import false_discovery_control
 
     found = library.only(query)
     size, overlap = library.sizes(), found.sizes()
-    hits = np.flatnonzero(is_tested & (overlap > 0))
-    p_value, odds_ratio = np.ones(len(size)), np.zeros(len(size))
-    p_value[hits], odds_ratio[hits] = _ask(library, hits, overlap, query, background)
+    hits = np.flatnonzero(is_tested & ((overlap > 0) | (is_named & (size > 0))))
+    n_query, n_background = len(found.genes), len(library.genes)
+    p_value = np.ones(len(size))
+    p_value[hits] = tail(overlap[hits], size[hits], n_query, n_background)
     p_adjusted = np.ones(len(size))
     if is_tested.any():
         p_adjusted[is_tested] = false_discovery_control(p_value[is_tested], method="bh")
     order = sorted(map(int, hits), key=lambda n: (p_value[n], library.sets[n].term_id))
+    a, m = overlap[order] + 0.5, size[order] + 1.0
+    odds = a * (n_background - m - n_query + a + 1) / ((m - a) * (n_query - a + 1))
+    ids = [library.sets[n].term_id for n in order]
     return pd.DataFrame(
         {
-            "term_id": [library.sets[n].term_id for n in order],
+            "term_id": ids,
             "term": [library.sets[n].term for n in order],
             "overlap": overlap[order],
             "set_size": size[order],
-            "odds_ratio": odds_ratio[order],
+            "query": n_query,
+            "background": n_background,
+            "odds_ratio": odds,
             "p_value": p_value[order],
             "p_adjusted": p_adjusted[order],
+            "leader": leaders(ids, found.members[order], p_adjusted[order]),
             "genes": [";".join(found.of_set(n)) for n in order],
         }
     )
 
 
-def _ask(
-    library: GeneSetMatrix, hits: NDArray[Any], overlap: NDArray[Any], query: set[str], background: set[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give p and odds ratio, by gseapy, of the sets `hits`.
+def tail(overlap: NDArray[Any], size: NDArray[Any], n_query: int, n_background: int) -> NDArray[np.float64]:
+    """P of at least `overlap` genes of a set of `size` in a list of `n_query` out of `n_background`.
 
-    Within one query both depend on overlap and size alone, so gseapy is asked once for each pair of them:
-    it takes sets one by one, and thousands of sets share a few hundred pairs. `gseapy.enrich` itself is
-    not used: it adjusts p over the sets with hits only and may turn gene names into upper case.
+    Within one list p depends on overlap and size alone, and thousands of sets share a few hundred pairs.
     """
-    from gseapy.stats import calc_pvalues
+    from scipy.stats import hypergeom
 
-    pairs = np.column_stack([overlap[hits], library.sizes()[hits]])
-    _, first, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-    asked = {number: library.of_set(int(hits[n])) for number, n in enumerate(first)}
-    answers = list(calc_pvalues(query, asked, background=background)) if asked else [[], [], []]
-    p_value, odds_ratio = np.zeros(len(asked)), np.zeros(len(asked))
-    p_value[list(answers[0])], odds_ratio[list(answers[0])] = answers[1], answers[2]
-    return p_value[which.ravel()], odds_ratio[which.ravel()]
+    pairs, which = np.unique(np.column_stack([overlap, size]), axis=0, return_inverse=True)
+    p: NDArray[np.float64] = hypergeom.sf(pairs[:, 0] - 1, n_background, pairs[:, 1], n_query)
+    return p[which.ravel()]
+
+
+def leaders(ids: Sequence[str], members: sparse.csr_matrix, p_adjusted: NDArray[np.float64]) -> list[str]:
+    """For every term the one that stands for it: itself, or a term before it; "" where it is not significant.
+
+    `members`: terms, by rising p, x changed genes. A term below `FOLDED_BELOW` is folded into the first
+    leader that holds at least `SHARED` of its changed genes.
+    """
+    found = [""] * len(ids)
+    lead: list[int] = []
+    significant = np.flatnonzero(p_adjusted < FOLDED_BELOW)
+    shared = (members[significant] @ members[significant].T).toarray()
+    for n, place in enumerate(significant):
+        before = [one for one in lead if shared[n, one] >= SHARED * shared[n, n]]
+        if not before:
+            lead.append(n)
+        found[place] = ids[significant[before[0] if before else n]]
+    return found
 
 
 def sensitivity(

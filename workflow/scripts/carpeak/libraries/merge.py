@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UserError
-from ..names import REMOVAL_REASONS
+from ..names import REMOVAL_REASONS, WITHOUT_TRANSGENE
 from . import absent_transgene
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def merge(
 
     `cells` are the QC tables in the same order, `samples` has a row per library with sample, condition,
     donor and batch. `genes` are those of the result (`gene_list`, from libraries with `same_names`); one that
-    a library lacks counts 0 there. A library may be without kept cells; all of them may.
+    a library lacks counts 0 there. A library may be without kept cells; all of them may. ``uns`` names the
+    samples whose reference holds no transgene (`WITHOUT_TRANSGENE`): their zeros are no measurement.
     """
     import anndata
     import pandas as pd
@@ -55,7 +56,11 @@ def merge(
     for column in ("sample", "condition", "donor", "batch"):
         values = samples[column].astype(str)
         obs[column] = pd.Categorical(values.to_numpy()[row], categories=list(dict.fromkeys(values)))
-    return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=genes)
+    lacking = [not library.var["transgene"].any() for library in libraries]
+    without = samples["sample"].astype(str)[lacking].tolist()
+    return anndata.AnnData(
+        sparse.vstack(blocks, format="csr"), obs=obs, var=genes, uns={WITHOUT_TRANSGENE: without}
+    )
 
 
 def same_names(libraries: Sequence[AnnData]) -> list[AnnData]:

@@ -16,6 +16,7 @@ from . import (
     car_change,
     car_source,
     cautions,
+    cohort,
     donors,
     headline,
     libraries,
@@ -85,8 +86,10 @@ def page(
     }
     settings = build(Settings, config)
     results = report_inputs.read(inputs, contrasts=settings.contrasts)
+    patients = cohort.section(inputs, embed, cells_simulated=settings.simulated) if "cohort" in inputs else ""
     return environment.get_template(results.template.name).render(
         **_context(results, settings, chemistry or {}),
+        cohort=patients,
         configuration=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
         css=results.style,
         javascript=results.behaviour,

@@ -61,7 +61,7 @@ def claims(
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
     `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
-    rest is said once, above the table.
+    rest is said once, above the table. What other cells show of a change stands beside (`controlled`).
     """
     import yaml
 
@@ -69,6 +69,7 @@ def claims(
     known = {entry["id"]: entry for entry in listed.get("claims", [])}
     reasons = {one["claim"]: one["reason"] for one in judged}
     over_donors = {one["claim"]: one["unit"] for one in judged if "donors" in one}
+    controlled = {one["claim"]: wording.controls(one.get("controls")) for one in judged}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):
         entry = known.get(row["claim"], {})
@@ -77,6 +78,7 @@ def claims(
             "note": entry.get("notes", ""),
             "unit": over_donors.get(row["claim"], unit),
             "reason": wording.typeset(reasons[row["claim"]]),
+            "controlled": wording.typeset(controlled[row["claim"]]),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]
@@ -130,6 +132,10 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             "genes that differ between CAR+ and other T cells of a sample, by P(CAR+) and by detection",
         ),
         ("tables/car_cd8.tsv", "CD8A without CD8B in CAR+ and in other T cells, and the reverse"),
+        (
+            "tables/sex_genes.tsv",
+            "cells with XIST and with Y genes per sample and cell type: chimerism, swaps",
+        ),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
         (
             "tables/sensitivity.composition.tsv",
@@ -146,7 +152,14 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
                 "changed genes of every comparison, full and equal depth, ambient RNA marked",
             ),
             (f"tables/sensitivity.de.{name}.tsv", "the same with labels made without Harmony"),
-            (f"tables/enrichment.{name}.tsv", "gene sets among changed genes"),
+            (
+                f"tables/attribution.{name}.tsv",
+                "changes of genes and states in CAR+ and CAR-undetected T cells, and of the mix",
+            ),
+            (
+                f"tables/enrichment.{name}.tsv",
+                "gene sets among changed genes, redundant ones with their leader",
+            ),
             (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),
         ]
     listed += [

@@ -30,6 +30,30 @@ def joined(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+CONTROLS = {
+    "also_in_undetected": "Also in CAR-undetected T cells: no work of the CAR alone",
+    "not_in_undetected": "Not in CAR-undetected T cells",
+    "undetected_unclear": "CAR-undetected T cells leave it open",
+}
+
+
+def controls(found: Mapping[str, Any] | None) -> str:
+    """What CAR-undetected cells and an equal mix of states say of a change; nothing without one."""
+    if not found or found["control"] not in CONTROLS:
+        return ""
+    parts = [CONTROLS[found["control"]]]
+    if found["undetected"]:
+        parts[0] += f" ({_effect(found['undetected'])}; CAR+ less undetected {_effect(found['difference'])})"
+    if found["within_states"]:
+        mix = number(found["mix"])
+        parts.append(f"At an equal mix of states {_effect(found['within_states'])}; change of mix {mix}")
+    return ". ".join(parts) + "."
+
+
+def _effect(one: Mapping[str, float]) -> str:
+    return f"{number(one['estimate'])}, {number(one['low'])} to {number(one['high'])}"
+
+
 def typeset(text: str) -> str:
     """Real minus signs in powers of ten, and no line break before a percent sign."""
     return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\de)-", "\u2212", text))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FREEDOM = 5.0  # degrees of freedom of the proposals: tails heavier than the target's
 ROUNDS = 6
-PER_ROUND = 1024
-ENOUGH = 700.0  # effective points at which sampling stops
+PER_ROUND = 2048
+ENOUGH = 1400.0  # effective points at which sampling stops
 
 
 @dataclass(frozen=True)

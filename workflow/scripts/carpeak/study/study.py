@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cross_checks, fill_in, read_sources
+from . import claims_file, cohort_block, cross_checks, fill_in, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -33,6 +33,7 @@ class Study:
     source: str
     downloads: tuple[Download, ...] = ()
     claims: list[dict[str, Any]] = field(default_factory=list)
+    cohort: dict[str, Any] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +93,8 @@ class Study:
 
     def given(self) -> dict[str, list[str]]:
         """The files and folders that the study was given, by role."""
+        if not self.samples:
+            return {"configuration": [self.source]} | self.given_cohort
         annotation = self.config["annotation"]
         files = {
             "configuration": [self.source],
@@ -102,13 +105,18 @@ class Study:
             "table of downloads": [self.config["download"]["files"]] if self.downloads else [],
             "gene sets": self.gene_set_files,
         }
-        files |= read_sources.given(self.config)
+        files |= read_sources.given(self.config) | self.given_cohort
         for sample in self.samples:
             made = sample.aligned
             files[f"cells of {sample.sample}"] = [sample.path] if sample.path and not made else []
             files[f"droplets of {sample.sample}"] = [sample.raw_path] if sample.raw_path and not made else []
             files[f"reads of {sample.sample}"] = sample.reads.files if sample.reads else []
         return files
+
+    @property
+    def given_cohort(self) -> dict[str, list[str]]:
+        """The files of the cohort, by role."""
+        return cohort_block.given(self.config.get("cohort"), self.cohort)
 
     def download(self, name: str) -> Download:
         """The download whose path in the table is `name`."""
@@ -157,9 +165,10 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     """
     source, workflow = Path(source), Path(workflow)
     found = _Found()
-    config, wrong = configuration.examine(
-        value, configuration.load_yaml(workflow / "schemas/config.schema.yaml")
-    )
+    schema = configuration.load_yaml(workflow / "schemas/config.schema.yaml")
+    if cohort_block.stands_alone(value):
+        schema["required"] = []
+    config, wrong = configuration.examine(value, schema)
     broken = blocks(wrong)
     if "contrasts" in broken:
         config["contrasts"] = {}
@@ -167,6 +176,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     read_sources.resolve(config, base)
     with found.collecting():
         _resolve_optional(config, base, workflow)
+    cohort = _cohort(config, base, workflow, found)
     reads: dict[str, ReadFiles] | None = None
     with found.collecting():
         reads = read_units(config["units"]) if config["units"] else {}
@@ -196,7 +206,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if Path(config["claims"]).is_file():
         with found.collecting():
             claims = claims_file.read(config["claims"], workflow / "schemas/claims.schema.yaml")
-    study = Study(config, samples, str(source), downloads or (), claims)
+    study = Study(config, samples, str(source), downloads or (), claims, cohort)
     if unfilled := fill_in.unfilled(config, samples, source=str(source)):
         return study, [Problem("", text) for text in unfilled]  # what else is wrong mostly follows from it
     if samples:
@@ -221,6 +231,17 @@ class _Found:
         if lines:
             place = 0 if first else len(self.problems)
             self.problems.insert(place, Problem(str(source), listed(source, lines)))
+
+
+def _cohort(config: dict[str, Any], base: Path, workflow: Path, found: _Found) -> dict[str, Any] | None:
+    if "cohort" not in config:
+        return None
+    config["cohort"] = str(base / config["cohort"])
+    with found.collecting():
+        block, wrong = cohort_block.read(config["cohort"], workflow / "schemas")
+        found.add(config["cohort"], wrong)
+        return block
+    return None
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:

@@ -1,0 +1,53 @@
+"""The report of a cohort without single cells.
+
+INPUTS: results/cohort/, results/figures/cohort_*.svg
+OUTPUTS: results/provenance.json, results/report.html
+"""
+
+
+rule provenance:
+    """Versions, resolved configuration, checksums of the inputs, seeds and times."""
+    input:
+        COHORT_TABLES,
+    output:
+        provenance="results/provenance.json",
+    log:
+        "logs/provenance.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        config=study.config,
+        inputs=study.given(),
+        logs="logs",
+        workflow=str(WORKFLOW),
+        code=code("provenance"),
+    script:
+        "../scripts/provenance.py"
+
+
+rule cohort_report:
+    """One self-contained page on the patients."""
+    input:
+        unpack(cohort_input),
+        provenance="results/provenance.json",
+        template=str(WORKFLOW / "resources/report/cohort_page.html.j2"),
+        style=str(WORKFLOW / "resources/report/style.css"),
+        behaviour=str(WORKFLOW / "resources/report/page.js"),
+    output:
+        page="results/report.html",
+    log:
+        "logs/cohort_report.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        config=study.config,
+        block=study.cohort,
+        code=code("cohort_report"),
+    script:
+        "../scripts/cohort_report.py"

@@ -1,0 +1,1 @@
+"""The patients around the cells: their tables, their statistics, and what a text says of them."""
