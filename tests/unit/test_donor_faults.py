@@ -1,6 +1,6 @@
 """The faults that pooled cells commit, each now answered rightly, and claims judged donor by donor."""
 
-import cohort
+import donor_cohort as cohort
 import numpy as np
 import pandas as pd
 import pytest

@@ -109,7 +109,7 @@ rule compare_donors:
     log:
         "logs/compare_donors/{contrast}.log",
     conda:
-        "../../envs/stats.yaml"
+        "../../envs/donors.yaml"
     threads: 1
     resources:
         mem_mb=8000,
