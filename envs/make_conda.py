@@ -22,7 +22,7 @@ STAGES = {
     ],
     "stats": [*BASE, "gseapy", "requests"],
     "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
-    "donors": [*BASE, "pydeseq2", "requests", "statsmodels"],
+    "donors": [*BASE, "gseapy", "pydeseq2", "requests", "statsmodels"],
     "cohort": [*BASE, "lifelines", "statsmodels"],
     "align": [*BASE, "pysam"],
 }
