@@ -22,6 +22,7 @@ STAGES = {
     ],
     "stats": [*BASE, "gseapy", "requests"],
     "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
+    "donors": [*BASE, "gseapy", "pydeseq2", "requests", "statsmodels"],
     "cohort": [*BASE, "lifelines", "statsmodels"],
     "align": [*BASE, "pysam"],
 }

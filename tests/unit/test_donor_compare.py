@@ -1,6 +1,6 @@
 """Genes, gene sets and composition over donors: planted truth, real donors, and how many pairs allow what."""
 
-import cohort
+import donor_cohort as cohort
 import numpy as np
 import pandas as pd
 import pytest

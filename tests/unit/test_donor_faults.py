@@ -1,11 +1,12 @@
 """The faults that pooled cells commit, each now answered rightly, and claims judged donor by donor."""
 
-import cohort
+import donor_cohort as cohort
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak.claims import by_donor
 from carpeak.donors import evidence
+from carpeak.errors import UserError
 from scipy import stats
 
 UP = {"NKG7": 1.2, "GZMB": 1.2, **{f"SET{k}": 0.8 for k in range(15)}}
@@ -212,3 +213,36 @@ def test_merged_entries_keep_what_cells_said_beside_the_verdict():
     assert [row["donor"] for row in found["C7"]["effects"]] == list("ABCD")
     assert found["C8"]["verdict"] == "indeterminate" and "ambient" in found["C8"]["donors"]["reasons"]
     assert "4 patients" in found["C7"]["reason"]
+
+
+def test_a_claim_on_patients_is_tested_against_their_table():
+    """CD4 over CD8 at the peak rises with the grade in eight patients; the reverse, too few, and no table."""
+    rng = np.random.default_rng(13)
+    libraries, grades = [], []
+    for number in range(8):
+        cd8 = 0.1 + 0.08 * number
+        shares = {side: [0.5 * (1 - cd8), 0.5 * (1 - cd8), cd8] for side in ("product", "peak")}
+        libraries += pair(f"P{number}", rng, cells=300, effect={}, shares=shares)
+        grades.append(8 - number)
+    patients = pd.DataFrame({"patient": [f"P{k}" for k in range(8)], "crs": grades,
+                             "severe": ["yes" if grade > 4 else "no" for grade in grades]})  # fmt: skip
+    quantity = {"kind": "patient_association", "scheme": "configured", "direction": "up", "also": [],
+                "population": "car_t", "condition": "test", "label": "CD4", "over": "CD8"}  # fmt: skip
+    claims = [
+        {"id": "R", "quantity": {**quantity, "column": "crs"}},
+        {"id": "F", "quantity": {**quantity, "column": "severe", "value": "yes"}},
+        {"id": "D", "quantity": {**quantity, "column": "crs", "direction": "down"}},
+    ]
+    held, variants = cohort.evidence_of(libraries, draws=0)
+    effects = evidence.measure(claims, held, variants)
+    found = by_donor.judge(claims, effects, patients=patients)
+    assert found["R"]["verdict"] == "supported" and found["R"]["estimate"] > 0.9
+    assert found["F"]["verdict"] == "supported" and found["F"]["p_value"] == pytest.approx(2 / 70)
+    assert found["D"]["verdict"] == "opposed" and found["D"]["estimate"] > 0.9
+    assert found["R"]["p_adjusted"] > found["R"]["p_value"]
+    few = by_donor.judge(claims, effects, patients=patients.iloc[:4])["R"]
+    assert few["verdict"] == "not_estimable" and "few_patients" in few["reasons"]
+    none = by_donor.judge(claims, effects)["R"]
+    assert none["verdict"] == "not_estimable" and "no_patients" in none["reasons"]
+    with pytest.raises(UserError, match="lacks the column 'crs'"):
+        by_donor.judge(claims, effects, patients=patients[["patient", "severe"]])

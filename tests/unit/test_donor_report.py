@@ -2,7 +2,7 @@
 
 import json
 
-import cohort
+import donor_cohort as cohort
 import numpy as np
 import pytest
 from carpeak import io

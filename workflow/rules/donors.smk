@@ -32,7 +32,11 @@ donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if SEVERAL_DONO
 
 def donors_input(wildcards):
     """What claims are judged by where the study has several donors."""
-    return {"donors": "results/tables/donors.claims.tsv"} if SEVERAL_DONORS else {}
+    if not SEVERAL_DONORS:
+        return {}
+    patients = study.config["donors"]["patients"]
+    effects = {"donors": "results/tables/donors.claims.tsv"}
+    return effects | ({"patients": patients} if patients else {})
 
 
 def donor_tables(wildcards):
@@ -105,7 +109,7 @@ rule compare_donors:
     log:
         "logs/compare_donors/{contrast}.log",
     conda:
-        "../../envs/stats.yaml"
+        "../../envs/donors.yaml"
     threads: 1
     resources:
         mem_mb=8000,

@@ -9,8 +9,9 @@ with job(snakemake):
     from carpeak.study import claims_file
 
     source, params = snakemake.input, snakemake.params
-    frames = {name: io.read_table(path) for name, path in source.items() if path.endswith(".tsv")}
-    effects = frames.pop("donors", None)
+    tables = {name: path for name, path in source.items() if path.endswith(".tsv") or name == "patients"}
+    frames = {name: io.read_table(path) for name, path in tables.items()}
+    effects, patients = (frames.pop(name, None) for name in ("donors", "patients"))
     effect = io.read_json(source.effect)
     main, others = judge.assemble(
         frames,
@@ -23,7 +24,7 @@ with job(snakemake):
     claims = claims_file.read(source.claims, source.schema)
     judged = judge.judge(claims, main, others)
     if effects is not None:
-        judged = by_donor.judged(judged, claims, effects, main.de)
+        judged = by_donor.judged(judged, claims, effects, main.de, patients=patients, seed=params.seed)
         io.write_table(by_donor.table(judged), snakemake.output.donors)
     io.write_table(judge.table(judged), snakemake.output.table)
     summary = {"contrast": dict(params.contrast), "donors": main.donors(), "library_effect": effect}

@@ -120,6 +120,7 @@ class DonorSettings:
     min_cells: int = 10
     min_cells_verdict: int = 20
     draws: int = 10
+    patients: str | None = None
     second_engine: bool = True
 
 

@@ -7,14 +7,17 @@ decides is indeterminate, as with one donor.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..comparison import ambient_marks
+from ..donors import patients as exact
 from ..donors import verdict as rules
 from ..donors.evidence import DESCRIBED
 from ..donors.verdict import Verdict
+from ..errors import UserError
 from . import donor_words
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ COLUMNS = [
 DECIDING = ("unintegrated", "equal_depth")
 DECIDED = (rules.SUPPORTED, rules.OPPOSED)
 AMBIENT, CHANGED = "ambient", "changes"
+NO_PATIENTS, FEW_PATIENTS = "no_patients", "few_patients"
 NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value")
 PER_DONOR = ("donor", "n_reference", "n_test", "counts", "effect", "low", "high")
 # Where a claim declares none: 1.5-fold; of two subsets with a third each, a lead of five points in a hundred.
@@ -35,17 +39,23 @@ UNIT = "log2, mean over donors"
 
 
 def judge(
-    claims: Sequence[Mapping[str, Any]], effects: pd.DataFrame, *, ambient: frozenset[str] = frozenset()
+    claims: Sequence[Mapping[str, Any]],
+    effects: pd.DataFrame,
+    *,
+    ambient: frozenset[str] = frozenset(),
+    patients: pd.DataFrame | None = None,
+    seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """The verdict on every claim that `effects` (the table of `donors.evidence.measure`) speaks of, by id.
 
-    Each is a row of COLUMNS; `ambient` are claims whose gene most likely comes from ambient RNA. Holm's
-    adjustment covers all claims that are tested.
+    Each is a row of COLUMNS; `ambient` are claims whose gene most likely comes from ambient RNA. `patients`
+    is the patients' table, if the study has one. Holm's adjustment covers all claims that are tested. Raises
+    UserError where a claim names a column that the patients' table lacks.
     """
     named = {claim["id"]: claim["quantity"] for claim in claims}
     main = {str(name): part for name, part in effects[effects["variant"] == ""].groupby("claim", sort=False)}
     limits = [limit(named[name]) for name in main]
-    first = [_one(part, named[name]) for name, part in main.items()]
+    first = [_one(part, named[name], patients, seed) for name, part in main.items()]
     final = rules.family(first, limits)
     found = {}
     for (name, part), one in zip(main.items(), final, strict=True):
@@ -70,9 +80,45 @@ def limit(quantity: Mapping[str, Any]) -> float:
     return float(LIMITS.get(quantity["kind"], 0.0) if own is None else own)
 
 
-def _one(part: pd.DataFrame, quantity: Mapping[str, Any]) -> Verdict:
+def _associated(
+    counted: pd.DataFrame, quantity: Mapping[str, Any], patients: pd.DataFrame | None, seed: int
+) -> Verdict:
+    """A ratio of cells against a column of the patients' table."""
+    missing = Verdict(
+        rules.NOT_ESTIMABLE, "", len(counted), 0, 0, None, float("nan"), float("nan"), (NO_PATIENTS,)
+    )
+    if patients is None:
+        return missing
+    column = quantity["column"]
+    if not {"patient", column} <= set(patients.columns):
+        lacking = column if "patient" in patients else "patient"
+        msg = (
+            f"donors.patients: the table lacks the column '{lacking}'; "
+            f"it has {', '.join(patients.columns)}. Name one of these in the claim."
+        )
+        raise UserError(msg)
+    values = dict(zip(patients["patient"].astype(str), patients[column], strict=True))
+    sign = -1 if quantity["direction"] == "down" else 1
+    both = counted.assign(effect=sign * counted["effect"], value=counted["donor"].map(values)).dropna(
+        subset=["value"]
+    )
+    try:
+        if "value" in quantity:
+            found = exact.fisher(both["effect"], (both["value"].astype(str) == quantity["value"]).to_numpy())
+        else:
+            found = exact.spearman(both["effect"], both["value"].astype(float), seed=seed)
+    except ValueError:  # fewer than five patients, or all alike
+        return replace(missing, n=len(both), reasons=(FEW_PATIENTS,))
+    return rules.of_association(found)
+
+
+def _one(
+    part: pd.DataFrame, quantity: Mapping[str, Any], patients: pd.DataFrame | None = None, seed: int = 0
+) -> Verdict:
     """The verdict on one claim from the donors that count, before Holm's adjustment."""
     counted = part[part["counts"] == "yes"]
+    if quantity["kind"] == "patient_association":
+        return _associated(counted, quantity, patients, seed)
     decision, reasons = str(part["decision"].iloc[0]), listed(part["reasons"].iloc[0])
     if decision == DESCRIBED:
         effect = counted["effect"].to_numpy(dtype=float)
@@ -113,6 +159,10 @@ def _row(
     numbers = dict.fromkeys(NUMBERS, float("nan"))
     if one.pooled is not None:
         numbers = {name: float(getattr(one.pooled, name)) for name in NUMBERS}
+    if one.association is not None:
+        numbers |= {
+            name: float(getattr(one.association, name)) for name in ("estimate", "low", "high", "p_value")
+        }
     if quantity["direction"] == "down":
         turned = {"low": "high", "high": "low", "new_low": "new_high", "new_high": "new_low"}
         numbers |= {name: -numbers[turned.get(name, name)] for name in ("estimate", *turned)}
@@ -121,7 +171,7 @@ def _row(
         "verdict": rules.INDETERMINATE if against else one.verdict,
         "seen": one.seen,
         "decision": str(first["decision"]),
-        "reasons": ",".join([*listed(first["reasons"]), *against]),
+        "reasons": ",".join(dict.fromkeys([*listed(first["reasons"]), *one.reasons, *against])),
         "sort": str(first["sort"]),
         "donors": one.n,
         "clearly_for": one.clearly_for,
@@ -146,14 +196,18 @@ def judged(
     claims: Sequence[Mapping[str, Any]],
     effects: pd.DataFrame,
     de: pd.DataFrame,
+    *,
+    patients: pd.DataFrame | None = None,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """`entries` (of claims.json), those that donors speak to with the donors' verdict and effects.
 
     `effects` is the table of `donors.evidence.measure`, `de` the changed genes at equal depth, which names
-    ambient RNA. What the pooled cells gave stays under ``cells``, without deciding.
+    ambient RNA; for the rest see `judge`. What the pooled cells gave stays under ``cells``, without deciding.
     """
     effects = read(effects)
-    found = judge(claims, effects, ambient=ambient(claims, de))
+    named = {claim["id"]: claim["quantity"] for claim in claims}
+    found = judge(claims, effects, ambient=ambient(claims, de), patients=patients, seed=seed)
     main = effects[(effects["variant"] == "") & (effects["donor"] != "")]
     result = []
     for entry in entries:
@@ -166,7 +220,7 @@ def judged(
             "verdict": one["verdict"],
             **{key: _number(one[key]) for key in ("estimate", "low", "high")},
             "reason": donor_words.reason(one),
-            "unit": UNIT,
+            "unit": _unit(named[entry["claim"]]),
             "variants": {},
             "also": {},
             "cells": {key: entry[key] for key in ("verdict", "estimate", "low", "high", "unit")},
@@ -175,6 +229,12 @@ def judged(
         }
         result.append({**entry, **changed})
     return result
+
+
+def _unit(quantity: Mapping[str, Any]) -> str:
+    if quantity["kind"] != "patient_association":
+        return UNIT
+    return "log2 odds ratio over patients" if "value" in quantity else "Spearman's rho over patients"
 
 
 def ambient(claims: Sequence[Mapping[str, Any]], de: pd.DataFrame) -> frozenset[str]:

@@ -18,6 +18,8 @@ DECISIONS = {
     "not_estimable": "not estimable",
 }
 REASONS = {
+    "no_patients": "the study names no table of patients (donors.patients)",
+    "few_patients": "fewer than five patients have both values, or all have the same",
     "no_pairs": "no donor has both sides, so the change can't be told from the difference between people",
     "aliased:batch": "every donor's two sides differ in batch too: time and batch can't be told apart",
     "aliased:chemistry": "the two sides were made with different chemistry in every donor",
@@ -43,6 +45,11 @@ def reason(one: Mapping[str, Any]) -> str:
     """
     n = int(one["donors"])
     keys = str(one["reasons"]).split(",") if one["reasons"] else []
+    if one["estimate"] is not None and one["tau"] != one["tau"] and one["p_value"] == one["p_value"]:
+        return (
+            f"{_patients(n)}: {one['estimate']:.2f} ({one['low']:.2f} to {one['high']:.2f}), exact p "
+            f"{one['p_value']:.2g}, {one['p_adjusted']:.2g} after Holm."
+        )
     if one["decision"] == "described":
         return f"True of {one['clearly_for']} of {_patients(n)}; a count is described, not tested."
     if one["verdict"] == "not_estimable":

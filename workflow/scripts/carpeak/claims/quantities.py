@@ -259,6 +259,7 @@ KINDS: dict[str, Callable[[Tables, Mapping[str, Any]], Finding]] = {
     "majority": majority,
     "gene_change": gene_change,
     "term_change": term_change,
+    "patient_association": untestable,  # of one donor; of several see by_donor
     "untestable": untestable,
 }
 UNITS = {
@@ -269,6 +270,7 @@ UNITS = {
     "majority": "difference of shares, on the less favourable side",
     "gene_change": "log2 fold change",
     "term_change": "log2 odds ratio; negative where genes that changed the other way lead",
+    "patient_association": "",
     "untestable": "",
 }
 

@@ -30,9 +30,10 @@ COLUMNS = [
     "effect", "low", "high", "variance",
 ]  # fmt: skip
 ON_GENES = ("gene_change", "term_change")
-ON_SHARES = ("largest_subset", "majority", "lineages_present", "subset_count")
-ONE_SIDED = ("largest_subset", "lineages_present", "subset_count")
+ON_SHARES = ("largest_subset", "majority", "lineages_present", "subset_count", "patient_association")
+ONE_SIDED = ("largest_subset", "lineages_present", "subset_count", "patient_association")
 POOLED_SIDES = ("lineages_present", "subset_count")  # these count the cells of both sides together
+LINEAGES = ("CD4", "CD8")
 DESCRIBED = "described"  # a claim without an effect that donors could share: counted, never tested
 PLAIN = ("cell_type", "t_state", "t_lineage")
 UNINTEGRATED = ("cell_type_unintegrated", "t_state_unintegrated", "t_lineage_unintegrated")
@@ -175,8 +176,10 @@ def _measured(
 
 def label_column(quantity: Mapping[str, Any], variant: Variant) -> str:
     """The column of labels that a claim on shares speaks of."""
-    if quantity["kind"] in ("majority", "lineages_present"):
-        return variant.lineage if quantity["kind"] == "majority" else variant.cell_type
+    if quantity["kind"] == "lineages_present":
+        return variant.cell_type
+    if quantity["kind"] == "majority" or quantity.get("label") in LINEAGES:
+        return variant.lineage
     configured = quantity["scheme"] == "configured"
     return variant.state if configured else f"t_state_{quantity['scheme']}"
 

@@ -52,6 +52,13 @@ def _one_sided(counts: pd.Series, quantity: Mapping[str, Any]) -> tuple[float, f
     if quantity["kind"] == "subset_count":
         shares = counts[labels] / counts.sum()
         return float((shares >= quantity["min_share"]).sum() - quantity["count"]), float("nan")
+    if quantity["kind"] == "patient_association":
+        wanted = (
+            [quantity["over"]] if "over" in quantity else [one for one in labels if one != quantity["label"]]
+        )
+        rest = float(counts.reindex(wanted, fill_value=0).sum())
+        found = effects.of_counts(np.array([float(counts.get(quantity["label"], 0))]), np.array([rest]))
+        return float(found.effect[0]), float(found.variance[0])
     named = quantity["label"] if quantity["kind"] == "largest_subset" else quantity["largest"]
     parts = [_ratio(counts, named, [label for label in labels if label != named])]
     if quantity["kind"] == "lineages_present":

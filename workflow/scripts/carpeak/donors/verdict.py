@@ -17,6 +17,8 @@ from . import audit, meta
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from .patients import Association
+
 SUPPORTED, OPPOSED, ABSENT = "supported", "opposed", "absent"
 HETEROGENEOUS, INDETERMINATE, NOT_ESTIMABLE = "heterogeneous", "indeterminate", "not_estimable"
 SEEN, UNSEEN = "seen_in_this_patient", "opposite_in_this_patient"
@@ -45,6 +47,19 @@ class Verdict:
     p_adjusted: float
     floor: float
     reasons: tuple[str, ...] = ()
+    association: Association | None = None
+
+
+def of_association(found: Association) -> Verdict:
+    """What an exact test against a column of the patients says, before Holm (see `family`)."""
+    word = _by_association(found, found.p_value)
+    return Verdict(word, "", found.n, 0, 0, None, found.p_value, float("nan"), (), found)
+
+
+def _by_association(found: Association, p: float) -> str:
+    if p >= LEVEL:
+        return INDETERMINATE
+    return SUPPORTED if found.estimate > 0 else OPPOSED
 
 
 def one(
@@ -108,13 +123,16 @@ def family(verdicts: Sequence[Verdict], limits: Sequence[float]) -> list[Verdict
     A verdict that only held before the adjustment is indeterminate. Statements without a p (fewer than three
     donors, not estimable) are no part of the count.
     """
-    tested = [number for number, found in enumerate(verdicts) if found.pooled is not None]
+    tested = [number for number, found in enumerate(verdicts) if not np.isnan(found.p_adjusted)]
     adjusted = holm([verdicts[number].p_adjusted for number in tested])
     result = list(verdicts)
     for number, p in zip(tested, adjusted, strict=True):
         found = verdicts[number]
-        assert found.pooled is not None
-        word = _verdict(found.pooled, limits[number], found.clearly_for, found.clearly_against, p)
+        if found.association is not None:
+            word = _by_association(found.association, p)
+        else:
+            assert found.pooled is not None
+            word = _verdict(found.pooled, limits[number], found.clearly_for, found.clearly_against, p)
         result[number] = replace(found, verdict=word, p_adjusted=p)
     return result
 

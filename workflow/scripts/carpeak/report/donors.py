@@ -130,6 +130,22 @@ def _shifts(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
+def files(contrasts: Sequence[str]) -> list[tuple[str, str]]:
+    """Files that a run with several donors leaves beside the others, and what each holds."""
+    found = [
+        ("tables/design.tsv", "which donors have both sides of a contrast, and what can't be told from it"),
+        ("tables/donors.claims.tsv", "every donor's own effect behind every claim"),
+        ("tables/donors.verdicts.tsv", "the mean over donors, its intervals and the verdict"),
+    ]
+    for name in contrasts:
+        found += [
+            (f"tables/donors.de.{name}.tsv", "genes compared over donors"),
+            (f"tables/donors.sets.{name}.tsv", "gene sets compared over donors"),
+            (f"tables/donors.composition.{name}.tsv", "shares by donor and in the mean, with log-ratios"),
+        ]
+    return found
+
+
 def rests_on(claims: Sequence[Mapping[str, Any]]) -> str:
     """On what verdicts rest where donors give them."""
     n = [one["donors"] for one in claims if one["donors"]]

@@ -163,9 +163,10 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         ),
         "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
-        "files": tables.file_list(
-            [f"figures/{path.name}" for path in results.figures], list(settings.contrasts)
-        ),
+        "files": [
+            *(donors.files(list(settings.contrasts)) if by_donor else []),
+            *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
+        ],
         "core": [name for name in provenance.CORE if name in packages],
     }
 

@@ -79,6 +79,7 @@ def _missing_named_files(config: Mapping[str, Any]) -> list[str]:
         "annotation.markers": [config["annotation"]["markers"]],
         "annotation.reference": [config["annotation"]["reference"]],
         "claims": [config["claims"]],
+        "donors.patients": [config["donors"]["patients"]],
         "enrichment.gene_sets": [n for n in config["enrichment"]["gene_sets"] if not LIBRARY_NAME.match(n)],
     }
     return [

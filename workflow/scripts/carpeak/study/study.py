@@ -265,6 +265,8 @@ def _resolve_optional(config: dict[str, Any], base: Path, workflow: Path) -> Non
     config["enrichment"]["gene_sets"] = [
         _gene_set(name, base, workflow) for name in config["enrichment"]["gene_sets"]
     ]
+    if config["donors"]["patients"]:
+        config["donors"]["patients"] = str(base / config["donors"]["patients"])
     if (config.get("download") or {}).get("files"):
         config["download"]["files"] = str(base / config["download"]["files"])
         if config["download"].get("mirror"):
