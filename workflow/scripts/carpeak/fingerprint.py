@@ -14,10 +14,16 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported(path: Path) -> set[Path]:
     """Files of this package that the Python file `path` imports, anywhere in it, not transitively."""
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.ImportFrom):
             found |= _from(node, path)
         elif isinstance(node, ast.Import):
