@@ -94,7 +94,8 @@ def own(tmp_path, download, table="path\turl\nip.h5\thttps://example.org/a\npk.h
     rows = "sample\tcondition\tdonor\tpath\nip\tproduct\tP1\tip.h5\npk\tpeak\tP1\tpk.h5\n"
     (tmp_path / "samples.tsv").write_text(rows)
     value = {"samples": "samples.tsv", "transgene": {"features": ["CAR"]}, "download": download}
-    return study.gather(value, source=tmp_path / "config.yaml", workflow=ROOT / "workflow")[1]
+    problems = study.gather(value, source=tmp_path / "config.yaml", workflow=ROOT / "workflow")[1]
+    return [problem.text for problem in problems]
 
 
 @pytest.mark.parametrize(
