@@ -7,6 +7,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from carpeak import io
 from carpeak.errors import UserError
 from carpeak.populations import annotate, axes, embed, lineages, marker_panels, markers, programmes, states
 from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
@@ -184,6 +185,22 @@ def test_activation_makes_no_treg():
     found, _ = labelled(counts, genes, samples)
     for scheme in markers.SCHEMES:
         assert (found[f"t_state_{scheme}"] == "Treg").mean() < 0.01
+
+
+def test_the_record_is_written_where_a_state_has_no_cells(tmp_path):
+    """No regulatory cells, so no certainty of their axis: the record is JSON all the same."""
+    counts, genes, samples, *_ = t_cells(with_treg=False, n=400)
+    names = [str(i) for i in range(len(samples))]
+    transgene = np.array([g == "RQR8" for g in genes])
+    cells = lineages.Cells(counts, names, genes, np.asarray(samples), transgene, np.repeat("0", len(names)))
+    frame, _, found = states.label_states(cells, MARKERS, MODEL)
+    record = states.resolution(frame, cells.samples, found, MARKERS)
+    assert found["certainty"].isna().any()
+    io.write_json(io.plain(record), tmp_path / "resolution.json")
+    axes_read = io.read_json(tmp_path / "resolution.json")["axes"]
+    assert any(
+        row["certainty"] is None and not row["told_apart"] for row in axes_read if row["axis"] == "treg"
+    )
 
 
 def test_a_name_is_as_fine_as_the_chances_carry():

@@ -20,4 +20,4 @@ with job(snakemake):
     )
     io.write_table(labels, snakemake.output.labels)
     io.write_table(scores, snakemake.output.scores)
-    io.write_json(resolution, snakemake.output.resolution)
+    io.write_json(io.plain(resolution), snakemake.output.resolution)
