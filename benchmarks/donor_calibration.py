@@ -25,10 +25,12 @@ from carpeak.donors import camera, effects, moderated, normalisation, pseudobulk
 
 MARK = "<!-- calibration -->\n"
 NOTE = (
-    "The interval of the mean holds a little less often than 95 % where depth differs as much between donors as "
-    "here, and the one for a new patient clearly less: take it for the least spread to expect. The moderated t "
-    "runs a little above its 5 % at three donors. In these cohorts donors do differ (sd 0.35 log2), so that with "
-    "many of them some lie clearly on both sides: heterogeneous is then no error.\n"
+    "The interval of the mean holds a little less often than 95 % where depth differs as much between"
+    " donors as here, and the one for a new patient clearly less: take it for the least spread to "
+    "expect. The moderated t runs a little above its 5 % at three donors. In these cohorts donors do "
+    "differ (sd 0.35 log2), so that with many of them some lie clearly on both sides: heterogeneous "
+    "is then no error."
+    "\n"
 )
 WIDE = ("width_of_the_interval",)
 SHOWN = {
