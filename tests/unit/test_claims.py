@@ -146,10 +146,16 @@ def study(counts=None, *, de=None, sets=None, varied=None, de_varied=None, sets_
     }
 
 
-def judged(frames, *only, scheme="canonical", floor=None):
+def judged(frames, *only, scheme="canonical", floor=None, resolution=None):
     """The verdicts by claim id; of the claims `only` if any are named."""
     main, others = judge.assemble(
-        frames, contrast=CONTRAST, scheme=scheme, limits=LIMITS, seed=0, floor=floor
+        frames,
+        contrast=CONTRAST,
+        scheme=scheme,
+        limits=LIMITS,
+        seed=0,
+        floor=floor,
+        resolution=resolution,
     )
     asked = [one for one in CLAIMS if not only or one["id"] in only]
     return {one["claim"]: one for one in judge.judge(asked, main, others)}
@@ -281,6 +287,49 @@ def test_c3_is_judged_in_the_scheme_of_the_paper():
     assert (one["verdict"], one["estimate"]) == (OPPOSED, 6)
     six = with_counts("car_t", "peak", CD8_Tem=300)
     assert judged(study(varied={"unintegrated": six}), "C3", scheme="paper")["C3"]["verdict"] == OPEN
+
+
+def told(scheme, state, sample, *, apart):
+    """What populations/t_cells/resolution.json says of one state in one library."""
+    row = {"sample": sample, "scheme": scheme, "state": state, "told_apart": apart}
+    return {"states": [row], "coarser": {}}
+
+
+@pytest.mark.parametrize(
+    ("apart", "sample", "verdict"),
+    [
+        (False, "peak", OPEN),
+        (True, "peak", SUPPORTED),
+        (None, "peak", SUPPORTED),
+        (False, "product", SUPPORTED),
+    ],
+)
+def test_a_subset_that_its_library_cannot_tell_apart_is_not_judged(apart, sample, verdict):
+    one = judged(study(), "C5", resolution=told("canonical", "CD4 Tem", sample, apart=apart))["C5"]
+    assert one["verdict"] == verdict
+    assert ("misnamed to tell apart: CD4 Tem" in one["reason"]) == (verdict == OPEN)
+
+
+def test_subsets_are_not_counted_where_one_cannot_be_told_apart():
+    assert (
+        judged(study(), "C3", resolution=told("paper", "Treg", "peak", apart=False))["C3"]["verdict"] == OPEN
+    )
+    other = told("canonical", "Treg", "peak", apart=False)  # the claim speaks of the paper's scheme
+    assert judged(study(), "C3", resolution=other)["C3"]["verdict"] == SUPPORTED
+
+
+def test_a_coarser_name_is_no_subset_and_its_cells_have_no_state():
+    counts = with_counts("car_t", "peak", CD4=300)
+    assert judged(study(counts), "C3")["C3"]["estimate"] == 6
+    coarser = {"states": [], "coarser": {"paper": ["CD4", "CD8"]}}
+    assert judged(study(counts), "C3", resolution=coarser)["C3"]["estimate"] == 5
+    counts = with_counts("car_t", "peak", CD4=2000)
+    assert judged(study(counts), "C5")["C5"]["verdict"] == OPPOSED
+    one = judged(study(counts), "C5", resolution=coarser)["C5"]
+    assert one["verdict"] == OPEN, "cells without a state of their own could make any subset the largest"
+    assert judged(study(), "C6", resolution=coarser)["C6"]["verdict"] == SUPPORTED, (
+        "lineages are no coarser names"
+    )
 
 
 def test_c3_without_car_cells():

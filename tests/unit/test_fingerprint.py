@@ -112,7 +112,9 @@ def test_rewording_the_report_reruns_only_the_report(copy):
 
 @pytest.mark.parametrize("script", rule_scripts(), ids=lambda path: path.stem)
 def test_no_other_rule_runs_a_sentence_of_the_report(script):
-    inside = {path.stem for path in fingerprint.modules(script) if path.parent.name == "report"} - {"__init__"}
+    inside = {path.stem for path in fingerprint.modules(script) if path.parent.name == "report"} - {
+        "__init__"
+    }
     if script.stem == "provenance":
         inside -= {"provenance"}  # what the rule of that name writes
     assert (script.stem in OF_THE_REPORT) or not inside

@@ -69,6 +69,7 @@ rule judge_claims:
         enrichment_sensitivity=f"results/tables/sensitivity.enrichment.{JUDGED}.tsv",
         attribution=f"results/tables/attribution.{JUDGED}.tsv",
         effect=f"results/contrast/{JUDGED}.library_effect.json",
+        resolution="results/populations/t_cells/resolution.json",
         schema=str(WORKFLOW / "schemas/claims.schema.yaml"),
     output:
         **donors_output,

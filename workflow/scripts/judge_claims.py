@@ -20,6 +20,7 @@ with job(snakemake):
         limits=ChangeLimits(**params.thresholds),
         seed=params.seed,
         floor=effect["floor"],
+        resolution=io.read_json(source.resolution),
     )
     claims = claims_file.read(source.claims, source.schema)
     judged = judge.judge(claims, main, others)

@@ -44,13 +44,16 @@ def assemble(
     limits: ChangeLimits,
     seed: int,
     floor: float | None = None,
+    resolution: Mapping[str, Any] | None = None,
 ) -> tuple[Tables, dict[str, Tables]]:
     """The tables of the main analysis, and those of every variant by its name.
 
     `frames` are the run's tables: samples, composition, de, enrichment, the last three again as
     NAME_sensitivity with the column `variant`, and attribution. `scheme` is the configured one of T-cell
-    states; for the rest see `Tables`.
+    states, `resolution` what libraries can't tell of them (`states.resolution`); for the rest see `Tables`.
     """
+    resolution = {"states": [], "coarser": {}} | dict(resolution or {})
+    side = dict(zip(frames["samples"]["sample"].astype(str), frames["samples"]["condition"].astype(str)))
     composition, varied = frames["composition"], frames["composition_sensitivity"]
     de, de_varied = frames["de"], frames["de_sensitivity"]
     enrichment, enrichment_varied = frames["enrichment"], frames["enrichment_sensitivity"]
@@ -66,6 +69,13 @@ def assemble(
         terms=frozenset(enrichment["term_id"]) | frozenset(enrichment_varied["term_id"]),
         floor=floor,
         attribution=frames.get("attribution"),
+        scheme=scheme,
+        coarser=frozenset(name for names in resolution["coarser"].values() for name in names),
+        blurred=frozenset(
+            (side[one["sample"]], one["scheme"], one["state"])
+            for one in resolution["states"]
+            if one["told_apart"] is False and one["sample"] in side
+        ),
     )
     others = {
         str(name): dataclasses.replace(main, composition=part)

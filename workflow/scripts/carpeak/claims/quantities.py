@@ -7,7 +7,7 @@ cover the sampling of cells (of genes, for gene sets), never differences between
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -108,7 +108,14 @@ def subset_count(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
         verdict = OPPOSED
     shares = ", ".join(f"{label} {percent(k / total)}" for label, k in named.items())
     reason = f"{count} subsets have at least {percent(limit)} of {total:,} {CELLS[population]} ({shares})."
+    sides = tuple(tables.contrast.values())
+    if blurred := tables.not_told_apart(*sides, scheme=quantity["scheme"], states=named.index):
+        return Finding(INDETERMINATE, count, least, most, f"{reason} {_blurred(blurred)}")
     return Finding(verdict, count, least, most, reason)
+
+
+def _blurred(states: Sequence[str]) -> str:
+    return f"Too many cells may be misnamed to tell apart: {', '.join(states)}."
 
 
 def largest_subset(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
@@ -125,9 +132,11 @@ def largest_subset(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     reason = f"{condition}: {label} holds {percent(share)} of {total:,} {CELLS[population]}"
     if len(others):
         reason += f", {others.idxmax()} {percent(others.max() / total)}"
+    if blurred := tables.not_told_apart(condition, scheme=quantity["scheme"], states=[label]):
+        return Finding(INDETERMINATE, *lead[:3], f"{reason}. {_blurred(blurred)}")
     unassigned = counts.get(UNASSIGNED, 0) / total
     if unassigned > share and lead.estimate > -unassigned:
-        reason += f", but {percent(unassigned)} are unassigned."
+        reason += f", but {percent(unassigned)} have no state of their own."
         return Finding(INDETERMINATE, *lead[:3], reason)
     return Finding(_leads(lead, quantity), *lead[:3], f"{reason}.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +34,9 @@ class Finding(NamedTuple):
     reason: str
 
 
+STATE_POPULATIONS = ("t_cells", "car_t")  # whose labels are states
+
+
 @dataclass(frozen=True)
 class Tables:
     """What claims are judged on: the tables of one variant of the analysis.
@@ -43,7 +46,8 @@ class Tables:
     changed genes in the enrichment (adjusted_p, log2_fold_change). `terms` are the ids of all sets that
     any enrichment of the run lists, `floor` how far genes move in cells that nothing changed
     (`library_effect`; None where the study can't tell), `attribution` what CAR-undetected cells and an equal
-    mix of states show of each change (`attribution`).
+    mix of states show of each change (`attribution`). `scheme` is the configured one; `coarser` are names
+    that join several states, `blurred` the (condition, scheme, state) that a library can't tell apart.
     """
 
     samples: pd.DataFrame
@@ -57,6 +61,9 @@ class Tables:
     terms: frozenset[str] = field(default_factory=frozenset)
     floor: float | None = None
     attribution: pd.DataFrame | None = None
+    scheme: str = "canonical"
+    coarser: frozenset[str] = frozenset()
+    blurred: frozenset[tuple[str, str, str]] = frozenset()
 
     def counts(self, population: str, *conditions: str, scheme: str = "configured") -> pd.Series:
         """Cells per label, summed over the samples of `conditions` (default: both of the contrast)."""
@@ -67,7 +74,19 @@ class Tables:
             return pd.Series(dtype="int64")
         wanted = conditions or tuple(self.contrast.values())
         part = table[(table["population"] == population) & table["condition"].isin(wanted)]
-        return part.groupby("label", sort=True)["n"].sum()
+        names = part["label"]
+        if (
+            population in STATE_POPULATIONS
+        ):  # a coarser name is no subset of its own
+            names = names.where(~names.isin(self.coarser), UNASSIGNED)
+        return part["n"].groupby(names, sort=True).sum()
+
+    def not_told_apart(self, *conditions: str, scheme: str, states: Collection[str]) -> list[str]:
+        """Which of the `states` a library of the `conditions` could not tell apart, sorted."""
+        named = self.scheme if scheme == "configured" else scheme
+        return sorted(
+            state for state in states if any((side, named, state) in self.blurred for side in conditions)
+        )
 
     def donors(self) -> list[str]:
         """Donors with a sample on either side of the contrast."""

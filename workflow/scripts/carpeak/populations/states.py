@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from ..names import UNASSIGNED
 from . import axes, lineages, programmes
-from .markers import T_LINEAGES
+from .markers import T_LINEAGES, coarse_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -372,6 +372,7 @@ def resolution(
     scheme and state the number of cells so named, the `precision` expected of the name (mean probability),
     the `recall` expected (share of the state's summed probability that lies in cells so named), and
     `told_apart`: whether both reach TOLD_APART_STATE, missing where hardly a cell is expected to be of it.
+    `coarser`: per scheme the names that join several states.
     """
     rows = []
     for sample in np.unique(samples):
@@ -393,7 +394,8 @@ def resolution(
                     }
                 )  # fmt: skip
     first = found[found["line"] == LINES[0]].drop(columns="line")
-    return {"axes": first.to_dict(orient="records"), "states": rows}
+    coarser = {scheme: coarse_labels(markers, scheme) for scheme in markers["t_states"]}
+    return {"axes": first.to_dict(orient="records"), "states": rows, "coarser": coarser}
 
 
 def cycling(cells: lineages.Cells, genes: list[str]) -> NDArray[np.bool_]:
