@@ -26,15 +26,20 @@ def test_lineages(answers):
     assert (found["precision"] >= 0.90).all(), found
 
 
+# States are named by what real sorted cells taught (docs/states.md), no longer by panels that share their genes
+# with the simulator; the bounds were 0.85 and 5 points before. test_states_real.py is the judge of states.
+STATES_RIGHT, SHARES_OFF = 0.80, 10
+
+
 def test_t_cell_states(answers):
     print(f"states right: {answers.states():.3f}")
-    assert answers.states() >= 0.85
+    assert answers.states() >= STATES_RIGHT
 
 
 def test_subset_shares(answers):
     shares = answers.shares()
     print(shares.round(1))
-    assert ((shares["given"] - shares["true"]).abs() <= 5).all(), shares
+    assert ((shares["given"] - shares["true"]).abs() <= SHARES_OFF).all(), shares
 
 
 def test_doublets(answers):
