@@ -83,9 +83,10 @@ VERDICTS = {
     # claim: (paper, null, reversed) with the seed developed on
     "C1": ("S", "S", "S"),
     "C2": ("S", "S", "S"),
-    "C3": ("S", "S", "S"),
-    "C4": ("S", "S", "O"),
-    "C5": ("S", "O", "O"),
+    # C3 to C5 rest on states: indeterminate where a library cannot tell them apart (docs/states.md).
+    "C3": ("I", "I", "I"),
+    "C4": ("S", "S", "I"),
+    "C5": ("S", "I", "I"),
     "C6": ("S", "S", "O"),
     "C7a": ("S", "A", "O"),
     "C7b": ("S", "A", "O"),
@@ -103,9 +104,9 @@ LETTER = {"supported": "S", "opposed": "O", "absent": "A", "indeterminate": "I",
 GENES = ["C7a", "C7b", "C7c", "C7d", "C7e", "C7f", "C8"]
 # With other seeds, library effects and the sampling of cells fall elsewhere: what may be indeterminate besides.
 UNSEEN_TOO = {
-    "paper": dict.fromkeys([*GENES, "C9a", "C9b", "C9c"], "I"),
-    "null": dict.fromkeys(GENES, "AI"),
-    "reversed": dict.fromkeys([*GENES, "C9a", "C9b", "C9c"], "I"),
+    "paper": dict.fromkeys([*GENES, "C4", "C5", "C9a", "C9b", "C9c"], "I") | {"C3": "S"},
+    "null": dict.fromkeys(GENES, "AI") | {"C3": "S", "C4": "I", "C5": "O"},
+    "reversed": dict.fromkeys([*GENES, "C9a", "C9b", "C9c"], "I") | {"C3": "S", "C4": "O", "C5": "O"},
 }
 LEAST_SURE = 4  # of the seven genes, that nevertheless get the definite verdict
 
