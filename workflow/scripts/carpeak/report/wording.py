@@ -31,9 +31,9 @@ def joined(words: Sequence[str]) -> str:
 
 
 CONTROLS = {
-    "also_in_undetected": "Also in CAR-undetected T cells: no work of the CAR alone",
+    "also_in_undetected": "Also in CAR-undetected T cells, so the CAR is not the only cause",
     "not_in_undetected": "Not in CAR-undetected T cells",
-    "undetected_unclear": "CAR-undetected T cells leave it open",
+    "undetected_unclear": "CAR-undetected T cells leave open whether the CAR is the cause",
 }
 
 
