@@ -160,12 +160,15 @@ def test_the_report_says_whether_undetected_cells_changed_as_well():
     effect = {"estimate": 0.9, "low": 0.8, "high": 1.0}
     found = {"control": controls.ALSO, "undetected": effect, "difference": effect | {"estimate": -0.1}}
     text = wording.controls(found | {"within_states": effect, "mix": 0.1})
-    assert text.startswith("Also in CAR-undetected T cells: no work of the CAR alone (0.90, 0.80 to 1.00;")
+    assert text.startswith(
+        "Also in CAR-undetected T cells, so the CAR is not the only cause (0.90, 0.80 to 1.00;"
+    )
     assert "CAR+ less undetected −0.10" in text
     assert text.endswith("At an equal mix of states 0.90, 0.80 to 1.00; change of mix 0.10.")
     missing = {"undetected": None, "difference": None, "within_states": None, "mix": None}
     assert (
-        wording.controls(missing | {"control": controls.UNCLEAR}) == "CAR-undetected T cells leave it open."
+        wording.controls(missing | {"control": controls.UNCLEAR})
+        == "CAR-undetected T cells leave open whether the CAR is the cause."
     )
     assert wording.controls(missing | {"control": None}) == wording.controls(None) == ""
     assert set(wording.CONTROLS) == {controls.ALSO, controls.NOT, controls.UNCLEAR}
