@@ -70,9 +70,11 @@ def demand_runnable():
         if path
         for file in study.files(path)
     ]
-    found += dates.in_the_future([*given, *watched], now=STARTED) + written.cut_short("results")
+    found += dates.in_the_future([*given, *watched], now=STARTED)
+    found += written.cut_short("results")
     if found:
-        raise SystemExit(MARK + "\n".join(found))
+        listed = "\n".join(found)
+        raise SystemExit(f"{MARK}{listed}")
 
 
 def code(script):
@@ -100,6 +102,28 @@ def origins_input(wildcards):
         "construct": "results/construct/construct.json",
         "transgene": expand("results/transgene/{sample}.json", sample=added),
         "aligned": expand("results/align/{sample}/summary.json", sample=aligned),
+    }
+
+
+def donors_input(wildcards):
+    """What claims are judged by where the study has several donors."""
+    if not SEVERAL_DONORS:
+        return {}
+    patients = study.config["donors"]["patients"]
+    effects = {"donors": "results/tables/donors.claims.tsv"}
+    return effects | ({"patients": patients} if patients else {})
+
+
+def donor_tables(wildcards):
+    """What the report tells of several donors."""
+    if not SEVERAL_DONORS:
+        return {}
+    return {
+        "design": "results/tables/design.tsv",
+        "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
+        "donor_shifts": expand(
+            "results/tables/donors.composition.{contrast}.tsv", contrast=study.contrasts
+        ),
     }
 
 

@@ -30,28 +30,6 @@ COMMON = {
 donors_output = {"donors": "results/tables/donors.verdicts.tsv"} if SEVERAL_DONORS else {}
 
 
-def donors_input(wildcards):
-    """What claims are judged by where the study has several donors."""
-    if not SEVERAL_DONORS:
-        return {}
-    patients = study.config["donors"]["patients"]
-    effects = {"donors": "results/tables/donors.claims.tsv"}
-    return effects | ({"patients": patients} if patients else {})
-
-
-def donor_tables(wildcards):
-    """What the report tells of several donors."""
-    if not SEVERAL_DONORS:
-        return {}
-    return {
-        "design": "results/tables/design.tsv",
-        "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
-        "donor_shifts": expand(
-            "results/tables/donors.composition.{contrast}.tsv", contrast=study.contrasts
-        ),
-    }
-
-
 rule audit_design:
     """Which donors have both sides of a contrast, and what can't be told from it."""
     output:

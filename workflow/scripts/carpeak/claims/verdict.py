@@ -75,9 +75,7 @@ class Tables:
         wanted = conditions or tuple(self.contrast.values())
         part = table[(table["population"] == population) & table["condition"].isin(wanted)]
         names = part["label"]
-        if (
-            population in STATE_POPULATIONS
-        ):  # a coarser name is no subset of its own
+        if population in STATE_POPULATIONS:  # a coarser name is no subset of its own
             names = names.where(~names.isin(self.coarser), UNASSIGNED)
         return part["n"].groupby(names, sort=True).sum()
 
