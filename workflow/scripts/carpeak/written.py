@@ -19,11 +19,14 @@ REMEDY = "Delete it and run again: it and what rests on it are made anew."
 
 
 def record(paths: Iterable[str | Path]) -> None:
-    """Keep size and hash of the files at `paths`; folders and files that are not there are left out."""
+    """Keep size and hash of the files at `paths` below results/; folders and files not there are left out.
+
+    Libraries that the demo writes are left out, too: they are inputs, which users copy and change.
+    """
     from . import io
 
     for path in map(Path, paths):
-        if path.is_file():
+        if path.is_file() and "results" in path.parts:
             io.write_json({"bytes": path.stat().st_size, "sha256": _sha256(path)}, _sum_of(path))
 
 

@@ -48,6 +48,8 @@ def between(
             ]
             if [len(one) for one in pair] != [1, 1]:
                 continue
+            if not all(one[0] in sides for one in pair):  # no model where the reference lacks the construct
+                continue
             reference, test = (sides[one[0]] for one in pair)
             if min(reference.model.t_cells, test.model.t_cells) < posterior.MIN_CELLS:
                 continue
