@@ -4,6 +4,9 @@ Doublets are simulated by adding the counts of random pairs; a barcode that has 
 its nearest neighbours in principal-component space is likely a doublet itself. Written anew from the paper:
 sparse throughout, exact neighbours, one thread, nothing random but the pairs.
 
+Why not a library: of the demo's product (7,273 cells, the truth known) scanpy.pp.scrublet takes 67 s of CPU,
+5 s here, and ranks doublets with an average precision of 0.36 against 0.63; its threshold needs scikit-image.
+
 How many are cut off is settled by the scores: where the simulated doublets lie, the cells are as many times
 fewer as doublets are rare (`found_rate`). The expected rate moves that by `ASSUMED_WITHIN` at most, or by
 `STATED_WITHIN` where the study states the rate of this very library; docs/doublets.md measures both.
