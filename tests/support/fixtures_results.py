@@ -99,6 +99,8 @@ TERMS = [
     (f"GO:{9000000 + i}", f"a made-up process number {i} with a rather long name to be wrapped")
     for i in range(20)
 ]
+PROGRAMMES = ("naive", "memory", "central_memory", "effector_memory", "cytotoxic", "regulatory", "exhausted")
+PROGRAMMES += ("interferon", "cycling", "gamma_delta", "mait")
 
 
 def make(folder: Path, *, empty: bool = False, cells: int = 1500, seed: int = 0) -> Path:
@@ -306,11 +308,18 @@ def _labels(
         labels["t_state_paper"] = table["t_paper"].to_numpy()
         lineage = [s[:3] if s[:2] == "CD" else ("CD4" if s == "Treg" else "unassigned") for s in state]
         labels["t_lineage"] = labels["t_lineage_unintegrated"] = np.array(lineage, dtype=object)
-    labels["score"], labels["margin"] = rng.random((2, len(labels)), dtype=np.float32)
     if name == "all":
+        labels["score"], labels["margin"] = rng.random((2, len(labels)), dtype=np.float32)
         labels["cell_type_unintegrated"] = labels["cell_type"]
     else:
+        measures = ("score", "probability", "margin", "probability_cd8")
+        for column, values in zip(measures, rng.random((4, len(labels)), dtype=np.float32)):
+            labels[column] = values
+        labels["t_state_ranks"] = labels["t_state_canonical"]
+        labels["agreement"] = rng.random(len(labels)) < 0.9
         labels["cycling"] = rng.random(len(labels)) < 0.1
+        for programme in PROGRAMMES:
+            labels[f"programme_{programme}"] = rng.random(len(labels), dtype=np.float32)
     io.write_table(labels, folder / "labels.parquet")
 
 
@@ -419,7 +428,7 @@ def _composition(results: Path, cells: pd.DataFrame) -> None:
                     "donor": "P4",
                 }
                 row |= {"n": n, "total": total, "fraction": n / total if total else np.nan}
-                rows.append(row | {"fraction_low": low, "fraction_high": high})
+                rows.append(row | {"fraction_low": low, "fraction_high": high, "label_error": False})
     table = pd.DataFrame(rows)
     io.write_table(table, results / "tables/composition.tsv")
     parts = [
@@ -578,7 +587,9 @@ def _claims(results: Path, *, empty: bool) -> None:
         ]
     columns = ["claim", "statement", "verdict", "estimate", "low", "high", "reason"]
     table = pd.DataFrame(rows, columns=columns)
+    table.insert(6, "control", np.where(table["claim"].str.startswith("C7"), "also_in_undetected", ""))
     io.write_table(table, results / "tables/claims.tsv")
     details = {"contrast": {"test": "peak", "reference": "product"}, "donors": ["P4"]}
+    details["library_effect"] = {"floor": None, "lineage": "", "lineages": []}
     details["claims"] = [{"claim": row[0], "verdict": row[2], "reason": row[-1]} for row in rows]
     io.write_json(details, results / "claims.json")

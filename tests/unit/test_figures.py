@@ -46,7 +46,7 @@ def test_every_figure_is_written_in_both_formats(which, request):
     names = ["qc_metrics", "qc_removed", "car_umap", "car_detection", "car_umis"]
     names += [f"{kind}.{name}" for kind in ("umap", "markers") for name in ("all", "t_cells", "car_t")]
     names += [f"{kind}.peak_vs_product" for kind in ("composition", "volcano", "enrichment", "sensitivity")]
-    assert sorted(f.name for f in figures.iterdir()) == sorted(
+    assert sorted(f.name for f in figures.iterdir() if f.is_file()) == sorted(
         f"{n}.{s}" for n in names for s in ("svg", "png")
     )
 

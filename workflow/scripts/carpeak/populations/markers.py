@@ -44,7 +44,7 @@ def load(path: str | Path) -> dict[str, Any]:
         for label, state in states.items():
             _check_state(path, f"t_states: {scheme}: {label}", state)
         _check_combinations(path, scheme, states)
-        _check_coarser(path, scheme, states, (value.get("coarser") or {}).get(scheme) or {})
+        _check_coarser(path, scheme, states, _coarser_of(path, value).get(scheme) or {})
     return dict(value)
 
 
@@ -122,12 +122,21 @@ def _check_combinations(path: str | Path, scheme: str, states: Mapping[str, Any]
                 raise UserError(msg)
 
 
+def _coarser_of(path: str | Path, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    coarser = value.get("coarser") or {}
+    if not isinstance(coarser, Mapping):
+        msg = f"{path}: coarser: expected schemes, each with names and their states"
+        raise UserError(msg)
+    return coarser
+
+
 def _check_coarser(path: str | Path, scheme: str, states: Mapping[str, Any], coarser: Any) -> None:
     if not isinstance(coarser, Mapping):
         msg = f"{path}: coarser: {scheme}: expected names, each with a list of states"
         raise UserError(msg)
     for name, members in coarser.items():
-        unknown = [one for one in members or [] if one not in states]
+        listed = members if isinstance(members, list) else []
+        unknown = [one for one in listed if not isinstance(one, str) or one not in states]
         if not isinstance(members, list) or len(members) < 2 or unknown:
             hint = nearest(str(unknown[0]), states) if unknown else ""
             msg = f"{path}: coarser: {scheme}: {name}: must list two or more states of the scheme{hint}"
