@@ -12,8 +12,8 @@ from sklearn.metrics import average_precision_score
 
 RULE = "car={rule: umi}"
 
-SHARES_OFF = (
-    8  # points; was 5 (5.4 were found) before states were named as real sorted cells teach (docs/states.md)
+# Points; was 5 (5.4 were found) before states were named as real sorted cells teach (docs/states.md).
+SHARES_OFF = 8
 )
 
 
