@@ -14,7 +14,6 @@ RULE = "car={rule: umi}"
 
 # Points; was 5 (5.4 were found) before states were named as real sorted cells teach (docs/states.md).
 SHARES_OFF = 8
-)
 
 
 @pytest.fixture(scope="module")
