@@ -434,8 +434,10 @@ def _composition(results: Path, cells: pd.DataFrame) -> None:
     parts = [
         table.assign(variant=name) for name in ("unintegrated", "equal_depth", "two_umis", "paper_scheme")
     ]
-    varied = pd.concat(parts, ignore_index=True)
-    io.write_table(varied[["variant", *table.columns]], results / "tables/sensitivity.composition.tsv")
+    varied = pd.concat(parts, ignore_index=True).drop(columns="label_error")
+    io.write_table(
+        varied[["variant", *varied.columns.drop("variant")]], results / "tables/sensitivity.composition.tsv"
+    )
 
 
 DE_COLUMNS = [
