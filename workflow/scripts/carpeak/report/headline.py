@@ -26,6 +26,7 @@ NBSP = "\u00a0"
 Z95 = 1.959964  # normal quantile of a 95 % interval
 NAMED = 3  # genes or terms that one finding names
 MAX_WORDS = 25  # of a finding
+SHOWN = 0.03  # share of a condition's CAR+ T cells from which a subset has a part of its bar
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,14 @@ def bars(sides: Mapping[str, str], composition: pd.DataFrame) -> list[Bar]:
     for side in (sides["reference"], sides["test"]):
         rows = what_changed.shares(composition, "car_t", side)
         rows = rows[rows["n"] > 0]
-        names = [str(label) for label in rows.index]
+        large = rows[rows["fraction"] >= SHOWN]
+        names = [str(label) for label in large.index]
+        shares, colours = large["fraction"].tolist(), [palette.colour(name) for name in names]
+        if names and len(large) < len(rows):
+            names, shares = [*names, "other"], [*shares, 1 - sum(shares)]
+            colours.append(palette.colour(UNASSIGNED))
         if names:
-            parts = tuple(zip(names, rows["fraction"].tolist(), map(palette.colour, names), strict=True))
-            found.append(Bar(side, int(rows["n"].sum()), parts))
+            found.append(Bar(side, int(rows["n"].sum()), tuple(zip(names, shares, colours, strict=True))))
     return found
 
 
