@@ -6,7 +6,6 @@ old time stamp nothing would even be run again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,7 +26,7 @@ def record(paths: Iterable[str | Path]) -> None:
 
     for path in map(Path, paths):
         if path.is_file() and "results" in path.parts:
-            io.write_json({"bytes": path.stat().st_size, "sha256": _sha256(path)}, _sum_of(path))
+            io.write_json({"bytes": path.stat().st_size, "sha256": io.sha256(path)}, _sum_of(path))
 
 
 def forget(paths: Iterable[str | Path]) -> None:
@@ -39,12 +38,14 @@ def forget(paths: Iterable[str | Path]) -> None:
 
 def demand_whole(paths: Iterable[str | Path]) -> None:
     """Raise UserError where a file is not what its job wrote; files of unknown origin pass."""
+    from . import io
+
     changed = []
     for path in map(Path, paths):
         known = _known(_sum_of(path))
         if known and path.is_file():
             size, digest = known
-            if path.stat().st_size != size or _sha256(path) != digest:
+            if path.stat().st_size != size or io.sha256(path) != digest:
                 changed.append(f"{path}: damaged or changed since it was written. {REMEDY}")
     if changed:
         raise UserError("\n".join(changed))
@@ -73,8 +74,3 @@ def _known(sums: Path) -> tuple[int, str] | None:
         return int(value["bytes"]), str(value["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import io
+from ..cells import QC_COLUMNS
 from ..figures import palette
 from ..names import NEGATIVE, POSITIVE, UNDETERMINED
 from ..stats import matrix
@@ -60,8 +61,7 @@ def gather(
     """One row per cell of the population with its place, its library, its metrics, labels and CAR call."""
     inside = set(umap["cell"])
     table = io.join_cells(umap, labels[labels["cell"].isin(inside)])
-    metrics = ["sample", "condition", "donor", "n_umis", "n_genes", "pct_mito", "doublet_score"]
-    table = io.join_cells(table, passed[passed["cell"].isin(inside)], columns=metrics)
+    table = io.join_cells(table, passed[passed["cell"].isin(inside)], columns=QC_COLUMNS)
     calls = calls[calls["cell"].isin(inside)]
     return io.join_cells(table, calls, columns=["car_umis", "car_probability", "car_call"])
 
