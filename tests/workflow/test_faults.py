@@ -57,7 +57,8 @@ def wait_for(condition, seconds=900):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_job(small, tmp_path, stage):
     run = start(tmp_path)
-    victim = wait_for(lambda: [p for p in jobs_of(tmp_path) if f".{stage}.py" in " ".join(p.cmdline())])
+    # The command line as it was read when the process was found: asking again races with its end.
+    victim = wait_for(lambda: [p for p in jobs_of(tmp_path) if f".{stage}.py" in " ".join(p.info["cmdline"])])
     victim[0].kill()
     run.wait(timeout=900)
     assert run.returncode != 0
