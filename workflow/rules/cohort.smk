@@ -117,7 +117,7 @@ rule draw_cohort:
         footer=COHORT_FOOTER,
         code=code("draw_cohort"),
     message:
-        "Draw the patients"
+        "Draw the figures"
     script:
         "../scripts/draw_cohort.py"
 

@@ -129,6 +129,6 @@ rule draw_donors:
         footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
         code=code("draw_donors"),
     message:
-        "Draw the donors"
+        "Draw the figures"
     script:
         "../scripts/draw_donors.py"

@@ -35,6 +35,6 @@ rule pack_map:
         markers=lambda wildcards: list(shown_genes.of(wildcards.population)),
         code=code("pack_map"),
     message:
-        "Pack the interactive map of population {wildcards.population}"
+        "Pack the interactive maps"
     script:
         "../scripts/pack_map.py"

@@ -52,7 +52,7 @@ rule draw_qc:
         options=study.config["qc"],
         code=code("draw_qc"),
     message:
-        "Draw quality control"
+        "Draw the figures"
     script:
         "../scripts/draw_qc.py"
 
@@ -92,7 +92,7 @@ rule draw_population:
         footer=FOOTER,
         code=code("draw_population"),
     message:
-        "Draw population {wildcards.population}"
+        "Draw the figures"
     script:
         "../scripts/draw_population.py"
 
@@ -139,7 +139,7 @@ rule draw_car:
         options=study.config["car"],
         code=code("draw_car"),
     message:
-        "Draw the CAR's detection"
+        "Draw the figures"
     script:
         "../scripts/draw_car.py"
 
@@ -196,6 +196,6 @@ rule draw_comparison:
         footer=FOOTER,
         code=code("draw_comparison"),
     message:
-        "Draw the comparison, {wildcards.contrast}"
+        "Draw the figures"
     script:
         "../scripts/draw_comparison.py"
