@@ -41,6 +41,7 @@ GROUND = (
     "names",
     "cells",
     "settings",
+    "warm",
 )  # leaves, used anywhere
 ALONE = {"__main__": "commands", "atlas": "atlas"}  # modules of the package's own folder that are no leaves
 

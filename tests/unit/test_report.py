@@ -352,10 +352,12 @@ def test_provenance_holds_checksums_versions_and_times(page, folder):
 
 def test_timings_are_read_from_logs(tmp_path):
     (tmp_path / "embed").mkdir()
-    (tmp_path / "embed/all.log").write_text("a warning\ndone in 12.5 s\n")
+    (tmp_path / "embed/all.log").write_text("a warning\ndone in 12.5 s, 9.8 s of CPU, 812 MB\n")
     (tmp_path / "merge.log").write_text("Traceback\n")
     steps = provenance.timings(tmp_path)
-    assert [(s["rule"], s["job"], s["seconds"]) for s in steps] == [("embed", "all", 12.5)]
+    assert [(s["rule"], s["job"], s["seconds"], s["cpu_seconds"], s["peak_mb"]) for s in steps] == [
+        ("embed", "all", 12.5, 9.8, 812)
+    ]
     assert provenance.timings(tmp_path / "none") == []
 
 

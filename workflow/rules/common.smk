@@ -12,7 +12,7 @@ HERE = Path(
 if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
     sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint, home, written
+from carpeak import fingerprint, home, warm, written
 from carpeak.errors import MARK, UserError, messages
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
@@ -173,6 +173,10 @@ wildcard_constraints:
     sample="|".join(map(re.escape, study.names)),
     population="|".join(POPULATIONS),
     contrast="|".join(map(re.escape, study.contrasts)),
+
+
+onstart:
+    warm.start()  # the libraries are imported once, not once a job
 
 
 onerror:
