@@ -116,7 +116,8 @@ def _listen(path: str, above: int) -> None:
         server.bind(path)
         server.listen(64)
         while True:
-            ready, _, _ = select.select([server, above, *copies], [], [])
+            watched: list[Any] = [server, above, *copies]
+            ready, _, _ = select.select(watched, [], [])
             for end in [end for end in copies if end in ready]:
                 _kill(copies.pop(end))
                 os.close(end)
