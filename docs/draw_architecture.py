@@ -24,7 +24,7 @@ FLOORS = (
     ("report", "explore", "atlas"),
     ("claims", "figures", "preflight"),
     ("donors",),
-    ("comparison",),
+    ("comparison", "compare"),
     ("cohort", "car", "populations", "libraries", "reads", "simulate", "download"),
     ("construct", "study"),
     ("readers",),

@@ -25,6 +25,8 @@ rule fetch_gene_sets:
         mem_mb=1000,
     params:
         code=code("fetch_gene_sets"),
+    message:
+        "Fetch the gene sets {wildcards.library}"
     script:
         "../scripts/fetch_gene_sets.py"
 
@@ -51,6 +53,8 @@ rule enrich:
         named=claims_file.terms(study.claims),  # tested whatever their size
         groups=claims_file.groups(study.claims),
         code=code("enrich"),
+    message:
+        "Find the gene sets among the changed genes, {wildcards.contrast}"
     script:
         "../scripts/enrich.py"
 
@@ -91,5 +95,7 @@ rule judge_claims:
         },
         seed=study.config["seed"],
         code=code("judge_claims"),
+    message:
+        "Judge the claims"
     script:
         "../scripts/judge_claims.py"

@@ -13,12 +13,14 @@ if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is insta
     sys.path.insert(0, str(HERE / "scripts"))
 
 from carpeak import fingerprint, home, warm, written
-from carpeak.errors import MARK, UserError, messages
+from carpeak.commands import ending, failures, screen
+from carpeak.errors import MARK, UserError
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
 from carpeak.study import config as configuration
 from carpeak.study import dates
 from carpeak.study import study as studies
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 WORKFLOW = home.workflow()
@@ -157,8 +159,15 @@ def cohort_input(wildcards):
     }
 
 
+def is_the_run():
+    """Whether this process is a run of this workflow: no job's process, and no workflow that uses it as a module."""
+    return workflow.is_main_process and not workflow.modifier.parent_modifier
+
+
 study = load_study()
 demand_runnable()
+if is_the_run():
+    screen.take_over(logger, workflow.output_settings)
 config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],
@@ -179,6 +188,12 @@ onstart:
     warm.start()  # the libraries are imported once, not once a job
 
 
+onsuccess:
+    for line in ending.lines(study.config, since=STARTED, log=" ".join(log)):
+        sys.stderr.write(f"{line}\n")
+
+
 onerror:
-    for message in messages("logs", since=STARTED):  # last, below what Snakemake prints
-        sys.stderr.write(f"\n{message}\n")
+    texts = failures.told("logs", since=STARTED) or failures.unfinished("logs", since=STARTED)
+    for text in [*texts, "Details: " + " ".join(log)]:
+        sys.stderr.write(f"\n{text}\n")

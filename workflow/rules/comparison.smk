@@ -32,6 +32,8 @@ rule compose:
         scheme=study.config["annotation"]["scheme"],
         seed=study.config["seed"],
         code=code("compose"),
+    message:
+        "Count the shares of cell types and states, with intervals"
     script:
         "../scripts/compose.py"
 
@@ -63,6 +65,8 @@ rule contrast:
         with_ambient=WITH_AMBIENT,
         seed=study.config["seed"],
         code=code("contrast"),
+    message:
+        "Test every gene, {wildcards.contrast}"
     script:
         "../scripts/contrast.py"
 
@@ -89,6 +93,8 @@ rule control:
         min_pct=study.config["de"]["min_pct"],
         seed=study.config["seed"],
         code=code("control"),
+    message:
+        "Test the same genes where the CAR can't be the cause, {wildcards.contrast}"
     script:
         "../scripts/control.py"
 
@@ -110,5 +116,7 @@ rule sex_genes:
     params:
         samples=study.sheet("sample", "condition", "donor"),
         code=code("sex_genes"),
+    message:
+        "Check the sex of each library's cells"
     script:
         "../scripts/sex_genes.py"

@@ -28,6 +28,8 @@ rule atlas:
     params:
         samples=study.names,
         code=code("atlas"),
+    message:
+        "Write the atlas of all cells"
     script:
         "../scripts/atlas.py"
 
@@ -110,5 +112,7 @@ rule report:
         config=study.config,
         chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},
         code=code("report"),
+    message:
+        "Write the report"
     script:
         "../scripts/report.py"

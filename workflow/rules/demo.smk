@@ -36,5 +36,7 @@ rule simulate:
         variant=study.config["demo"]["variant"],
         donors=study.config["demo"]["donors"],
         code=code("simulate"),
+    message:
+        "Simulate the demo's libraries"
     script:
         "../scripts/simulate.py"

@@ -45,6 +45,8 @@ rule audit_design:
         libraries=LIBRARIES,
         contrasts=study.contrasts,
         code=code("audit_design"),
+    message:
+        "Check what the design allows"
     script:
         "../scripts/audit_design.py"
 
@@ -70,6 +72,8 @@ rule measure_donors:
         contrast=next(iter(study.contrasts)),
         rule=study.config["car"]["rule"],
         code=code("measure_donors"),
+    message:
+        "Measure every claim in every donor"
     script:
         "../scripts/measure_donors.py"
 
@@ -96,6 +100,8 @@ rule compare_donors:
         sizes=(study.config["enrichment"]["min_size"], study.config["enrichment"]["max_size"]),
         second_engine=study.config["donors"]["second_engine"],
         code=code("compare_donors"),
+    message:
+        "Compare genes, gene sets and shares over donors, {wildcards.contrast}"
     script:
         "../scripts/compare_donors.py"
 
@@ -122,5 +128,7 @@ rule draw_donors:
     params:
         footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
         code=code("draw_donors"),
+    message:
+        "Draw the donors"
     script:
         "../scripts/draw_donors.py"

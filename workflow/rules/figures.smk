@@ -51,6 +51,8 @@ rule draw_qc:
         footer=FOOTER,
         options=study.config["qc"],
         code=code("draw_qc"),
+    message:
+        "Draw quality control"
     script:
         "../scripts/draw_qc.py"
 
@@ -89,6 +91,8 @@ rule draw_population:
         samples=study.names,
         footer=FOOTER,
         code=code("draw_population"),
+    message:
+        "Draw population {wildcards.population}"
     script:
         "../scripts/draw_population.py"
 
@@ -134,6 +138,8 @@ rule draw_car:
         footer=FOOTER,
         options=study.config["car"],
         code=code("draw_car"),
+    message:
+        "Draw the CAR's detection"
     script:
         "../scripts/draw_car.py"
 
@@ -189,5 +195,7 @@ rule draw_comparison:
         limits={key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")},
         footer=FOOTER,
         code=code("draw_comparison"),
+    message:
+        "Draw the comparison, {wildcards.contrast}"
     script:
         "../scripts/draw_comparison.py"

@@ -32,6 +32,8 @@ rule embed:
         resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
         seed=study.config["seed"],
         code=code("embed"),
+    message:
+        "Components, neighbours and clusters of population {wildcards.population}"
     script:
         "../scripts/embed.py"
 
@@ -62,6 +64,8 @@ rule annotate:
     params:
         annotation=study.config["annotation"],
         code=code("annotate"),
+    message:
+        "Name the cells of population {wildcards.population}"
     script:
         "../scripts/annotate.py"
 
@@ -87,5 +91,7 @@ rule describe:
         min_pct=study.config["de"]["min_pct"],
         seed=study.config["seed"],
         code=code("describe"),
+    message:
+        "UMAP and cluster markers of population {wildcards.population}"
     script:
         "../scripts/describe.py"
