@@ -78,6 +78,7 @@ rule report:
         claims_file=study.config["claims"],
         de=expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
         enrichment=expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
+        attribution=expand("results/tables/attribution.{contrast}.tsv", contrast=study.contrasts),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         integration=expand(
             "results/populations/{population}/integration.json", population=POPULATIONS
@@ -95,8 +96,13 @@ rule report:
         maps=expand("results/explore/{population}.json", population=EXPLORED),
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),
-        style=[str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore")],
-        behaviour=[str(WORKFLOW / f"resources/report/{name}.js") for name in ("page", "explore")],
+        style=[
+            str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore", "tables")
+        ],
+        behaviour=[
+            str(WORKFLOW / f"resources/report/{name}.js")
+            for name in ("unpack", "page", "tables", "volcano", "genes", "terms", "explore")
+        ],
     output:
         page="results/report.html",
     log:

@@ -56,12 +56,6 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
 
 // --- downloads: what is shown, from the page itself ---------------------------------------------------
 
-function save(name, blob) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
 function asText(table) {
   const line = (row) => Array.from(row.cells, (cell) => cell.textContent.replace(/\s+/g, " ").trim()).join("\t");
   const body = Array.from(table.tBodies).flatMap((part) => Array.from(part.rows)).filter((row) => !row.hidden);
@@ -73,7 +67,7 @@ document.querySelectorAll("main .table table").forEach((table, number) => {
   button.type = "button";
   button.textContent = "Save as TSV";
   button.addEventListener("click", () => {
-    save(`${table.id || `table_${number + 1}`}.tsv`, new Blob([asText(table)], { type: "text/tab-separated-values" }));
+    carpeak.tsv(`${table.id || `table_${number + 1}`}.tsv`, asText(table));
   });
   const holder = table.closest(".table");
   let tools = holder.querySelector(".tools");
@@ -92,7 +86,7 @@ for (const button of document.querySelectorAll("[data-save]")) {
   button.addEventListener("click", () => {
     const image = button.closest("figure").querySelector("img");
     if (button.dataset.save === "svg") {
-      save(`${button.dataset.name}.svg`, bytesOf(image.src));
+      carpeak.save(`${button.dataset.name}.svg`, bytesOf(image.src));
       return;
     }
     const canvas = document.createElement("canvas");
@@ -101,7 +95,7 @@ for (const button of document.querySelectorAll("[data-save]")) {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => save(`${button.dataset.name}.png`, blob));
+    canvas.toBlob((blob) => carpeak.save(`${button.dataset.name}.png`, blob));
   });
 }
 

@@ -163,6 +163,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         ),
         "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
+        "most_terms": tables.MAX_TERMS,
         "files": [
             *(donors.files(list(settings.contrasts)) if by_donor else []),
             *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
@@ -210,7 +211,10 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                 ),
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),
-                "terms": tables.terms(tables_of.enrichment),
+                "terms": tables.terms(tables_of.enrichment, settings.enrichment),
+                "tested": tables.tested(
+                    tables_of, sides, settings.enrichment, name=name, named=results.claimed_genes
+                ),
             }
         )
     return found

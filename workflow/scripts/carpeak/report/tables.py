@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
+from ..explore import tested as pack_tested
 from ..names import POPULATION_NAMES
 from . import what_changed, wording
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..settings import ChangeLimits
+    from .inputs import Contrast
 
 POPULATIONS = {name: wording.upper_first(text) for name, text in POPULATION_NAMES.items()}
 PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
@@ -27,8 +30,8 @@ VARIANTS = {
     "umi_rule": "from one CAR UMI",
     "weighted": "weighted by P(CAR+)",
 }
-MAX_GENES = 150  # per comparison and direction; the file holds all
-MAX_TERMS = 60
+MAX_GENES = 20  # per comparison and direction, of the table that needs no script; the other holds all
+MAX_TERMS = 10
 
 
 def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
@@ -44,10 +47,24 @@ def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
     return rows
 
 
-def terms(enrichment: pd.DataFrame) -> list[dict[str, Any]]:
-    """The first terms of every CAR+ comparison and direction."""
-    part = enrichment[enrichment["population"] == "car_t"].sort_values(["p_value", "term_id"], kind="stable")
+def terms(enrichment: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
+    """The first terms of every CAR+ comparison and direction that pass the limit and that no other stands for."""
+    part = enrichment[(enrichment["population"] == "car_t") & (enrichment["p_adjusted"] < limits.adjusted_p)]
+    part = part[part["leader"] == part["term_id"]].sort_values(["p_value", "term_id"], kind="stable")
     return records(part.groupby(["group", "direction"], sort=True).head(MAX_TERMS))
+
+
+def tested(
+    found: Contrast, sides: Mapping[str, str], limits: ChangeLimits, *, name: str, named: Sequence[str]
+) -> str:
+    """All tested genes and terms of a contrast as JSON for a script element; `named` are genes of the claims."""
+    told = dict(sides) | {"name": name, "named": list(named)}
+    told |= {"adjusted_p": limits.adjusted_p, "log2_fold_change": limits.log2_fold_change}
+    packed = {
+        "genes": pack_tested.genes(found.de, found.attribution),
+        "terms": pack_tested.terms(found.enrichment),
+    }
+    return json.dumps(packed | {"told": told}).replace("<", "\\u003c")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
