@@ -2,7 +2,7 @@
 
 INPUTS: results/qc/, results/counts.h5ad, results/populations/, results/car/calls.parquet, results/tables/
 OUTPUTS: results/figures/{qc_metrics,qc_removed}, {umap,markers}.{population},
-    car_{umap,detection,umis}, {composition,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
+    car_{umap,detection,umis}, {composition,claim_genes,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
 """
 
 FOOTER = "Simulated data: no patient was measured." if study.config["simulated"] else ""
@@ -14,7 +14,7 @@ CAR_FIGURES = expand("results/figures/car_{name}.svg", name=["umap", "detection"
 COMPARISON_FIGURES = expand(
     "results/figures/{name}.{contrast}.svg",
     contrast=study.contrasts,
-    name=["composition", "volcano", "enrichment", "sensitivity"],
+    name=["composition", "claim_genes", "volcano", "enrichment", "sensitivity"],
 )
 
 
@@ -86,7 +86,7 @@ rule draw_population:
     resources:
         mem_mb=2000,
     params:
-        samples=study.names,
+        conditions=study.shown_conditions,
         footer=FOOTER,
         code=code("draw_population"),
     script:
@@ -146,6 +146,7 @@ rule draw_comparison:
         de="results/tables/de.{contrast}.tsv",
         de_varied="results/tables/sensitivity.de.{contrast}.tsv",
         enrichment="results/tables/enrichment.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         claims=study.config["claims"],
     output:
         composition=report(
@@ -155,6 +156,13 @@ rule draw_comparison:
             labels={"contrast": "{contrast}", "figure": "composition"},
         ),
         composition_png="results/figures/composition.{contrast}.png",
+        claim_genes=report(
+            "results/figures/claim_genes.{contrast}.svg",
+            caption="../report/claim_genes.rst",
+            category="4 Comparison",
+            labels={"contrast": "{contrast}", "figure": "genes of the claims"},
+        ),
+        claim_genes_png="results/figures/claim_genes.{contrast}.png",
         volcano=report(
             "results/figures/volcano.{contrast}.svg",
             caption="../report/volcano.rst",
@@ -186,6 +194,7 @@ rule draw_comparison:
     params:
         samples=study.names,
         shown=lambda wildcards: study.compared(wildcards.contrast),
+        sides=lambda wildcards: study.shown_sides(wildcards.contrast),
         limits={key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")},
         footer=FOOTER,
         code=code("draw_comparison"),

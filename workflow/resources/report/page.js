@@ -78,6 +78,20 @@ document.querySelectorAll("main .table table").forEach((table, number) => {
   tools.append(button);
 });
 
+// Verdicts above the claims filter them.
+for (const one of document.querySelectorAll("[data-tally]")) {
+  const verdict = one.dataset.tally;
+  const rows = document.querySelectorAll(`#t-claims tr[data-verdict="${verdict}"]`);
+  if (!rows.length) continue;
+  const button = carpeak.el("button", { type: "button", className: "tally", "aria-pressed": "false" }, ...one.childNodes);
+  one.append(button);
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    for (const other of document.querySelectorAll("button.tally")) other.setAttribute("aria-pressed", String(other === button && on));
+    for (const row of document.querySelectorAll("#t-claims tr[data-verdict]")) row.hidden = on && row.dataset.verdict !== verdict;
+  });
+}
+
 function bytesOf(uri) {
   return new Blob([decodeURIComponent(uri.slice(uri.indexOf(",") + 1))], { type: "image/svg+xml" });
 }

@@ -106,17 +106,17 @@ carpeak.terms = (() => {
 
     columns() {
       const { data } = this;
-      const count = (key, title, hint) => ({ key, title, hint, width: "6rem", value: (i) => data[key].values[i], text: (i) => String(data[key].values[i]) });
+      const count = (key, title, hint) => ({ key, title, hint, width: "5.2rem", value: (i) => data[key].values[i], text: (i) => String(data[key].values[i]) });
       const odds = (i) => 2 ** data.odds.values[i];
       const term = {
-        key: "term", title: "Term", hint: "", width: "24rem",
+        key: "term", title: "Term", hint: "", width: "20rem",
         text: (i) => this.name("term", i),
         cell: (i) => [el("button", { type: "button" }, this.name("term", i))],
         saved: ["cells", "direction", "term_id", "term"],
         save: (i) => [this.cells, this.direction, this.name("term_id", i), this.name("term", i)],
       };
       const leader = {
-        key: "leader", title: "Stands for it", hint: "The term that holds at least two thirds of its changed genes and a smaller P", width: "13rem",
+        key: "leader", title: "Stands for it", hint: "The term that holds at least two thirds of its changed genes and a smaller P", width: "9rem",
         text: (i) => {
           const id = this.name("leader", i);
           return !id ? "" : id === this.name("term_id", i) ? this.followers(i) : this.titles.get(id) || id;
@@ -126,13 +126,13 @@ carpeak.terms = (() => {
       };
       return [
         term,
-        { key: "term_id", title: "Id", hint: "", width: "7rem", text: (i) => this.name("term_id", i), save: false },
+        { key: "term_id", title: "Id", hint: "", width: "6.4rem", text: (i) => this.name("term_id", i), save: false },
         leader,
         { ...count("overlap", "Changed genes", "Genes of the set that changed in this direction"), saved: ["overlap", "genes"], save: (i) => [String(data.overlap.values[i]), data.genes.values[i]] },
         count("set_size", "Tested genes", "Genes of the set that were tested"),
-        { key: "odds_ratio", title: "Odds ratio", hint: "", width: "6rem", value: odds, text: (i) => fixed(odds(i), 1) },
+        { key: "odds_ratio", title: "Odds ratio", hint: "", width: "5.2rem", value: odds, text: (i) => fixed(odds(i), 1) },
         {
-          key: "p_adjusted", title: "Adjusted P", hint: "", width: "7rem", bare: "<=",
+          key: "p_adjusted", title: "Adjusted P", hint: "", width: "6rem", bare: "<=",
           value: (i) => -data.p_adjusted.values[i], filterable: (i) => 10 ** -data.p_adjusted.values[i],
           text: (i) => pValue(data.p_adjusted.values[i]),
           save: (i) => [Number.isNaN(data.p_adjusted.values[i]) ? "" : (10 ** -data.p_adjusted.values[i]).toPrecision(2)],

@@ -121,7 +121,8 @@ carpeak.Volcano = (() => {
       line(left, bottom, right, bottom);
       line(left, bottom, left, top);
       for (const tick of ticks(-this.reach, this.reach, 8)) context.fillText(String(tick).replace("-", "\u2212"), this.at(tick, 0)[0], bottom + 15);
-      context.fillText(`log2 change in ${this.genes.cells} T cells, ${told.test} against ${told.reference}`.replace("T cells T cells", "T cells"), (left + right) / 2, bottom + 33);
+      const narrow = this.canvas.clientWidth < 520;
+      context.fillText(narrow ? "log2 change" : `log2 change in ${this.genes.cells} T cells, ${told.test} against ${told.reference}`.replace("T cells T cells", "T cells"), (left + right) / 2, bottom + 33);
       context.textAlign = "right";
       for (const tick of ticks(0, this.top, 5)) context.fillText(String(tick), left - 6, this.at(0, tick)[1] + 4);
       context.save();
@@ -157,7 +158,8 @@ carpeak.Volcano = (() => {
         context.font = `italic ${picked || named.has(genes.gene(i)) ? "bold " : ""}12px sans-serif`;
         const text = genes.gene(i) + (genes.source(i) ? " \u2020" : "");
         const width = context.measureText(text).width;
-        const left = change.values[i] > 0 ? x + 6 : x - 6 - width;
+        const outside = x + 8 + width > this.canvas.clientWidth || x - 8 - width < MARGIN.left;
+        const left = change.values[i] > 0 !== outside ? x + 6 : x - 6 - width;
         const box = [left - 2, y - 7, left + width + 2, y + 7];
         if (!picked && taken.some((one) => box[0] < one[2] && one[0] < box[2] && box[1] < one[3] && one[1] < box[3])) continue;
         taken.push(box);

@@ -17,7 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ..io import atomic
-from .palette import COLOURS, cluster_colour, colour, sample_colours
+from .palette import COLOURS, SIDE_COLOURS, cluster_colour, colour, ordered, sample_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

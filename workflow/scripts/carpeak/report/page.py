@@ -142,7 +142,9 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
-        "claims": tables.claims(results.claims, results.claims_file, results.judged),
+        "claims": tables.claims(
+            results.claims, results.claims_file, results.judged, contrast=next(iter(settings.contrasts), "")
+        ),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(results, settings),
         "varied": tables.varied(composition, results.composition_varied),

@@ -30,6 +30,15 @@ VARIANTS = {
     "umi_rule": "from one CAR UMI",
     "weighted": "weighted by P(CAR+)",
 }
+EVIDENCE = {
+    "captured_cells": "quality",
+    "lineages_present": "fig-composition.{contrast}",
+    "subset_count": "subsets",
+    "largest_subset": "fig-composition.{contrast}",
+    "majority": "fig-composition.{contrast}",
+    "gene_change": "fig-claim_genes.{contrast}",
+    "term_change": "fig-enrichment.{contrast}",
+}
 MAX_GENES = 20  # per comparison and direction, of the table that needs no script; the other holds all
 MAX_TERMS = 10
 
@@ -73,12 +82,13 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def claims(
-    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]], *, contrast: str = ""
 ) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
     `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
-    rest is said once, above the table. What other cells show of a change stands beside (`controlled`).
+    rest is said once, above the table. What other cells show of a change stands beside (`controlled`), and
+    where the page shows what the verdict rests on (`evidence`, of the first contrast, called `contrast`).
     """
     import yaml
 
@@ -96,9 +106,43 @@ def claims(
             "unit": over_donors.get(row["claim"], unit),
             "reason": wording.typeset(reasons[row["claim"]]),
             "controlled": wording.typeset(controlled[row["claim"]]),
+            "plain": plain(row, entry.get("quantity", {}).get("kind", ""), over_donors=row["claim"] in over_donors),
+            "evidence": evidence(entry.get("quantity", {}), contrast),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]
+
+
+def plain(row: Mapping[str, Any], kind: str, *, over_donors: bool = False) -> tuple[str, str, str] | None:
+    """A claim's estimate, interval and unit as a reader would say them; None where the table's own will do."""
+    value, low, high = row["estimate"], row["low"], row["high"]
+    if value is None or np.isnan(value) or over_donors:
+        return None
+    if kind == "gene_change":
+        low, high = wording.number(2**low, 1), wording.number(2**high, 1)
+        return f"{wording.number(2**value, 1)}-fold", f"{low} to {high}", f"log2 {wording.number(value)}"
+    if kind == "term_change":
+        shown = [wording.number(2**one, 0 if 2**value >= 10 else 1) for one in (value, low, high)]
+        return f"odds × {shown[0]}", f"{shown[1]} to {shown[2]}", f"log2 {wording.number(value)}"
+    if kind in ("largest_subset", "majority", "lineages_present"):
+        shown = [wording.number(100 * one, 1) for one in (value, low, high)]
+        unit = {"largest_subset": "lead over the next subset", "majority": "CD4 minus CD8, where it is smaller"}
+        word = "%" if kind == "lineages_present" else "points"
+        return f"{shown[0]} {word}", f"{shown[1]} to {shown[2]}", unit.get(kind, "of all cells, the rarest lineage")
+    return None
+
+
+def evidence(quantity: Mapping[str, Any], contrast: str) -> dict[str, str] | None:
+    """The id of what shows a claim's number, and its gene or term in the tables; none where nothing does."""
+    kind = quantity.get("kind", "")
+    link = EVIDENCE.get(kind, "").format(contrast=contrast)
+    if not link:
+        return None
+    found = {"link": link, "find": quantity.get("gene") or quantity.get("term") or ""}
+    if found["find"]:
+        place = (quantity.get("population", "car_t"), quantity.get("group", "all"))
+        found |= {"section": "genes" if "gene" in quantity else "terms", "cells": pack_tested.NAMES.get(place, "")}
+    return found
 
 
 def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
