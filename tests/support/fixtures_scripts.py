@@ -17,7 +17,7 @@ SAMPLES = ["product", "peak"]
 MAPPED = ["all", "t_cells"]
 FOOTER = "Simulated data: no patient was measured."
 STYLES = ("style", "explore", "tables")
-SCRIPTS = ("unpack", "page", "tables", "volcano", "genes", "terms", "explore")
+SCRIPTS = ("unpack", "page", "tables", "volcano", "genes", "terms", "explore", "words")
 COMPARED = ("composition", "claim_genes", "volcano", "enrichment", "sensitivity")
 SIDES = {"test": "peak", "reference": "product"}
 LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
@@ -86,8 +86,9 @@ def draw(folder):
             "cells": quality,
             "thresholds": [f"results/qc/{name}.thresholds.json" for name in SAMPLES],
             "samples": "results/tables/samples.tsv",
+            "droplets": sorted(f"results/ambient/{f.name}" for f in Path(folder, "results/ambient").glob("*.json")),
         },
-        outputs=_both(metrics="qc_metrics", removed="qc_removed"),
+        outputs=_both(metrics="qc_metrics", removed="qc_removed", ranks="qc_ranks"),
         params=common,
     )
     for name in POPULATIONS:

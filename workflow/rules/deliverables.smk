@@ -101,7 +101,7 @@ rule report:
         ],
         behaviour=[
             str(WORKFLOW / f"resources/report/{name}.js")
-            for name in ("unpack", "page", "tables", "volcano", "genes", "terms", "explore")
+            for name in ("unpack", "page", "tables", "volcano", "genes", "terms", "explore", "words")
         ],
     output:
         page="results/report.html",

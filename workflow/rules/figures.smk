@@ -1,12 +1,12 @@
 """Every figure of the report, as SVG and PNG; nothing computes with them.
 
 INPUTS: results/qc/, results/counts.h5ad, results/populations/, results/car/calls.parquet, results/tables/
-OUTPUTS: results/figures/{qc_metrics,qc_removed}, {umap,markers}.{population},
+OUTPUTS: results/figures/{qc_metrics,qc_removed,qc_ranks}, {umap,markers}.{population},
     car_{umap,detection,umis}, {composition,claim_genes,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
 """
 
 FOOTER = "Simulated data: no patient was measured." if study.config["simulated"] else ""
-QC_FIGURES = expand("results/figures/qc_{name}.svg", name=["metrics", "removed"])
+QC_FIGURES = expand("results/figures/qc_{name}.svg", name=["metrics", "removed", "ranks"])
 POPULATION_FIGURES = expand(
     "results/figures/{name}.{population}.svg", population=POPULATIONS, name=["umap", "markers"]
 )
@@ -24,6 +24,7 @@ rule draw_qc:
         cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         samples="results/tables/samples.tsv",
+        droplets=expand("results/ambient/{sample}.json", sample=WITH_AMBIENT),
     output:
         metrics=report(
             "results/figures/qc_metrics.svg",
@@ -39,6 +40,13 @@ rule draw_qc:
             labels={"figure": "removed barcodes and why"},
         ),
         removed_png="results/figures/qc_removed.png",
+        ranks=report(
+            "results/figures/qc_ranks.svg",
+            caption="../report/qc_ranks.rst",
+            category="1 Quality",
+            labels={"figure": "UMIs of droplets by rank"},
+        ),
+        ranks_png="results/figures/qc_ranks.png",
     log:
         "logs/draw_qc.log",
     conda:

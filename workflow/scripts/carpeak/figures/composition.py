@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 NARROW = 0.055  # a segment below this share is named in the key only
 SMALL = 0.01  # a label below this share in every sample is drawn with the others of its kind
 OTHERS = f"others, each under {100 * SMALL:g}\u202f%"
-OTHERS_COLOUR = "#8A7A8F"
 KEYS_A_ROW = 8
 
 
@@ -112,7 +111,7 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
 
 
 def _colour(label: str) -> str:
-    return OTHERS_COLOUR if label == OTHERS else style.colour(label)
+    return style.colour("other" if label == OTHERS else label)
 
 
 def _dark(colour: str) -> bool:

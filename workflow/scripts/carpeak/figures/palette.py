@@ -26,6 +26,7 @@ COLOURS = {
     "Treg": "#0E9A77",
     "CD4": "#1F6CB0",
     "CD8": "#DB6B1D",
+    "other": "#8A7A8F",
     "unassigned": "#858E99",
     "not a T cell": "#8A929C",
 }

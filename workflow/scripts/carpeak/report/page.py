@@ -17,7 +17,9 @@ from . import (
     car_source,
     cautions,
     cohort,
+    condition_names,
     donors,
+    glossary,
     headline,
     libraries,
     library_verdict,
@@ -85,7 +87,9 @@ def page(
         "upperfirst": wording.upper_first,
     }
     settings = build(Settings, config)
-    results = report_inputs.read(inputs, contrasts=settings.contrasts)
+    results, settings = condition_names.shown(
+        report_inputs.read(inputs, contrasts=settings.contrasts), settings
+    )
     patients = cohort.section(inputs, embed, cells_simulated=settings.simulated) if "cohort" in inputs else ""
     return environment.get_template(results.template.name).render(
         **_context(results, settings, chemistry or {}),
@@ -120,6 +124,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "ambient": libraries.ambient(results.ambient),
         "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
         "thresholds": results.thresholds,
+        "droplets_read": (results.ambient["profile"] == "empty_droplets").any(),
         "integration": results.integration,
         "cautions": cautions.cautions(
             thresholds=results.thresholds,
@@ -141,6 +146,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
+        "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
         "claims": tables.claims(
             results.claims, results.claims_file, results.judged, contrast=next(iter(settings.contrasts), "")

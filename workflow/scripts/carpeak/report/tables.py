@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
+from ..figures import palette
 from ..explore import tested as pack_tested
 from ..names import POPULATION_NAMES
 from . import what_changed, wording
@@ -150,7 +151,7 @@ def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
     import pandas as pd
 
     counts = pd.crosstab(labels["t_state_canonical"], labels["t_state_paper"])
-    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    counts = counts.loc[palette.ordered(counts.index), palette.ordered(counts.columns)]
     rows = [
         {"label": str(label), "total": int(row.sum()), "cells": [int(n) for n in row]}
         for label, row in counts.iterrows()
@@ -166,7 +167,7 @@ def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any
     told = set(zip(varied["variant"], varied["sample"]))  # a label that a variant does not list has share 0
     rows = {(row["label"], row["sample"]): row for row in records(main)}
     seen = {row["label"] for row in [*records(main), *records(varied)] if row["n"] > 0}
-    labels = [label for label in dict.fromkeys([*main["label"], *varied["label"]]) if label in seen]
+    labels = [label for label in palette.ordered([*main["label"], *varied["label"]]) if label in seen]
     found = []
     for label in labels:
         for sample in main["sample"].unique():
