@@ -86,7 +86,9 @@ def draw(folder):
             "cells": quality,
             "thresholds": [f"results/qc/{name}.thresholds.json" for name in SAMPLES],
             "samples": "results/tables/samples.tsv",
-            "droplets": sorted(f"results/ambient/{f.name}" for f in Path(folder, "results/ambient").glob("*.json")),
+            "droplets": sorted(
+                f"results/ambient/{f.name}" for f in Path(folder, "results/ambient").glob("*.json")
+            ),
         },
         outputs=_both(metrics="qc_metrics", removed="qc_removed", ranks="qc_ranks"),
         params=common,
@@ -237,6 +239,7 @@ def make_report(folder, settings, **more):
             "style": [str(resources / f"{name}.css") for name in STYLES],
             "behaviour": [str(resources / f"{name}.js") for name in SCRIPTS],
             "maps": [f"results/explore/{name}.json" for name in MAPPED],
+            "planted": f"{tables}/planted.tsv",
             **more,
         },
         outputs={"page": "results/report.html"},

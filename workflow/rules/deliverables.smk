@@ -62,6 +62,7 @@ rule report:
         unpack(origins_input),
         unpack(cohort_input),
         unpack(donor_tables),
+        unpack(planted_input),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",
         car="results/tables/car.tsv",

@@ -34,8 +34,9 @@ def by_group(
     conditions: Mapping[str, str],
     seed: int,
 ) -> pd.DataFrame:
-    """Mean (log1p counts per 10,000) of the `claimed` genes with its 95 % interval, and share of cells (COLUMNS).
+    """Mean of the `claimed` genes with its 95 % interval, and the share of cells that detect them (COLUMNS).
 
+    Means are of log1p counts per 10,000.
     `counts`: T cells x `genes`, raw; `cells`: their sample, condition, car_call, t_lineage and t_state;
     `transgene` masks genes that are not part of a cell's depth; `conditions` names the sides test and
     reference. Kinds: car_t (CAR+ T cells), undetected (the other T cells), state (CAR+ T cells of one state

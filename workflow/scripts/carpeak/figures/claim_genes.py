@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PER_ROW = 4  # panels
+SIDES = ("reference", "test")
 MAX_GENES = 12
 NAMES = {
     ("car_t", "CD4"): "CD4 CAR+",
@@ -45,8 +46,7 @@ def claim_genes(
     fig = style.figure(0.75 + lines * (0.75 + 0.2 * len(rows)), footer=footer)
     axes = fig.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     for ax, gene in zip(axes, genes):
-        part = table[table["gene"] == gene].set_index(["kind", "group", "side"])
-        _panel(ax, part, rows, colours)
+        _panel(ax, table[table["gene"] == gene], rows, colours)
         ax.set_title(gene, style="italic")
         ax.set_yticks(range(len(rows)), names)
         ax.set_ylim(len(rows) - 0.4, -0.6)
@@ -65,17 +65,16 @@ def _ends(rows: list[tuple[str, str]]) -> list[int]:
 
 
 def _panel(ax: Axes, part: pd.DataFrame, rows: list[tuple[str, str]], colours: Mapping[str, str]) -> None:
-    for y, row in enumerate(rows):
-        means = {side: part["mean"].get((*row, side)) for side in ("reference", "test")}
-        if all(value is not None for value in means.values()):
-            ax.plot(list(means.values()), [y, y], color="#B8C0C9", lw=2.2, solid_capstyle="butt", zorder=1)
-        for side, mean in means.items():
-            if mean is None:
-                continue
-            here = part.loc[(*row, side)]
-            ax.hlines(y, here["mean_low"], here["mean_high"], color=colours[side], lw=1, zorder=2)
-            size = 8 + LARGEST * here["detected"]
-            ax.scatter(mean, y, s=size, color=colours[side], linewidths=0.5, ec="white", zorder=3)
+    found = {(row["kind"], row["group"], row["side"]): row for row in part.to_dict("records")}
+    for y, (kind, group) in enumerate(rows):
+        both = {side: found[kind, group, side] for side in SIDES if (kind, group, side) in found}
+        if len(both) == len(SIDES):
+            means = [row["mean"] for row in both.values()]
+            ax.plot(means, [y, y], color="#B8C0C9", lw=2.2, solid_capstyle="butt", zorder=1)
+        for side, row in both.items():
+            ax.hlines(y, row["mean_low"], row["mean_high"], color=colours[side], lw=1, zorder=2)
+            size = 8 + LARGEST * row["detected"]
+            ax.scatter(row["mean"], y, s=size, color=colours[side], linewidths=0.5, ec="white", zorder=3)
     ax.set_xlim(left=0)
     ax.grid(visible=True, axis="x")
     ax.tick_params(axis="y", length=0)
@@ -87,7 +86,7 @@ def _key(fig: Figure, sides: Mapping[str, str], colours: Mapping[str, str]) -> N
 
     handles = [
         Line2D([], [], marker="o", ls="", ms=7, mec="none", color=colours[side], label=sides[side])
-        for side in ("reference", "test")
+        for side in SIDES
     ]
     handles += [
         Line2D(

@@ -105,8 +105,8 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
     if labels:
         handles = [Patch(color=_colour(label), label=label) for label in labels]
         ax.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=min(len(labels), KEYS_A_ROW), fontsize=7.5,
-            borderaxespad=0.1, handlelength=0.9, columnspacing=0.95,
+            handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), fontsize=7.5,
+            ncols=min(len(labels), KEYS_A_ROW), borderaxespad=0.1, handlelength=0.9, columnspacing=0.95,
         )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def members(label: str) -> tuple[str, ...]:
 
 
 def colour(label: str) -> str:
-    """The colour of a label; a coarse name has the mean of its states', an unknown one a spare by its name."""
+    """The colour of a label; a coarse name has the mean of its states', an unknown one a spare colour."""
     if label in COLOURS:
         return COLOURS[label]
     parts = members(label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def umap(cells: pd.DataFrame, *, label: str, conditions: Mapping[str, str], foot
     _numbers(axes[len(panels)], cells)
     for ax in axes[len(panels) + 1 :]:
         ax.set_axis_off()
-    _key(fig, cells.groupby([label, condition], observed=True).size().unstack(fill_value=0), key, panels)
+    _key(fig, Counter(zip(cells[label].astype(str), condition)), key, panels)
     return fig
 
 
@@ -131,23 +132,36 @@ def number_places(cells: pd.DataFrame) -> dict[str, tuple[float, float]]:
 def _names(ax: Axes, cells: pd.DataFrame, label: str) -> None:
     """Names of the labels at their cells; of those with too few cells here the key alone tells."""
     sizes = cells[label].value_counts()
-    named = sizes.index[(sizes >= MIN_NAMED) & (sizes >= NAMED_SHARE * len(cells)) & (sizes.index != UNASSIGNED)]
+    named = sizes.index[
+        (sizes >= MIN_NAMED) & (sizes >= NAMED_SHARE * len(cells)) & (sizes.index != UNASSIGNED)
+    ]
     places = number_places(cells[cells[label].isin(named)].assign(cluster=cells[label].astype(str)))
     halo = [patheffects.withStroke(linewidth=2.4, foreground="white")]
     for name, (x, y) in places.items():
         ax.text(x, y, name, ha="center", va="center", fontsize=8, fontweight="bold", path_effects=halo)
 
 
-def _key(fig: Figure, counts: pd.DataFrame, colours: Mapping[str, str], panels: Sequence[str]) -> None:
+def _key(
+    fig: Figure, counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], panels: Sequence[str]
+) -> None:
+    """The labels with their cells in each panel, or in all where there are many panels."""
     from matplotlib.lines import Line2D
 
     handles = []
     for name, colour in colours.items():
-        cells = " | ".join(f"{int(counts.loc[name].get(panel, 0)):,}" for panel in panels[:PER_ROW])
-        text = f"{name}  {cells}" if len(panels) <= PER_ROW else f"{name}  {int(counts.loc[name].sum()):,}"
+        cells = [counts.get((name, panel), 0) for panel in panels]
+        told = cells if len(panels) <= PER_ROW else [sum(cells)]
+        text = f"{name}  {' | '.join(f'{n:,}' for n in told)}"
         handles.append(Line2D([], [], marker="o", ls="", ms=5.5, mec="none", color=colour, label=text))
-    fig.legend(handles=handles, loc="outside upper left", ncols=KEYS_A_ROW, title="cells: " + " | ".join(panels)
-               if len(panels) <= PER_ROW else "cells", title_fontsize=7.5, alignment="left")  # fmt: skip
+    title = f"cells: {' | '.join(panels)}" if len(panels) <= PER_ROW else "cells"
+    fig.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=KEYS_A_ROW,
+        title=title,
+        title_fontsize=7.5,
+        alignment="left",
+    )
 
 
 def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, of: str = "", footer: str = "") -> Figure:

@@ -1,4 +1,4 @@
-"""The barcode-rank curve of a library: UMIs of its droplets from the largest down, and which of them are cells."""
+"""The barcode-rank curve of a library: UMIs of its droplets from the largest down, and which are cells."""
 
 from __future__ import annotations
 

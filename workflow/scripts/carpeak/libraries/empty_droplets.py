@@ -32,10 +32,11 @@ def empty_droplets(
     """Sum the droplets of the raw matrix `library` that are not among `cells` (barcodes) and hold few UMIs.
 
     Returns droplets (with at least one UMI), effective_droplets, umis, the UMIs of each transgene feature and
-    the barcode-rank curve (`barcode_ranks.curve`), as JSON values, and a table of the genes found there (gene as `ingest` names it, umis). Many barcodes with
-    a UMI or two are misread ones and no droplets. The effective number, (sum u)^2 / sum u^2 over the UMIs u
-    of each (Kish), hardly counts them: umis / effective_droplets is the size of the droplet that an ambient
-    UMI floats in. Memory: the sparse matrix.
+    the barcode-rank curve (`barcode_ranks.curve`), as JSON values, and a table of the genes found there (gene
+    as `ingest` names it, umis). Many barcodes with a UMI or two are misread ones and no droplets. The
+    effective number, (sum u)^2 / sum u^2 over the UMIs u of each (Kish), hardly counts them:
+    umis / effective_droplets is the size of the droplet that an ambient UMI floats in. Memory: the sparse
+    matrix.
 
     Raises UserError when no cell is among the droplets: the two matrices are of different libraries.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..settings import Contrast, Settings
 
@@ -22,7 +22,7 @@ def shown(results: Inputs, settings: Settings) -> tuple[Inputs, Settings]:
     names = settings.conditions
     if not names:
         return results, settings
-    tables = {name: _renamed(getattr(results, name), names) for name in TABLES}
+    tables: dict[str, Any] = {name: _renamed(getattr(results, name), names) for name in TABLES}
     maps = {name: _map(text, names) for name, text in results.maps.items()}
     contrasts = {
         name: Contrast(names.get(one.test, one.test), names.get(one.reference, one.reference))

@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Bar:
-    """What the CAR+ T cells of a condition consist of: (label, share, colour), in the order of all figures."""
+    """What the CAR+ T cells of a condition consist of: (label, share, colour), in one order."""
 
     condition: str
     n: int
@@ -79,7 +79,13 @@ def bars(sides: Mapping[str, str], composition: pd.DataFrame) -> list[Bar]:
             shares["other"] = 1 - sum(shares.values())
         names = palette.ordered(shares)
         if names:
-            found.append(Bar(side, int(rows["n"].sum()), tuple((name, shares[name], palette.colour(name)) for name in names)))
+            found.append(
+                Bar(
+                    side,
+                    int(rows["n"].sum()),
+                    tuple((name, shares[name], palette.colour(name)) for name in names),
+                )
+            )
     return found
 
 

@@ -58,9 +58,9 @@ class Inputs:
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
     `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them,
-    `claimed_genes` the genes it names, `donors` is missing in a study of one donor; `maps` are the
-    packed maps by population, `style` and `behaviour` texts.
+    `claims_file` is the file that states them, `claimed_genes` the genes it names, `donors` is missing in a
+    study of one donor; `maps` are the packed maps by population, `planted` is there where this run simulated
+    the study, `style` and `behaviour` are texts.
     """
 
     preflight: pd.DataFrame
@@ -87,6 +87,7 @@ class Inputs:
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
     maps: Mapping[str, str]
+    planted: pd.DataFrame | None
     template: Path
     style: str
     behaviour: str
@@ -121,6 +122,7 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
         judged=io.read_json(paths["claims_details"])["claims"],
         claims_file=Path(paths["claims_file"]),
         claimed_genes=_claimed_genes(paths["claims_file"]),
+        planted=io.read_table(paths["planted"]) if "planted" in paths else None,
         maps={Path(path).stem: _text(path) for path in paths["maps"]},
         template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),

@@ -24,6 +24,7 @@ from . import (
     libraries,
     library_verdict,
     methods,
+    planted,
     provenance,
     tables,
     what_changed,
@@ -146,6 +147,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
+        "planted": planted.rows(results.planted, adjusted_p=settings.enrichment.adjusted_p),
         "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
         "claims": tables.claims(

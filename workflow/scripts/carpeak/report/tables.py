@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
-from ..figures import palette
 from ..explore import tested as pack_tested
+from ..figures import palette
 from ..names import POPULATION_NAMES
 from . import what_changed, wording
 
@@ -58,7 +58,7 @@ def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
 
 
 def terms(enrichment: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
-    """The first terms of every CAR+ comparison and direction that pass the limit and that no other stands for."""
+    """The first terms of every CAR+ comparison and direction that pass the limit; leaders only."""
     part = enrichment[(enrichment["population"] == "car_t") & (enrichment["p_adjusted"] < limits.adjusted_p)]
     part = part[part["leader"] == part["term_id"]].sort_values(["p_value", "term_id"], kind="stable")
     return records(part.groupby(["group", "direction"], sort=True).head(MAX_TERMS))
@@ -67,8 +67,8 @@ def terms(enrichment: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]
 def tested(
     found: Contrast, sides: Mapping[str, str], limits: ChangeLimits, *, name: str, named: Sequence[str]
 ) -> str:
-    """All tested genes and terms of a contrast as JSON for a script element; `named` are genes of the claims."""
-    told = dict(sides) | {"name": name, "named": list(named)}
+    """All tested genes and terms of a contrast as JSON for a script; `named` are genes of the claims."""
+    told: dict[str, Any] = dict(sides) | {"name": name, "named": list(named)}
     told |= {"adjusted_p": limits.adjusted_p, "log2_fold_change": limits.log2_fold_change}
     packed = {
         "genes": pack_tested.genes(found.de, found.attribution),
@@ -107,7 +107,9 @@ def claims(
             "unit": over_donors.get(row["claim"], unit),
             "reason": wording.typeset(reasons[row["claim"]]),
             "controlled": wording.typeset(controlled[row["claim"]]),
-            "plain": plain(row, entry.get("quantity", {}).get("kind", ""), over_donors=row["claim"] in over_donors),
+            "plain": plain(
+                row, entry.get("quantity", {}).get("kind", ""), over_donors=row["claim"] in over_donors
+            ),
             "evidence": evidence(entry.get("quantity", {}), contrast),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
@@ -115,7 +117,7 @@ def claims(
 
 
 def plain(row: Mapping[str, Any], kind: str, *, over_donors: bool = False) -> tuple[str, str, str] | None:
-    """A claim's estimate, interval and unit as a reader would say them; None where the table's own will do."""
+    """A claim's estimate, interval and unit as one would say them; None where the table's own will do."""
     value, low, high = row["estimate"], row["low"], row["high"]
     if value is None or np.isnan(value) or over_donors:
         return None
@@ -127,9 +129,16 @@ def plain(row: Mapping[str, Any], kind: str, *, over_donors: bool = False) -> tu
         return f"odds × {shown[0]}", f"{shown[1]} to {shown[2]}", f"log2 {wording.number(value)}"
     if kind in ("largest_subset", "majority", "lineages_present"):
         shown = [wording.number(100 * one, 1) for one in (value, low, high)]
-        unit = {"largest_subset": "lead over the next subset", "majority": "CD4 minus CD8, where it is smaller"}
+        unit = {
+            "largest_subset": "lead over the next subset",
+            "majority": "CD4 minus CD8, where it is smaller",
+        }
         word = "%" if kind == "lineages_present" else "points"
-        return f"{shown[0]} {word}", f"{shown[1]} to {shown[2]}", unit.get(kind, "of all cells, the rarest lineage")
+        return (
+            f"{shown[0]} {word}",
+            f"{shown[1]} to {shown[2]}",
+            unit.get(kind, "of all cells, the rarest lineage"),
+        )
     return None
 
 
@@ -142,7 +151,10 @@ def evidence(quantity: Mapping[str, Any], contrast: str) -> dict[str, str] | Non
     found = {"link": link, "find": quantity.get("gene") or quantity.get("term") or ""}
     if found["find"]:
         place = (quantity.get("population", "car_t"), quantity.get("group", "all"))
-        found |= {"section": "genes" if "gene" in quantity else "terms", "cells": pack_tested.NAMES.get(place, "")}
+        found |= {
+            "section": "genes" if "gene" in quantity else "terms",
+            "cells": pack_tested.NAMES.get(place, ""),
+        }
     return found
 
 
