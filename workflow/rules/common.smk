@@ -129,6 +129,11 @@ def donor_tables(wildcards):
     }
 
 
+def planted_input(wildcards):
+    """What the simulator planted beside what was found; only where the study is simulated by this run."""
+    return {"planted": "results/tables/planted.tsv"} if study.simulates else {}
+
+
 def members_input(wildcards):
     """What says which cells belong to the population."""
     needed = {}
