@@ -22,6 +22,7 @@ DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,
+    "formula": study.config["donors"]["formula"],
     "options": {
         key: study.config["donors"][key] for key in ("min_cells", "min_cells_verdict", "draws")
     },
@@ -44,6 +45,7 @@ rule audit_design:
     params:
         libraries=LIBRARIES,
         contrasts=study.contrasts,
+        formula=study.config["donors"]["formula"],
         code=code("audit_design"),
     script:
         "../scripts/audit_design.py"

@@ -15,6 +15,7 @@ import numpy as np
 from ..comparison import ambient_marks
 from ..donors import patients as exact
 from ..donors import verdict as rules
+from ..donors.audit import UNPAIRED
 from ..donors.evidence import DESCRIBED
 from ..donors.verdict import Verdict
 from ..errors import UserError
@@ -27,6 +28,7 @@ COLUMNS = [
     "claim", "verdict", "seen", "decision", "reasons", "sort", "donors", "clearly_for", "clearly_against",
     "limit", "estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value", "p_adjusted", "floor",
 ]  # fmt: skip
+TEXTS = ("variant", "reasons", "sort", "donor", "covariates")
 DECIDING = ("unintegrated", "equal_depth")
 DECIDED = (rules.SUPPORTED, rules.OPPOSED)
 AMBIENT, CHANGED = "ambient", "changes"
@@ -69,9 +71,7 @@ def judge(
 
 def read(table: pd.DataFrame) -> pd.DataFrame:
     """The table of effects as it was before it was written: no text is missing, donors are text."""
-    return table.assign(
-        **{name: table[name].fillna("").astype(str) for name in ("variant", "reasons", "sort", "donor")}
-    )
+    return table.assign(**{name: table[name].fillna("").astype(str) for name in TEXTS})
 
 
 def limit(quantity: Mapping[str, Any]) -> float:
@@ -126,14 +126,39 @@ def _one(
             rules.INDETERMINATE if len(effect) else rules.NOT_ESTIMABLE, "", len(effect),
             int((effect == 0).sum()), int((effect != 0).sum()), None, float("nan"), float("nan"),
         )  # fmt: skip
+    return _tested(counted, quantity, decision, reasons)
+
+
+def _tested(
+    counted: pd.DataFrame, quantity: Mapping[str, Any], decision: str, reasons: Sequence[str]
+) -> Verdict:
+    """The verdict from the effects of the donors that count."""
     sign = -1 if quantity["direction"] == "down" else 1
-    return rules.one(
-        sign * counted["effect"].to_numpy(dtype=float),
-        counted["variance"].to_numpy(dtype=float),
-        limit=limit(quantity),
-        decision=decision,
-        reasons=reasons,
-    )
+    options: dict[str, Any] = {
+        "limit": limit(quantity),
+        "decision": decision,
+        "reasons": reasons,
+        "covariates": _covariates(counted),
+    }
+    effect = sign * counted["effect"].to_numpy(dtype=float)
+    variance = counted["variance"].to_numpy(dtype=float)
+    if decision != UNPAIRED or not len(counted):
+        return rules.one(effect, variance, **options)
+    in_test = counted["n_test"].to_numpy() > 0
+    if quantity["kind"] != "majority":
+        return rules.one(effect, variance, in_test=in_test, **options)
+    # said of both sides: each side's donors by themselves, and the less favourable side decides
+    options["covariates"] = None
+    sides = [rules.one(effect[side], variance[side], **options) for side in (~in_test, in_test)]
+    lacking = [one for one in sides if one.pooled is None]
+    return lacking[0] if lacking else min(sides, key=lambda one: one.pooled.low if one.pooled else 0.0)
+
+
+def _covariates(counted: pd.DataFrame) -> np.ndarray | None:
+    """What the formula adjusts the donors' effects for, donors x columns."""
+    if "covariates" not in counted or not (counted["covariates"] != "").all() or counted.empty:
+        return None
+    return np.array([[float(one) for one in row.split(";")] for row in counted["covariates"]])
 
 
 def listed(text: Any) -> list[str]:

@@ -25,6 +25,8 @@ REASONS = {
     "aliased:chemistry": "the two sides were made with different chemistry in every donor",
     "aliased:sort": "the libraries were sorted for the CAR, and not alike on both sides or not apart",
     "aliased:condition": "one of the two conditions has no library",
+    "aliased:formula": "in the donors with enough cells the change can't be told from the formula's columns",
+    "few_df": "the formula has too many columns for so few donors: two degrees of freedom must be left",
 }
 SEEN = {
     "seen_in_this_patient": "Seen in this patient.",
@@ -98,11 +100,26 @@ def decision(one: Design) -> str:
 def one_sentence(keys: list[str]) -> str:
     """The reasons of the audit as one sentence; empty where there is nothing to say."""
     parts = [REASONS.get(key, "") for key in keys]
+    parts += filter(None, map(_named, keys))
     alone = [key.partition(":")[2] for key in keys if key.startswith("one_sided:")]
     if alone:
         parts.append(f"one side only: {', '.join(alone)}")
     text = "; ".join(filter(None, parts))
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _named(key: str) -> str:
+    """A reason that names a column or numbers, in words; empty for others."""
+    what, _, rest = key.partition(":")
+    if what == "few_unpaired":
+        reference, _, test = rest.partition("+")
+        return f"without pairs six donors a side are needed, here are {reference} and {test}"
+    if what == "constant":
+        return f"{rest} is the same on both sides of every donor, so that blocking the donor covers it"
+    if what == "aliased" and key not in REASONS:
+        together = rest.replace("+", " and ")
+        return f"the change between the conditions can't be told from {together}"
+    return ""
 
 
 def _against(key: str) -> str:
