@@ -16,7 +16,7 @@ from ..comparison import ambient_marks
 from ..donors import patients as exact
 from ..donors import verdict as rules
 from ..donors.audit import UNPAIRED
-from ..donors.evidence import DESCRIBED
+from ..donors.evidence import DESCRIBED, STATED
 from ..donors.verdict import Verdict
 from ..errors import UserError
 from . import donor_words
@@ -184,6 +184,8 @@ def _row(
     numbers = dict.fromkeys(NUMBERS, float("nan"))
     if one.pooled is not None:
         numbers = {name: float(getattr(one.pooled, name)) for name in NUMBERS}
+    if str(first["decision"]) == UNPAIRED:  # of a patient with one side no change is to be expected
+        numbers |= {"new_low": float("nan"), "new_high": float("nan")}
     if one.association is not None:
         numbers |= {
             name: float(getattr(one.association, name)) for name in ("estimate", "low", "high", "p_value")
@@ -195,7 +197,7 @@ def _row(
         "claim": str(first["claim"]),
         "verdict": rules.INDETERMINATE if against else one.verdict,
         "seen": one.seen,
-        "decision": str(first["decision"]),
+        "decision": _of_one_side(quantity, str(first["decision"])),
         "reasons": ",".join(dict.fromkeys([*listed(first["reasons"]), *one.reasons, *against])),
         "sort": str(first["sort"]),
         "donors": one.n,
@@ -206,6 +208,11 @@ def _row(
         "p_adjusted": one.p_adjusted,
         "floor": one.floor,
     }
+
+
+def _of_one_side(quantity: Mapping[str, Any], decision: str) -> str:
+    """A majority needs no pairs: it is said of each side, and the less favourable one decides."""
+    return STATED if decision == UNPAIRED and quantity["kind"] == "majority" else decision
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

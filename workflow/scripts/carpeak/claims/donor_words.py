@@ -62,6 +62,13 @@ def reason(one: Mapping[str, Any]) -> str:
         return " ".join(
             filter(None, [seen, why, f"Nothing can be said of other patients from {_patients(n)}."])
         )
+    if one["decision"] == "unpaired":
+        shown = (
+            f"{_patients(n)}, each with one side: difference between the sides {one['estimate']:.2f} "
+            f"({one['low']:.2f} to {one['high']:.2f}), between patients of a side sd {one['tau']:.2f}; "
+            f"p {one['p_value']:.2g}, {one['p_adjusted']:.2g} after Holm."
+        )
+        return " ".join([shown, *filter(None, map(_against, keys))])
     shown = (
         f"{_patients(n)}: {one['clearly_for']} clearly for it, {one['clearly_against']} clearly against; "
         f"mean {one['estimate']:.2f} ({one['low']:.2f} to {one['high']:.2f}), between patients sd "

@@ -125,7 +125,7 @@ class Design:
 
     def model(self, units: Sequence[tuple[str, str]]) -> model.Model:
         """The model on these units (donor and condition), for this contrast."""
-        found = _units(
+        found = units_of(
             [library for one in self.sides for library in (*one.reference, *one.test)], self.formula
         )
         return model.build(
@@ -200,15 +200,17 @@ def _notes(reference: Sequence[Library], test: Sequence[Library]) -> list[str]:
 def _incomplete(side: Sides, formula: str) -> list[str]:
     """The columns of `formula` that a donor has no value of, as notes."""
     libraries = (*side.reference, *side.test)
-    return [f"missing:{name}" for name in _columns(formula) if not all(one.value(name) for one in libraries)]
+    return [
+        f"missing:{name}" for name in columns_of(formula) if not all(one.value(name) for one in libraries)
+    ]
 
 
-def _columns(formula: str) -> list[str]:
+def columns_of(formula: str) -> list[str]:
     """The columns of `formula` beyond donor and condition."""
     return [name for name in variables(formula) if name not in (model.DONOR, model.CONDITION)]
 
 
-def _units(libraries: Iterable[Library], formula: str) -> dict[tuple[str, str], model.Unit]:
+def units_of(libraries: Iterable[Library], formula: str) -> dict[tuple[str, str], model.Unit]:
     """The units of a model by donor and condition; values of summed libraries that differ are joined."""
     held: dict[tuple[str, str], list[Library]] = {}
     for one in libraries:
@@ -216,7 +218,10 @@ def _units(libraries: Iterable[Library], formula: str) -> dict[tuple[str, str], 
     return {
         key: model.Unit(
             *key,
-            {name: model.JOIN.join(sorted({one.value(name) for one in part})) for name in _columns(formula)},
+            {
+                name: model.JOIN.join(sorted({one.value(name) for one in part}))
+                for name in columns_of(formula)
+            },
         )
         for key, part in sorted(held.items())
     }
@@ -244,7 +249,7 @@ def _design(
     reasons: list[str] = []
     if formula and used:
         fitted = model.build(
-            list(_units(rows, formula).values()), formula, test=contrast["test"], blocked=not many
+            list(units_of(rows, formula).values()), formula, test=contrast["test"], blocked=not many
         )
         aliased = tuple(dict.fromkeys([*aliased, *fitted.aliased]))
         rank, coefficients = fitted.rank, fitted.coefficients

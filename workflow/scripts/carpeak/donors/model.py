@@ -67,17 +67,41 @@ def build(units: Sequence[Unit], formula: str, *, test: str, blocked: bool = Tru
     """
     side = np.array([float(one.condition == test) for one in units])
     blocks = _terms(units, formula, blocked=blocked)
-    kept, names, constant = np.ones((len(units), 1)), ["1"], []
+    kept, names, constant = _independent(blocks, len(units))
+    coefficients = 2 + sum(block.shape[1] for _, block in blocks)
+    whole = np.column_stack([kept, side])
+    if _rank(whole) > kept.shape[1]:
+        return Model(whole, (*names, CONDITION), coefficients, constant)
+    return Model(kept, names, coefficients, constant, _aliased(blocks, side))
+
+
+def with_columns(units: Sequence[Unit], formula: str, tested: NDArray[np.float64]) -> Model:
+    """The model of `formula`, donors blocked, its last columns `tested` (units x any) for the condition.
+
+    `aliased` is the condition where these can't all be told from the rest.
+    """
+    blocks = _terms(units, formula, blocked=True)
+    kept, names, constant = _independent(blocks, len(units))
+    n = tested.shape[1]
+    coefficients = 1 + sum(block.shape[1] for _, block in blocks) + n
+    whole = np.column_stack([kept, tested])
+    if n and _rank(whole) == kept.shape[1] + n:
+        named = (*names, *(f"{CONDITION}.{number + 1}" for number in range(n)))
+        return Model(whole, named, coefficients, constant)
+    return Model(kept, names, coefficients, constant, (CONDITION,))
+
+
+def _independent(
+    blocks: Sequence[tuple[str, NDArray[np.float64]]], n: int
+) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[str, ...]]:
+    """The columns of `blocks` that tell something new, after an intercept; their names; terms without any."""
+    kept, names, constant = np.ones((n, 1)), ["1"], []
     for name, block in blocks:
         new, kept = _beyond(kept, block)
         names += [f"{name}.{number + 1}" for number in range(new.shape[1])]
         if not new.shape[1]:
             constant.append(name)
-    coefficients = 2 + sum(block.shape[1] for _, block in blocks)
-    whole = np.column_stack([kept, side])
-    if _rank(whole) > kept.shape[1]:
-        return Model(whole, (*names, CONDITION), coefficients, tuple(constant))
-    return Model(kept, tuple(names), coefficients, tuple(constant), _aliased(blocks, side))
+    return kept, tuple(names), tuple(constant)
 
 
 def differences(fitted: Model) -> NDArray[np.float64] | None:

@@ -83,13 +83,13 @@ def _paired(evidence: Evidence, sums: Sums, design: Design) -> Libraries | None:
         return None
     rows = [row for _, *two in pairs for row in two]
     decision = _lowered(design.decision, len(pairs))
-    fitted = design.model(_keys(sums, rows))
+    fitted = design.model(keys(sums, rows))
     if decision == audit.PAIRED and (fitted.aliased or fitted.df < model.LEAST_DF):
         decision = audit.NOT_ESTIMABLE  # the donors with enough cells leave the formula too little
     return Libraries(sums, rows, fitted.matrix, pairs, decision, design.sort, formula=design.formula)
 
 
-def _keys(sums: Sums, rows: Sequence[int]) -> list[tuple[str, str]]:
+def keys(sums: Sums, rows: Sequence[int]) -> list[tuple[str, str]]:
     """Donor and condition of the units at `rows`."""
     part = sums.units.iloc[list(rows)]
     return list(zip(part["donor"].astype(str), part["condition"].astype(str), strict=True))
@@ -108,7 +108,7 @@ def _unpaired(evidence: Evidence, sums: Sums, design: Design) -> Libraries | Non
     side = (units["condition"].iloc[rows] == evidence.sides["test"]).to_numpy(dtype=float)
     if min(side.sum(), len(side) - side.sum()) < audit.LEAST_UNPAIRED:
         return None
-    fitted = design.model(_keys(sums, rows))
+    fitted = design.model(keys(sums, rows))
     decision = audit.NOT_ESTIMABLE if fitted.aliased or fitted.df < model.LEAST_DF else audit.UNPAIRED
     return Libraries(sums, rows, fitted.matrix, [], decision, design.sort, formula=design.formula)
 

@@ -49,6 +49,10 @@ def problems(
         found.append(
             f"donors.outcome: '{outcome}' is no outcome. Name a column that says one thing per donor."
         )
+    elif outcome:
+        found += _of_outcome(outcome, samples)
+    if len(settings["times"]) == 1:
+        found.append("donors.times: one condition has no order. Name two or more, the first one first.")
     conditions = sorted({sample.condition for sample in samples})
     found += [
         f"donors.times: no sample has the condition '{one}'{nearest(one, conditions)}; conditions: "
@@ -57,6 +61,16 @@ def problems(
         if conditions and one not in conditions
     ]
     return found
+
+
+def _of_outcome(outcome: str, samples: Sequence[Sample]) -> list[str]:
+    """Donors who have two values of an outcome."""
+    values: dict[str, set[str]] = {}
+    for sample in samples:
+        value = sample.columns.get(outcome) or str(getattr(sample, outcome, "") or "")
+        values.setdefault(sample.donor, set()).update({value} - {""})
+    twice = sorted(donor for donor, of in values.items() if len(of) > 1)
+    return [f"donors.outcome: {donor} has more than one value of '{outcome}'." for donor in twice]
 
 
 def _of_formula(
