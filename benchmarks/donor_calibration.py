@@ -4,10 +4,10 @@
 
 Simulated cohorts, drawn as sums over cells: genes move together in programmes, every donor reacts in its own
 way (donor-by-condition sd 0.35 log2, two thirds of its variance shared within a programme), donors differ in
-depth and in numbers of cells (log sd 0.8 and 0.6). Beside them cohorts in which all donors react alike, that
-is not at all. The package's own functions are run on them: moderated t, camera, effects per donor, random
-effects, verdicts with Holm over a family of twelve. Claims of one cohort share its donors, so that errors are
-those of means over cohorts. Writes donors.calibration.tsv; the spreads were set before the first run.
+depth and in numbers of cells (log sd 0.8 and 0.6). Beside them cohorts in which no donor reacts at all. The
+package's own functions are run on them: moderated t, camera, effects per donor, random effects, verdicts with
+Holm over a family of twelve. Claims of one cohort share its donors, so errors are those over cohorts.
+Writes donors.calibration.tsv; the spreads were set before the first run.
 """
 
 from __future__ import annotations
@@ -26,17 +26,7 @@ from carpeak import io
 from carpeak.donors import camera, effects, moderated, normalisation, pseudobulk, verdict
 
 MARK = "<!-- calibration -->\n"
-NOTE = (
-    "± is twice the standard error over cohorts. **Genes.** voom's weights trust a deep library more than the
-    " "spread between donors allows: at three donors its P is below 0.05 a little too often, limma-trend's "
-    "(columns trend_p_value and trend_p_adjusted) is not. **Intervals.** By Hartung and Knapp alone they held
-    " "the mean less often than 95 % (the column beside), because with few donors of very different depth the
-    " "variance between donors often comes out as 0, and the interval then shrinks with chance agreement; "
-    "bounded by the usual interval they hold it as often as they say, and more often where donors do not "
-    "differ at all. The interval for a new patient is too narrow: take it for the least spread to expect. "
-    "**Heterogeneous** is no error in the first and third table, where donors do differ; it is in the
-    second.\n"
-)
+NOTE = "± is twice the standard error over cohorts.\n"
 WIDE = ("width_of_the_interval",)
 SHOWN = {
     "genes_p05": "genes with p < 0.05, voom",
@@ -196,11 +186,14 @@ def _cell(row: dict, name: str) -> str:
 def told(table: pd.DataFrame) -> str:
     """The last part of docs/donors.md."""
     lines = [
-        MARK, "## How often it is wrong, and how often it finds what is there", "",
+        MARK,
+        "## How often it is wrong, and how often it finds what is there",
+        "",
         f"{int(table['n_cohorts'].iloc[0])} simulated cohorts in every row, made by `python "
         "benchmarks/donor_calibration.py`: genes move in programmes, every donor reacts in its own way (sd "
-        f"{CHANGE_SD:g} log2, but in the second table), donors differ in depth and in numbers of cells.
-        Families of {CLAIMS} claims " f"on genes, limit {LIMIT:g}. All numbers: donors.calibration.tsv.", "",
+        f"{CHANGE_SD:g} log2, but in the second table), donors differ in depth and in numbers of cells. "
+        f"Families of {CLAIMS} claims on genes, limit {LIMIT:g}. All numbers: donors.calibration.tsv.",
+        "",
     ]
     for kind, (title, *_) in KINDS.items():
         part = table[table["cohorts"] == kind]
