@@ -120,7 +120,13 @@ def donor_tables(wildcards):
     """What the report tells of several donors."""
     if not SEVERAL_DONORS:
         return {}
-    return {
+    settings, asked = study.config["donors"], {}
+    if settings["outcome"]:
+        outcome = "results/tables/donors.outcome.{contrast}.tsv"
+        asked["donor_outcomes"] = expand(outcome, contrast=study.contrasts)
+    if settings["times"]:
+        asked["donor_times"] = "results/tables/donors.times.tsv"
+    return asked | {
         "design": "results/tables/design.tsv",
         "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
         "donor_shifts": expand(
