@@ -12,7 +12,7 @@ HERE = Path(
 if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
     sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint, home, written
+from carpeak import fingerprint, home, warm, written
 from carpeak.commands import ending, failures, screen
 from carpeak.errors import MARK, UserError
 from carpeak.names import POPULATIONS
@@ -120,13 +120,24 @@ def donor_tables(wildcards):
     """What the report tells of several donors."""
     if not SEVERAL_DONORS:
         return {}
-    return {
+    settings, asked = study.config["donors"], {}
+    if settings["outcome"]:
+        outcome = "results/tables/donors.outcome.{contrast}.tsv"
+        asked["donor_outcomes"] = expand(outcome, contrast=study.contrasts)
+    if settings["times"]:
+        asked["donor_times"] = "results/tables/donors.times.tsv"
+    return asked | {
         "design": "results/tables/design.tsv",
         "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
         "donor_shifts": expand(
             "results/tables/donors.composition.{contrast}.tsv", contrast=study.contrasts
         ),
     }
+
+
+def planted_input(wildcards):
+    """What the simulator planted beside what was found; only where the study is simulated by this run."""
+    return {"planted": "results/tables/planted.tsv"} if study.simulates else {}
 
 
 def members_input(wildcards):
@@ -182,6 +193,10 @@ wildcard_constraints:
     sample="|".join(map(re.escape, study.names)),
     population="|".join(POPULATIONS),
     contrast="|".join(map(re.escape, study.contrasts)),
+
+
+onstart:
+    warm.start()  # the libraries are imported once, not once a job
 
 
 onsuccess:

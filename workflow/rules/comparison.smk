@@ -2,7 +2,7 @@
 
 INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, results/car/fit.json, results/tables/ambient.tsv
-OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
+OUTPUTS: results/tables/composition.tsv, results/tables/{de,claim_genes}.{contrast}.tsv, the same under other choices
     (results/tables/sensitivity.*), results/contrast/{contrast}.status.json,
     results/tables/attribution.{contrast}.tsv, results/contrast/{contrast}.library_effect.json
 """
@@ -50,6 +50,7 @@ rule contrast:
     output:
         table="results/tables/de.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         status="results/contrast/{contrast}.status.json",
     log:
         "logs/contrast/{contrast}.log",
@@ -63,6 +64,7 @@ rule contrast:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
         with_ambient=WITH_AMBIENT,
+        claimed=claims_file.genes(study.claims),
         seed=study.config["seed"],
         code=code("contrast"),
     message:

@@ -66,6 +66,7 @@ rule report:
         unpack(origins_input),
         unpack(cohort_input),
         unpack(donor_tables),
+        unpack(planted_input),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",
         car="results/tables/car.tsv",
@@ -82,6 +83,7 @@ rule report:
         claims_file=study.config["claims"],
         de=expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
         enrichment=expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
+        attribution=expand("results/tables/attribution.{contrast}.tsv", contrast=study.contrasts),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         integration=expand(
             "results/populations/{population}/integration.json", population=POPULATIONS
@@ -99,8 +101,13 @@ rule report:
         maps=expand("results/explore/{population}.json", population=EXPLORED),
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),
-        style=[str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore")],
-        behaviour=[str(WORKFLOW / f"resources/report/{name}.js") for name in ("page", "explore")],
+        style=[
+            str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore", "tables")
+        ],
+        behaviour=[
+            str(WORKFLOW / f"resources/report/{name}.js")
+            for name in ("unpack", "page", "tables", "volcano", "genes", "terms", "explore", "words")
+        ],
     output:
         page="results/report.html",
     log:

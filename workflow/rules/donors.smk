@@ -3,7 +3,8 @@
 INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, gene sets and the claims file
 OUTPUTS: results/tables/design.tsv; of studies with several donors also
-    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv
+    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv;
+    where the configuration asks for them results/tables/donors.outcome.{contrast}.tsv, donors.times.tsv
 """
 
 from dataclasses import asdict
@@ -22,6 +23,7 @@ DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,
+    "formula": study.config["donors"]["formula"],
     "options": {
         key: study.config["donors"][key] for key in ("min_cells", "min_cells_verdict", "draws")
     },
@@ -44,6 +46,7 @@ rule audit_design:
     params:
         libraries=LIBRARIES,
         contrasts=study.contrasts,
+        formula=study.config["donors"]["formula"],
         code=code("audit_design"),
     message:
         "Check what the design allows"
@@ -104,6 +107,53 @@ rule compare_donors:
         "Compare genes, gene sets and shares over donors, {wildcards.contrast}"
     script:
         "../scripts/compare_donors.py"
+
+
+if study.config["donors"]["outcome"]:
+
+    rule compare_outcomes:
+        """How genes change in groups of donors, such as those who responded, and how much more in one."""
+        input:
+            **CELLS,
+        output:
+            table="results/tables/donors.outcome.{contrast}.tsv",
+        log:
+            "logs/compare_outcomes/{contrast}.log",
+        conda:
+            "../../envs/donors.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+        params:
+            common=COMMON,
+            outcome=study.config["donors"]["outcome"],
+            code=code("compare_outcomes"),
+        script:
+            "../scripts/compare_outcomes.py"
+
+
+if study.config["donors"]["times"]:
+
+    rule compare_times:
+        """Genes over more than two times: every pair of them, and the trend."""
+        input:
+            **CELLS,
+        output:
+            table="results/tables/donors.times.tsv",
+        log:
+            "logs/compare_times.log",
+        conda:
+            "../../envs/donors.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+        params:
+            common=COMMON,
+            contrast=next(iter(study.contrasts)),
+            times=study.config["donors"]["times"],
+            code=code("compare_times"),
+        script:
+            "../scripts/compare_times.py"
 
 
 rule draw_donors:

@@ -1,12 +1,12 @@
 """Every figure of the report, as SVG and PNG; nothing computes with them.
 
 INPUTS: results/qc/, results/counts.h5ad, results/populations/, results/car/calls.parquet, results/tables/
-OUTPUTS: results/figures/{qc_metrics,qc_removed}, {umap,markers}.{population},
-    car_{umap,detection,umis}, {composition,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
+OUTPUTS: results/figures/{qc_metrics,qc_removed,qc_ranks}, {umap,markers}.{population},
+    car_{umap,detection,umis}, {composition,claim_genes,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
 """
 
 FOOTER = "Simulated data: no patient was measured." if study.config["simulated"] else ""
-QC_FIGURES = expand("results/figures/qc_{name}.svg", name=["metrics", "removed"])
+QC_FIGURES = expand("results/figures/qc_{name}.svg", name=["metrics", "removed", "ranks"])
 POPULATION_FIGURES = expand(
     "results/figures/{name}.{population}.svg", population=POPULATIONS, name=["umap", "markers"]
 )
@@ -14,7 +14,7 @@ CAR_FIGURES = expand("results/figures/car_{name}.svg", name=["umap", "detection"
 COMPARISON_FIGURES = expand(
     "results/figures/{name}.{contrast}.svg",
     contrast=study.contrasts,
-    name=["composition", "volcano", "enrichment", "sensitivity"],
+    name=["composition", "claim_genes", "volcano", "enrichment", "sensitivity"],
 )
 
 
@@ -24,6 +24,7 @@ rule draw_qc:
         cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         samples="results/tables/samples.tsv",
+        droplets=expand("results/ambient/{sample}.json", sample=WITH_AMBIENT),
     output:
         metrics=report(
             "results/figures/qc_metrics.svg",
@@ -39,6 +40,13 @@ rule draw_qc:
             labels={"figure": "removed barcodes and why"},
         ),
         removed_png="results/figures/qc_removed.png",
+        ranks=report(
+            "results/figures/qc_ranks.svg",
+            caption="../report/qc_ranks.rst",
+            category="1 Quality",
+            labels={"figure": "UMIs of droplets by rank"},
+        ),
+        ranks_png="results/figures/qc_ranks.png",
     log:
         "logs/draw_qc.log",
     conda:
@@ -88,7 +96,7 @@ rule draw_population:
     resources:
         mem_mb=2000,
     params:
-        samples=study.names,
+        conditions=study.shown_conditions,
         footer=FOOTER,
         code=code("draw_population"),
     message:
@@ -152,6 +160,7 @@ rule draw_comparison:
         de="results/tables/de.{contrast}.tsv",
         de_varied="results/tables/sensitivity.de.{contrast}.tsv",
         enrichment="results/tables/enrichment.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         claims=study.config["claims"],
     output:
         composition=report(
@@ -161,6 +170,13 @@ rule draw_comparison:
             labels={"contrast": "{contrast}", "figure": "composition"},
         ),
         composition_png="results/figures/composition.{contrast}.png",
+        claim_genes=report(
+            "results/figures/claim_genes.{contrast}.svg",
+            caption="../report/claim_genes.rst",
+            category="4 Comparison",
+            labels={"contrast": "{contrast}", "figure": "genes of the claims"},
+        ),
+        claim_genes_png="results/figures/claim_genes.{contrast}.png",
         volcano=report(
             "results/figures/volcano.{contrast}.svg",
             caption="../report/volcano.rst",
@@ -192,6 +208,7 @@ rule draw_comparison:
     params:
         samples=study.names,
         shown=lambda wildcards: study.compared(wildcards.contrast),
+        sides=lambda wildcards: study.shown_sides(wildcards.contrast),
         limits={key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")},
         footer=FOOTER,
         code=code("draw_comparison"),

@@ -17,11 +17,14 @@ from . import (
     car_source,
     cautions,
     cohort,
+    condition_names,
     donors,
+    glossary,
     headline,
     libraries,
     library_verdict,
     methods,
+    planted,
     provenance,
     tables,
     what_changed,
@@ -85,7 +88,9 @@ def page(
         "upperfirst": wording.upper_first,
     }
     settings = build(Settings, config)
-    results = report_inputs.read(inputs, contrasts=settings.contrasts)
+    results, settings = condition_names.shown(
+        report_inputs.read(inputs, contrasts=settings.contrasts), settings
+    )
     patients = cohort.section(inputs, embed, cells_simulated=settings.simulated) if "cohort" in inputs else ""
     return environment.get_template(results.template.name).render(
         **_context(results, settings, chemistry or {}),
@@ -120,6 +125,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "ambient": libraries.ambient(results.ambient),
         "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
         "thresholds": results.thresholds,
+        "droplets_read": (results.ambient["profile"] == "empty_droplets").any(),
         "integration": results.integration,
         "cautions": cautions.cautions(
             thresholds=results.thresholds,
@@ -141,8 +147,12 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
+        "planted": planted.rows(results.planted, adjusted_p=settings.enrichment.adjusted_p),
+        "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
-        "claims": tables.claims(results.claims, results.claims_file, results.judged),
+        "claims": tables.claims(
+            results.claims, results.claims_file, results.judged, contrast=next(iter(settings.contrasts), "")
+        ),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(results, settings),
         "varied": tables.varied(composition, results.composition_varied),
@@ -163,6 +173,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         ),
         "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
+        "most_terms": tables.MAX_TERMS,
         "files": [
             *(donors.files(list(settings.contrasts)) if by_donor else []),
             *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
@@ -210,7 +221,10 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                 ),
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),
-                "terms": tables.terms(tables_of.enrichment),
+                "terms": tables.terms(tables_of.enrichment, settings.enrichment),
+                "tested": tables.tested(
+                    tables_of, sides, settings.enrichment, name=name, named=results.claimed_genes
+                ),
             }
         )
     return found
