@@ -59,6 +59,8 @@ rule planted:
         table="results/tables/planted.tsv",
     log:
         "logs/planted.log",
+    message:
+        "Set what was planted beside what was found"
     conda:
         "../../envs/stats.yaml"
     threads: 1

@@ -119,6 +119,8 @@ if study.config["donors"]["outcome"]:
             table="results/tables/donors.outcome.{contrast}.tsv",
         log:
             "logs/compare_outcomes/{contrast}.log",
+        message:
+            "Compare genes between groups of donors, {wildcards.contrast}"
         conda:
             "../../envs/donors.yaml"
         threads: 1
@@ -142,6 +144,8 @@ if study.config["donors"]["times"]:
             table="results/tables/donors.times.tsv",
         log:
             "logs/compare_times.log",
+        message:
+            "Compare genes over all times"
         conda:
             "../../envs/donors.yaml"
         threads: 1

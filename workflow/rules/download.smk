@@ -38,6 +38,6 @@ rule download:
         wanted=lambda wildcards: asdict(study.download(wildcards.file)),
         code=code("download"),
     message:
-        "Fetch {wildcards.file}"
+        "Fetch the file {wildcards.file}"
     script:
         "../scripts/download.py"
