@@ -22,7 +22,8 @@ rule fetch_gene_sets:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("fetch_gene_sets"),
+        runtime=minutes("fetch_gene_sets"),
     params:
         code=code("fetch_gene_sets"),
     message:
@@ -47,7 +48,8 @@ rule enrich:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("enrich"),
+        runtime=minutes("enrich"),
     params:
         limits=study.enrichment_limits,
         named=claims_file.terms(study.claims),  # tested whatever their size
@@ -86,7 +88,8 @@ rule judge_claims:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("judge_claims"),
+        runtime=minutes("judge_claims"),
     params:
         contrast=study.contrasts[JUDGED],
         scheme=study.config["annotation"]["scheme"],

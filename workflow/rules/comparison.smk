@@ -26,7 +26,8 @@ rule compose:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("compose"),
+        runtime=minutes("compose"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
@@ -59,7 +60,8 @@ rule contrast:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast"),
+        runtime=minutes("contrast"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
@@ -89,7 +91,8 @@ rule control:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("control"),
+        runtime=minutes("control"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         min_pct=study.config["de"]["min_pct"],
@@ -114,7 +117,8 @@ rule sex_genes:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("sex_genes"),
+        runtime=minutes("sex_genes"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         code=code("sex_genes"),

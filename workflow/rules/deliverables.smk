@@ -24,7 +24,8 @@ rule atlas:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("atlas"),
+        runtime=minutes("atlas"),
     params:
         samples=study.names,
         code=code("atlas"),
@@ -47,7 +48,8 @@ rule provenance:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("provenance"),
+        runtime=minutes("provenance"),
     params:
         config=study.config,
         inputs=study.given(),
@@ -102,11 +104,21 @@ rule report:
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),
         style=[
-            str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore", "tables")
+            str(WORKFLOW / f"resources/report/{name}.css")
+            for name in ("style", "explore", "tables")
         ],
         behaviour=[
             str(WORKFLOW / f"resources/report/{name}.js")
-            for name in ("unpack", "page", "tables", "volcano", "genes", "terms", "explore", "words")
+            for name in (
+                "unpack",
+                "page",
+                "tables",
+                "volcano",
+                "genes",
+                "terms",
+                "explore",
+                "words",
+            )
         ],
     output:
         page="results/report.html",
@@ -116,7 +128,8 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("report"),
+        runtime=minutes("report"),
     params:
         config=study.config,
         chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},

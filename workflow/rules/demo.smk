@@ -30,7 +30,8 @@ rule simulate:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=needs.of_simulation(study.config["demo"]["cells"]),
+        runtime=30,
     params:
         seed=study.config["demo"]["seed"],
         cells=study.config["demo"]["cells"],
@@ -59,13 +60,12 @@ rule planted:
         table="results/tables/planted.tsv",
     log:
         "logs/planted.log",
-    message:
-        "Set what was planted beside what was found"
     conda:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("planted"),
+        runtime=minutes("planted"),
     params:
         limits={
             "adjusted_p": study.config["enrichment"]["adjusted_p"],
@@ -73,5 +73,7 @@ rule planted:
             "fdr": study.config["car"]["fdr"],
         },
         code=code("planted"),
+    message:
+        "Set what was planted beside what was found"
     script:
         "../scripts/planted.py"

@@ -28,7 +28,8 @@ rule pack_map:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("pack_map"),
+        runtime=minutes("pack_map"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         genes=[*claims_file.genes(study.claims), *study.config["report"]["genes"]],

@@ -53,7 +53,8 @@ rule draw_qc:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_qc"),
+        runtime=minutes("draw_qc"),
     params:
         samples=study.names,
         footer=FOOTER,
@@ -94,7 +95,8 @@ rule draw_population:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("draw_population"),
+        runtime=minutes("draw_population"),
     params:
         conditions=study.shown_conditions,
         footer=FOOTER,
@@ -140,7 +142,8 @@ rule draw_car:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_car"),
+        runtime=minutes("draw_car"),
     params:
         samples=study.names,
         footer=FOOTER,
@@ -204,7 +207,8 @@ rule draw_comparison:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_comparison"),
+        runtime=minutes("draw_comparison"),
     params:
         samples=study.names,
         shown=lambda wildcards: study.compared(wildcards.contrast),

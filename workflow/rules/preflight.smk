@@ -34,7 +34,8 @@ rule preflight:
     # waiting for all cores, this job would be the last to start.
     threads: 1 if study.simulates else 64
     resources:
-        mem_mb=2000,
+        mem_mb=memory("preflight"),
+        runtime=minutes("preflight"),
     params:
         libraries=study.libraries,
         features=study.config["transgene"]["features"],

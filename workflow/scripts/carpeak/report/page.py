@@ -18,6 +18,7 @@ from . import (
     cautions,
     cohort,
     condition_names,
+    costs,
     donors,
     glossary,
     headline,
@@ -161,6 +162,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             settings, thresholds=results.thresholds, integration=results.integration, versions=packages
         ),
         "provenance": results.provenance,
+        "costs": costs.by_rule(results.provenance["steps"]),
         "maps": {
             name: {"title": tables.POPULATIONS[name], "data": results.maps[name].replace("</", "<\\/")}
             for name in reversed(list(results.maps))
