@@ -311,4 +311,5 @@ def _gene_set(name: str, base: Path, workflow: Path) -> str:
     if name in BUNDLED_GENE_SETS:
         return str(workflow / BUNDLED_GENE_SETS[name])
     is_library = cross_checks.LIBRARY_NAME.match(name) and not (base / name).exists()
-    return name if is_library else str(base / name)
+    path = str(base / name)
+    return name if is_library else f"./{path}" if cross_checks.LIBRARY_NAME.match(path) else path
