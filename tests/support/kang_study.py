@@ -11,6 +11,7 @@ CONFIG = """\
 title: Interferon on blood cells of eight donors
 samples: samples.tsv
 transgene: {name: none, features: []}
+qc: {min_cells: 20}
 car: {rule: sorted}
 contrasts: {stim_vs_ctrl: {test: stim, reference: ctrl}}
 donors:
@@ -31,8 +32,7 @@ def write(folder, real_data):
     obs = cells.loc[kept, ["donor", "condition"]].set_axis(
         [f"cell{number}" for number in np.flatnonzero(kept)], axis=0
     )
-    data = anndata.AnnData(counts[kept], obs=obs, var=pd.DataFrame(index=genes))
-    data.var_names_make_unique()
+    data = anndata.AnnData(counts[kept], obs=obs, var=pd.DataFrame(index=genes.to_list()))
     data.write_h5ad(folder / "cells.h5ad")
     donors = sorted(cells["donor"].unique())
     rows = [
