@@ -29,7 +29,7 @@ CAUTIONS = {
     ),
     "doublets_high": (
         "Library {sample}: {expected:.0f} % doublets were expected from its number of cells, and the scores "
-        "show about {found:.0f} %. Where more than 10 % are doublets, the scores see only a part of them: many, "
+        "show about {found:.0f} %. Where more than 10 % are doublets, the scores see only a part: many, "
         "and often most, may remain. If the kit's maker states the rate, give the sheet's column "
         "doublet_percent."
     ),
