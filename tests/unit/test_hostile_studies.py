@@ -254,9 +254,48 @@ MATRICES = [
     ("0.5 in one place", h5ad(np.where(np.arange(DENSE.size).reshape(DENSE.shape) == 7, 2.5, DENSE)), REFUSED, ["fractional values"]),
     ("a count beyond 2^31", h5ad(sparse.csr_matrix(DENSE.astype(np.int64) << 30)), REFUSED, ["too large for a count"]),
     ("an h5 whose shape is turned", instead("x.h5", lambda p: (write_h5(p), h5py.File(p, "a")["matrix/shape"].write_direct(np.array([CELLS, N_GENES])))), REFUSED, ["x.h5: the matrix has 60 genes x 35 cells"]),
-    ("the same library under two names", lambda f: (shutil.rmtree(f / "pk"), write_trio(f / "pk", matrix=counts(seed=1), cells=barcodes(CELLS, 5))), CARRIED_ON, ["pk: the same size and depth as ip: is one a copy of the other?"]),
+    ("the same library under two names", lambda f: (shutil.rmtree(f / "pk"), write_trio(f / "pk", matrix=counts(seed=1), cells=barcodes(CELLS, 5))), CARRIED_ON, ["pk: 60 of 60 cells hold exactly the counts of a cell of ip: is one a copy of the other?"]),
     ("path as raw_path", sheet(TWO_PATHS.format("ip")), REFUSED, ["path and raw_path are the same"]),
     ("a table of two genes", table(), CARRIED_ON, ["Nothing is wrong"]),
+]  # fmt: skip
+
+RAW = np.vstack([DENSE, np.random.default_rng(3).poisson(0.1, (500, N_GENES))])
+ALL = (*barcodes(CELLS), *(f"TTTTTTTTTTTT{i:04d}-1" for i in range(500)))
+
+
+def droplets(values=RAW, *, cells=ALL, **options):
+    """The unfiltered matrix of the first library, and the sheet that names it."""
+
+    def spoil(f):
+        write_trio(f / "raw", sparse.csr_matrix(values), cells=list(cells), **options)
+        sheet(TWO_PATHS.format("raw"))(f)
+
+    return spoil
+
+
+def overlapping(f):
+    """Two libraries out of one file, by columns that share cells."""
+    values = sparse.csr_matrix(np.vstack([DENSE, counts(seed=2).toarray()]))
+    names = [*barcodes(CELLS), *(f"{b}z" for b in barcodes(CELLS, 2))]
+    h5ad(
+        values, obs=pd.DataFrame({"a": ["x"] * 60 + ["y"] * 60, "b": ["p"] * 100 + ["q"] * 20}, index=names)
+    )(f)
+    rows = "ip\tproduct\tP1\tx.h5ad\ta=x\npk\tpeak\tP1\tx.h5ad\tb=p\n"
+    sheet("sample\tcondition\tdonor\tpath\tselect\n" + rows)(f)
+
+
+CELLS_AND_DROPLETS = [
+    ("droplets of this library", droplets(), CARRIED_ON, ["Nothing is wrong"]),
+    ("droplets of another library with the same barcodes", droplets(np.vstack([RAW[::-1][:60], RAW[60:]])), REFUSED, ["other counts here than in path", "correct the row in the sheet"]),
+    ("droplets without counts", droplets(RAW * 0), REFUSED, ["median ratio of UMIs 0.00"]),
+    ("normalised droplets", droplets(RAW / 2), REFUSED, ["raw: fractional values"]),
+    ("half of the cells among the droplets", droplets(RAW[30:], cells=ALL[30:]), REFUSED, ["only 30 of the 60 cells"]),
+    ("droplets of other genes", droplets(genes=[*(g.capitalize() for g in GENES), CAR]), REFUSED, ["lists other genes than the matrix of the cells"]),
+    ("droplets without the CAR", droplets(RAW[:, :-1], genes=GENES), CARRIED_ON, ["ip: raw_path lacks the feature CLL1_scFv"]),
+    ("no droplet beside the cells", droplets(DENSE, cells=barcodes(CELLS)), CARRIED_ON, ["ip: raw_path holds no droplet beside the cells"]),
+    ("libraries that share cells", overlapping, CARRIED_ON, ["pk: 60 of 100 cells hold exactly the counts of a cell of ip"]),
+    ("a library joined to itself", library(matrix=sparse.csr_matrix(np.vstack([DENSE[:30], DENSE[:30]]))), CARRIED_ON, ["ip: 30 of 60 cells hold exactly the counts of another cell"]),
+    ("counts times ten", library(matrix=sparse.csr_matrix(DENSE * 10)), REFUSED, ["every value is a multiple of 10"]),
 ]  # fmt: skip
 
 SHEETS = [
@@ -342,6 +381,7 @@ ROWS = [
     pytest.param(*one[1:], id=f"{kind}: {one[0]}")
     for kind, rows in {
         "matrix": MATRICES,
+        "cells": CELLS_AND_DROPLETS,
         "sheet": SHEETS,
         "place": PLACES,
         "configuration": CONFIGURATIONS,

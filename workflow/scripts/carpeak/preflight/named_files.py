@@ -201,4 +201,4 @@ def _unseen(study: Study, config: Mapping[str, Any]) -> Iterator[str]:
     if fetched := [name for name in config["enrichment"]["gene_sets"] if LIBRARY_NAME.match(name)]:
         yield f"gene sets that the run fetches from Enrichr ({', '.join(fetched)})"
     if any(library["raw_path"] for library in study.libraries):
-        yield "counts of empty droplets beyond their files' ends"
+        yield "counts of empty droplets beyond the first"

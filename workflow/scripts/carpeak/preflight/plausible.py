@@ -25,6 +25,7 @@ MIXED = 0.05  # share of the genes that are a mouse's; a construct has a few fea
 SEEN_OFTEN = 1.0  # mean from which a gene is asked
 MIN_GENES, MIN_CELLS = 5, 30
 TOO_LITTLE = 0.5  # variance over mean, of the median gene, or of the cells' sums
+MIN_VALUES = 100
 TWOS = 10.0  # counts of 2 that are expected where the highest is 1: none by chance in 1 of 20,000 matrices
 # Columns that tables of counts bear beside the genes, and what HTSeq adds to them; no gene is called so.
 SUMMARIES = re.compile(
@@ -141,6 +142,13 @@ def of_one_depth(umis: NDArray[np.int64]) -> str:
         f"all cells hold nearly the same sum ({held.min():,.0f} to {held.max():,.0f}): values that were "
         "normalised (counts per 10,000 or per million) and rounded, or thinned to one depth?"
     )
+
+
+def multiples(unit: int, values: float) -> str:
+    """What is wrong where all counts are multiples of `unit`; nothing is said of few `values`."""
+    if unit < 2 or values < MIN_VALUES:
+        return ""
+    return f"every value is a multiple of {unit}: counts that were multiplied?"
 
 
 def no_genes(library: CountMatrix) -> list[str]:

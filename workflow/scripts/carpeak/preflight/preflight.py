@@ -11,7 +11,7 @@ from ..comparison import gene_sets
 from ..errors import UserError, listed
 from ..libraries import absent_transgene
 from ..populations import markers
-from . import claimed
+from . import claimed, same_cells
 from .survey import MIN_CELLS, Survey, survey_library
 
 COLUMNS = (
@@ -169,22 +169,26 @@ def _limit_by_transgene(
 
 
 def _limit_copies(surveys: Sequence[Survey], limits: dict[str, list[str]]) -> None:
-    """Say which libraries may be copies: between them, nothing changes."""
-    seen: dict[tuple[Any, ...], str] = {}
-    for survey in surveys:
-        numbers = (
-            survey.cells,
-            survey.genes,
-            survey.entries,
-            survey.median_umis,
-            *survey.transgene_umis.values(),
-        )
-        twin = seen.setdefault(numbers, survey.sample)
-        if twin != survey.sample:
-            limits[survey.sample].append(
-                f"the same size and depth as {twin}: is one a copy of the other? Between copies "
-                "nothing changes"
-            )
+    """Say which libraries share cells, or may be copies: between them, nothing changes."""
+    for place, survey in enumerate(surveys):
+        for other in surveys[:place]:
+            if both := same_cells.shared(survey.marks, other.marks):
+                limits[survey.sample].append(
+                    f"{both:,} of {len(survey.marks):,} cells hold exactly the counts of a cell of "
+                    f"{other.sample}: is one a copy of the other? Between copies nothing changes"
+                )
+                break
+            if _size(survey) == _size(other):
+                limits[survey.sample].append(
+                    f"the same size and depth as {other.sample}: is one a copy of the other? Between copies "
+                    "nothing changes"
+                )
+                break
+
+
+def _size(survey: Survey) -> tuple[Any, ...]:
+    umis = survey.transgene_umis.values()
+    return (survey.cells, survey.droplets, survey.genes, survey.entries, survey.median_umis, *umis)
 
 
 def _asides(surveys: Sequence[Survey], min_cells: int, min_genes: int) -> list[str]:

@@ -11,17 +11,26 @@ import gzip
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import UserError
-from ..libraries import empty_droplets, ingest
+from ..libraries import ingest
 from ..readers import layouts, paths
 from ..readers.genes import rows_of
-from .plausible import endogenous, no_genes, of_one_depth, of_one_species, spoilt_names, vary_too_little
+from . import same_cells
+from .plausible import (
+    endogenous,
+    multiples,
+    no_genes,
+    of_one_depth,
+    of_one_species,
+    spoilt_names,
+    vary_too_little,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +67,7 @@ class Survey:
     problems: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()  # what limits the answer; the report says it
     asides: tuple[str, ...] = ()  # what is good to know
+    marks: frozenset[int] = frozenset()  # of the cells that were looked at (`same_cells`)
 
     @property
     def sampled(self) -> bool:
@@ -75,22 +85,29 @@ def survey_library(
     """
     try:
         library = layouts.open_library(path or raw_path or "", select=select)
-        found = _surveyed(sample, library, features, has_cells=bool(path))
+        found, seen = _surveyed(sample, library, features, has_cells=bool(path))
     except UserError as error:
         return Survey(sample, problems=(str(error),))
     problems = list(found.problems)
     for file in (path if found.sampled else None, raw_path):  # the others were read to their end
         problems += _broken_files(file) if file else []
+    limits = list(found.limits)
     if path and raw_path:
         try:
             droplets = layouts.chosen_if_any(layouts.open_library(raw_path), select)
-            empty_droplets.among(droplets, library.barcodes.to_pylist())
+            wrong, limit = same_cells.wrong_droplets(
+                droplets, library, seen.totals, complete=seen.cells, features=found.transgene_umis
+            )
         except UserError as error:
-            problems.append(str(error))
-    return Survey(**{**vars(found), "problems": tuple(dict.fromkeys(problems))})
+            wrong, limit = str(error), ""
+        problems += [wrong] if wrong else []
+        limits += [limit] if limit else []
+    return replace(found, problems=tuple(dict.fromkeys(problems)), limits=tuple(limits))
 
 
-def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has_cells: bool) -> Survey:
+def _surveyed(
+    sample: str, library: CountMatrix, features: Sequence[str], *, has_cells: bool
+) -> tuple[Survey, _Seen]:
     ingest.check_names(library)
     rows = {f: rows_of(library, f) for f in features}
     rows = {f: where for f, where in rows.items() if where.any()}
@@ -106,9 +123,14 @@ def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has
     ]
     if has_cells and not problems:
         why = vary_too_little(seen.sums, seen.squares, looked_at) or of_one_depth(totals[:looked_at])
+        why = why or multiples(seen.unit, read)
         problems += [f"{library.path}: {why} Give the raw UMI counts."] if why else []
+    marks, copies = (
+        same_cells.marks(seen.weighted[:looked_at], totals[:looked_at]) if has_cells else (frozenset(), 0)
+    )
+    twice = same_cells.copies_within(copies, len(marks) + copies)
     share = n / looked_at if looked_at else 0.0
-    return Survey(
+    survey = Survey(
         sample=sample,
         layout=library.layout,
         cells=n if has_cells else None,
@@ -121,16 +143,19 @@ def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has
         symbols=frozenset(library.symbols),
         custom=_custom(library),
         problems=tuple(problems),
-        limits=(*endogenous(library, rows), *_limits(library)),
+        limits=(*endogenous(library, rows), *_limits(library), *([twice] if twice else [])),
         asides=_asides(library),
+        marks=marks,
     )
+    return survey, seen
 
 
 @dataclass(frozen=True)
 class _Seen:
     """UMIs per cell, the cells that they are complete for, all values, UMIs of the transgene's features.
 
-    `sums` and `squares` are those of each gene's values, over the cells and part of the next one.
+    `sums` and `squares` are those of each gene's values, over the cells and part of the next one; `weighted`
+    the cells' counts by `same_cells.gene_weights`, `unit` the greatest common divisor of all counts.
     """
 
     totals: NDArray[np.int64]
@@ -139,6 +164,8 @@ class _Seen:
     of_transgene: dict[str, int]
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
+    weighted: NDArray[np.float64]
+    unit: int
 
 
 def _count(library: CountMatrix, rows: dict[str, NDArray[np.bool_]]) -> _Seen:
@@ -151,6 +178,7 @@ def _count(library: CountMatrix, rows: dict[str, NDArray[np.bool_]]) -> _Seen:
     totals = np.zeros(n, np.int64)
     of_transgene = dict.fromkeys(rows, 0)
     sums, squares = np.zeros((2, len(library.symbols)))
+    weights, weighted, unit = same_cells.gene_weights(library.symbols), np.zeros(n), 0
     read = last = 0
     in_order = True
     for genes, cells, counts in library.blocks():
@@ -159,14 +187,17 @@ def _count(library: CountMatrix, rows: dict[str, NDArray[np.bool_]]) -> _Seen:
         totals += np.bincount(cells, weights=counts, minlength=n).astype(np.int64)
         sums += np.bincount(genes, weights=counts, minlength=len(sums))
         squares += np.bincount(genes, weights=counts.astype(np.float64) ** 2, minlength=len(sums))
+        weighted += np.bincount(cells, weights=counts * weights[genes], minlength=n)
+        unit = unit if unit == 1 else int(np.gcd(unit, np.gcd.reduce(counts)))
         for feature, where in rows.items():
             of_transgene[feature] += int(counts[where[genes]].sum())
         in_order &= bool(cells[0] >= last) and not (np.diff(cells) < 0).any()
         read, last = read + len(counts), int(cells[-1])
         if library.entries > READ_WHOLE and read >= HEAD and last > 0:
             seen = last / n if in_order else (int(genes.max()) + 1) / len(library.symbols)
-            return _Seen(totals, last if in_order else 0, read / seen, of_transgene, sums, squares)
-    return _Seen(totals, n, read, of_transgene, sums, squares)
+            complete = last if in_order else 0
+            return _Seen(totals, complete, read / seen, of_transgene, sums, squares, weighted, unit)
+    return _Seen(totals, n, read, of_transgene, sums, squares, weighted, unit)
 
 
 def _problems(library: CountMatrix, n: int, *, empty: bool) -> list[str]:
