@@ -2,7 +2,7 @@
 
 INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, results/car/fit.json, results/tables/ambient.tsv
-OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
+OUTPUTS: results/tables/composition.tsv, results/tables/{de,claim_genes}.{contrast}.tsv, the same under other choices
     (results/tables/sensitivity.*), results/contrast/{contrast}.status.json,
     results/tables/attribution.{contrast}.tsv, results/contrast/{contrast}.library_effect.json
 """
@@ -26,12 +26,15 @@ rule compose:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("compose"),
+        runtime=minutes("compose"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
         seed=study.config["seed"],
         code=code("compose"),
+    message:
+        "Count the shares of cell types and states, with intervals"
     script:
         "../scripts/compose.py"
 
@@ -48,6 +51,7 @@ rule contrast:
     output:
         table="results/tables/de.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         status="results/contrast/{contrast}.status.json",
     log:
         "logs/contrast/{contrast}.log",
@@ -56,13 +60,17 @@ rule contrast:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast"),
+        runtime=minutes("contrast"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
         with_ambient=WITH_AMBIENT,
+        claimed=claims_file.genes(study.claims),
         seed=study.config["seed"],
         code=code("contrast"),
+    message:
+        "Test every gene, {wildcards.contrast}"
     script:
         "../scripts/contrast.py"
 
@@ -83,12 +91,15 @@ rule control:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("control"),
+        runtime=minutes("control"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         min_pct=study.config["de"]["min_pct"],
         seed=study.config["seed"],
         code=code("control"),
+    message:
+        "Test the same genes where the CAR can't be the cause, {wildcards.contrast}"
     script:
         "../scripts/control.py"
 
@@ -106,9 +117,12 @@ rule sex_genes:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("sex_genes"),
+        runtime=minutes("sex_genes"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         code=code("sex_genes"),
+    message:
+        "Check the sex of each library's cells"
     script:
         "../scripts/sex_genes.py"

@@ -232,6 +232,7 @@ class Settings:
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
     car: CarSettings = field(default_factory=CarSettings)
     contrasts: Mapping[str, Contrast] = field(default_factory=_peak_vs_product)
+    conditions: Mapping[str, str] = field(default_factory=dict)
     de: DeSettings = field(default_factory=DeSettings)
     donors: DonorSettings = field(default_factory=DonorSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)

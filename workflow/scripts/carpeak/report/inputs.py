@@ -18,6 +18,7 @@ DE_COLUMNS = [
     *("population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"),
     *("log2_fold_change_high", "pct_test", "pct_reference", "auc", "p_adjusted", ambient_marks.COLUMN),
 ]
+ATTRIBUTION_COLUMNS = ["kind", "group", "name", "undetected", "within_states"]
 TABLES = (
     *("preflight", "samples", "ambient", "car", "car_contrast", "car_cd8"),
     *("composition", "composition_varied", "claims"),
@@ -26,10 +27,11 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Contrast:
-    """The tables of one contrast; of the genes the columns `DE_COLUMNS`."""
+    """The tables of one contrast; of the genes the columns `DE_COLUMNS`, of the attribution its genes."""
 
     de: pd.DataFrame
     enrichment: pd.DataFrame
+    attribution: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class Inputs:
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
     `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them, `donors` is missing in a study of one donor; `maps` are the
-    packed maps by population, `style` and `behaviour` texts.
+    `claims_file` is the file that states them, `claimed_genes` the genes it names, `donors` is missing in a
+    study of one donor; `maps` are the packed maps by population, `planted` is there where this run simulated
+    the study, `style` and `behaviour` are texts.
     """
 
     preflight: pd.DataFrame
@@ -85,9 +88,11 @@ class Inputs:
     judged: list[dict[str, Any]]
     donors: DonorTables | None
     claims_file: Path
+    claimed_genes: tuple[str, ...]
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
     maps: Mapping[str, str]
+    planted: pd.DataFrame | None
     template: Path
     style: str
     behaviour: str
@@ -109,12 +114,20 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
         labels={"t_cells": io.read_table(paths["labels"]), "car_t": io.read_table(paths["car_labels"])},
         car_source=_car_source(paths),
         contrasts={
-            name: Contrast(io.read_table(de, usecols=DE_COLUMNS), io.read_table(enrichment))
-            for name, de, enrichment in zip(contrasts, paths["de"], paths["enrichment"], strict=True)
+            name: Contrast(
+                io.read_table(de, usecols=DE_COLUMNS),
+                io.read_table(enrichment),
+                io.read_table(attribution, usecols=ATTRIBUTION_COLUMNS),
+            )
+            for name, de, enrichment, attribution in zip(
+                contrasts, paths["de"], paths["enrichment"], paths["attribution"], strict=True
+            )
         },
         donors=_donors(paths),
         judged=io.read_json(paths["claims_details"])["claims"],
         claims_file=Path(paths["claims_file"]),
+        claimed_genes=_claimed_genes(paths["claims_file"]),
+        planted=io.read_table(paths["planted"]) if "planted" in paths else None,
         maps={Path(path).stem: _text(path) for path in paths["maps"]},
         template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),
@@ -131,6 +144,14 @@ def _donors(paths: Mapping[str, Any]) -> DonorTables | None:
         [io.read_table(path) for path in paths.get("donor_outcomes", ())],
         io.read_table(paths["donor_times"]) if "donor_times" in paths else None,
     )
+
+
+def _claimed_genes(path: str) -> tuple[str, ...]:
+    import yaml
+
+    listed = yaml.safe_load(_text(path)).get("claims", [])
+    found = [claim["quantity"]["gene"] for claim in listed if "gene" in claim.get("quantity", {})]
+    return tuple(dict.fromkeys(found))
 
 
 def _text(path: str) -> str:

@@ -17,12 +17,18 @@ from . import (
     car_source,
     cautions,
     cohort,
+    condition_names,
+    costs,
     donors,
+    glossary,
     headline,
     libraries,
     library_verdict,
+    limits_used,
     methods,
+    planted,
     provenance,
+    references,
     tables,
     what_changed,
     wording,
@@ -85,7 +91,9 @@ def page(
         "upperfirst": wording.upper_first,
     }
     settings = build(Settings, config)
-    results = report_inputs.read(inputs, contrasts=settings.contrasts)
+    results, settings = condition_names.shown(
+        report_inputs.read(inputs, contrasts=settings.contrasts), settings
+    )
     patients = cohort.section(inputs, embed, cells_simulated=settings.simulated) if "cohort" in inputs else ""
     return environment.get_template(results.template.name).render(
         **_context(results, settings, chemistry or {}),
@@ -103,6 +111,15 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
     packages = results.provenance["packages"]
     car_fit = car_change.of_fits(results.car_fit)
     by_donor = donors.section(results.donors, results.judged)
+    paper = results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER)
+    method = methods.paragraphs(
+        settings, thresholds=results.thresholds, integration=results.integration, versions=packages
+    )
+    called = any(one["cells_called"] for one in results.ingested.values())
+    works = {
+        heading: references.cited(heading, settings, paper=paper, called=called) for heading, _ in method
+    }
+    cited = {one.key: one for found in works.values() for one in found}
     return {
         "config": settings,
         "simulated": settings.simulated,
@@ -120,6 +137,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "ambient": libraries.ambient(results.ambient),
         "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
         "thresholds": results.thresholds,
+        "droplets_read": (results.ambient["profile"] == "empty_droplets").any(),
         "integration": results.integration,
         "cautions": cautions.cautions(
             thresholds=results.thresholds,
@@ -141,16 +159,22 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
+        "planted": planted.rows(results.planted, adjusted_p=settings.enrichment.adjusted_p),
+        "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
-        "claims": tables.claims(results.claims, results.claims_file, results.judged),
+        "claims": tables.claims(
+            results.claims, results.claims_file, results.judged, contrast=next(iter(settings.contrasts), "")
+        ),
         "verdicts": VERDICTS,
         "contrasts": _contrasts(results, settings),
         "varied": tables.varied(composition, results.composition_varied),
         "variants": {k: text for k, text in tables.VARIANTS.items() if k in variants},
-        "methods": methods.paragraphs(
-            settings, thresholds=results.thresholds, integration=results.integration, versions=packages
-        ),
+        "methods": [(heading, text, works[heading]) for heading, text in method],
+        "references": sorted(cited.values(), key=lambda work: work.key),
+        "bibtex": references.bibtex(cited.values()),
+        "limits": limits_used.listed(settings, thresholds=results.thresholds, claims=results.claims_file),
         "provenance": results.provenance,
+        "costs": costs.by_rule(results.provenance["steps"]),
         "maps": {
             name: {"title": tables.POPULATIONS[name], "data": results.maps[name].replace("</", "<\\/")}
             for name in reversed(list(results.maps))
@@ -161,8 +185,9 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             results.ambient,
             fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
         ),
-        "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
+        "paper_claims": paper,
         "most_genes": tables.MAX_GENES,
+        "most_terms": tables.MAX_TERMS,
         "files": [
             *(donors.files(list(settings.contrasts), results.donors) if by_donor else []),
             *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
@@ -210,7 +235,10 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                 ),
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),
-                "terms": tables.terms(tables_of.enrichment),
+                "terms": tables.terms(tables_of.enrichment, settings.enrichment),
+                "tested": tables.tested(
+                    tables_of, sides, settings.enrichment, name=name, named=results.claimed_genes
+                ),
             }
         )
     return found

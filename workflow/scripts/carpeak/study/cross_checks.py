@@ -58,6 +58,13 @@ def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[st
                 )
         if contrast["test"] == contrast["reference"]:
             found.append(f"contrasts.{name}: test and reference are the same condition")
+    for name in config["conditions"] if all(conditions) else ():
+        if name not in conditions:
+            hint = nearest(name, conditions)
+            found.append(
+                f"conditions.{name}: no sample has the condition '{name}'{hint}; conditions in "
+                f"{config['samples']}: {', '.join(conditions)}"
+            )
     negative, names = config["car"]["negative_sample"], [sample.sample for sample in samples]
     if negative is not None and negative not in names:
         found.append(

@@ -46,6 +46,17 @@ class Study:
         return [sample.sample for sample in self.samples]
 
     @property
+    def shown_conditions(self) -> dict[str, str]:
+        """The condition of every sample as the report shows it, in the order of the sheet."""
+        names: dict[str, str] = self.config.get("conditions", {})
+        return {sample.sample: names.get(sample.condition, sample.condition) for sample in self.samples}
+
+    def shown_sides(self, contrast: str) -> dict[str, str]:
+        """The conditions of a contrast, test and reference, as the report shows them."""
+        names: dict[str, str] = self.config.get("conditions", {})
+        return {side: names.get(name, name) for side, name in self.contrasts[contrast].items()}
+
+    @property
     def libraries(self) -> list[dict[str, Any]]:
         """What to look at before the run: the libraries whose matrix is given, not counted from reads."""
         columns = ("sample", "condition", "donor", "path", "raw_path", "select", "adds_transgene")
@@ -306,4 +317,5 @@ def _gene_set(name: str, base: Path, workflow: Path) -> str:
     if name in BUNDLED_GENE_SETS:
         return str(workflow / BUNDLED_GENE_SETS[name])
     is_library = cross_checks.LIBRARY_NAME.match(name) and not (base / name).exists()
-    return name if is_library else str(base / name)
+    path = str(base / name)
+    return name if is_library else f"./{path}" if cross_checks.LIBRARY_NAME.match(path) else path
