@@ -25,7 +25,7 @@ FLOORS = (
     ("explore",),
     ("claims", "figures", "preflight"),
     ("donors",),
-    ("comparison",),
+    ("comparison", "compare"),
     ("cohort", "car", "populations", "libraries", "reads", "simulate", "download"),
     ("construct", "study"),
     ("readers",),
@@ -42,6 +42,7 @@ GROUND = (
     "names",
     "cells",
     "settings",
+    "warm",
 )  # leaves, used anywhere
 ALONE = {"__main__": "commands", "atlas": "atlas"}  # modules of the package's own folder that are no leaves
 

@@ -22,9 +22,12 @@ rule fetch_gene_sets:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("fetch_gene_sets"),
+        runtime=minutes("fetch_gene_sets"),
     params:
         code=code("fetch_gene_sets"),
+    message:
+        "Fetch the gene sets {wildcards.library}"
     script:
         "../scripts/fetch_gene_sets.py"
 
@@ -45,12 +48,15 @@ rule enrich:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("enrich"),
+        runtime=minutes("enrich"),
     params:
         limits=study.enrichment_limits,
         named=claims_file.terms(study.claims),  # tested whatever their size
         groups=claims_file.groups(study.claims),
         code=code("enrich"),
+    message:
+        "Find the gene sets among the changed genes, {wildcards.contrast}"
     script:
         "../scripts/enrich.py"
 
@@ -82,7 +88,8 @@ rule judge_claims:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("judge_claims"),
+        runtime=minutes("judge_claims"),
     params:
         contrast=study.contrasts[JUDGED],
         scheme=study.config["annotation"]["scheme"],
@@ -91,5 +98,7 @@ rule judge_claims:
         },
         seed=study.config["seed"],
         code=code("judge_claims"),
+    message:
+        "Judge the claims"
     script:
         "../scripts/judge_claims.py"

@@ -26,12 +26,15 @@ rule compose:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("compose"),
+        runtime=minutes("compose"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
         seed=study.config["seed"],
         code=code("compose"),
+    message:
+        "Count the shares of cell types and states, with intervals"
     script:
         "../scripts/compose.py"
 
@@ -57,7 +60,8 @@ rule contrast:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast"),
+        runtime=minutes("contrast"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
@@ -65,6 +69,8 @@ rule contrast:
         claimed=claims_file.genes(study.claims),
         seed=study.config["seed"],
         code=code("contrast"),
+    message:
+        "Test every gene, {wildcards.contrast}"
     script:
         "../scripts/contrast.py"
 
@@ -85,12 +91,15 @@ rule control:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("control"),
+        runtime=minutes("control"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         min_pct=study.config["de"]["min_pct"],
         seed=study.config["seed"],
         code=code("control"),
+    message:
+        "Test the same genes where the CAR can't be the cause, {wildcards.contrast}"
     script:
         "../scripts/control.py"
 
@@ -108,9 +117,12 @@ rule sex_genes:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("sex_genes"),
+        runtime=minutes("sex_genes"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         code=code("sex_genes"),
+    message:
+        "Check the sex of each library's cells"
     script:
         "../scripts/sex_genes.py"

@@ -24,10 +24,13 @@ rule atlas:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("atlas"),
+        runtime=minutes("atlas"),
     params:
         samples=study.names,
         code=code("atlas"),
+    message:
+        "Write the atlas of all cells"
     script:
         "../scripts/atlas.py"
 
@@ -45,13 +48,16 @@ rule provenance:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("provenance"),
+        runtime=minutes("provenance"),
     params:
         config=study.config,
         inputs=study.given(),
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),
+    message:
+        "Write down versions, settings and checksums"
     script:
         "../scripts/provenance.py"
 
@@ -98,11 +104,21 @@ rule report:
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),
         style=[
-            str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore", "tables")
+            str(WORKFLOW / f"resources/report/{name}.css")
+            for name in ("style", "explore", "tables")
         ],
         behaviour=[
             str(WORKFLOW / f"resources/report/{name}.js")
-            for name in ("unpack", "page", "tables", "volcano", "genes", "terms", "explore", "words")
+            for name in (
+                "unpack",
+                "page",
+                "tables",
+                "volcano",
+                "genes",
+                "terms",
+                "explore",
+                "words",
+            )
         ],
     output:
         page="results/report.html",
@@ -112,10 +128,13 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("report"),
+        runtime=minutes("report"),
     params:
         config=study.config,
         chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},
         code=code("report"),
+    message:
+        "Write the report"
     script:
         "../scripts/report.py"

@@ -53,12 +53,15 @@ rule draw_qc:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_qc"),
+        runtime=minutes("draw_qc"),
     params:
         samples=study.names,
         footer=FOOTER,
         options=study.config["qc"],
         code=code("draw_qc"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_qc.py"
 
@@ -92,11 +95,14 @@ rule draw_population:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("draw_population"),
+        runtime=minutes("draw_population"),
     params:
         conditions=study.shown_conditions,
         footer=FOOTER,
         code=code("draw_population"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_population.py"
 
@@ -136,12 +142,15 @@ rule draw_car:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_car"),
+        runtime=minutes("draw_car"),
     params:
         samples=study.names,
         footer=FOOTER,
         options=study.config["car"],
         code=code("draw_car"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_car.py"
 
@@ -198,7 +207,8 @@ rule draw_comparison:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_comparison"),
+        runtime=minutes("draw_comparison"),
     params:
         samples=study.names,
         shown=lambda wildcards: study.compared(wildcards.contrast),
@@ -206,5 +216,7 @@ rule draw_comparison:
         limits={key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")},
         footer=FOOTER,
         code=code("draw_comparison"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_comparison.py"

@@ -120,6 +120,9 @@ class DonorSettings:
     min_cells: int = 10
     min_cells_verdict: int = 20
     draws: int = 10
+    formula: str | None = None
+    outcome: str | None = None
+    times: tuple[str, ...] = ()
     patients: str | None = None
     second_engine: bool = True
 

@@ -18,6 +18,7 @@ from . import (
     cautions,
     cohort,
     condition_names,
+    costs,
     donors,
     glossary,
     headline,
@@ -173,6 +174,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "bibtex": references.bibtex(cited.values()),
         "limits": limits_used.listed(settings, thresholds=results.thresholds, claims=results.claims_file),
         "provenance": results.provenance,
+        "costs": costs.by_rule(results.provenance["steps"]),
         "maps": {
             name: {"title": tables.POPULATIONS[name], "data": results.maps[name].replace("</", "<\\/")}
             for name in reversed(list(results.maps))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import nearest
+from . import design
 
 if TYPE_CHECKING:
     from .samples import Sample
@@ -21,6 +22,7 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
     No matrix is opened. Where the sheet could not be read, what depends on `samples` is left out.
     """
     found = _of_samples(config, samples) if samples else []
+    found += design.problems(config["donors"], samples, config["contrasts"])
     if config["qc"]["min_genes"] >= config["qc"]["max_genes"]:
         found.append("qc: min_genes must be below max_genes")
     if config["enrichment"]["min_size"] > config["enrichment"]["max_size"]:

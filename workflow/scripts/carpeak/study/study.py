@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cohort_block, cross_checks, fill_in, read_sources
+from . import claims_file, cohort_block, cross_checks, design, fill_in, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -201,9 +201,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             with found.collecting():
                 downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
-            samples, in_sheet = read_sheet(config["samples"], schema, root=root)
-            if config.get("demo", {}).get("donors", 1) > 1:
-                samples, in_sheet = simulated(config["demo"]["donors"]), []
+            samples, in_sheet, of_patients = _sheet(config, schema, root)
+            found.add(source, of_patients)
             samples = tuple(with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
             in_sheet += without_cells(samples) if reads is not None else []
             if "demo" not in config and downloads is not None:
@@ -223,6 +222,18 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if samples:
         found.problems += [Problem("", text) for text in cross_checks.braces(study.given())]
     return study, found.problems
+
+
+def _sheet(
+    config: Mapping[str, Any], schema: Mapping[str, Any], root: Path
+) -> tuple[tuple[Sample, ...], list[str], list[str]]:
+    """The samples, what is wrong in their sheet, and in the patients' table behind the model."""
+    own = design.own_columns(config["donors"])
+    samples, in_sheet = read_sheet(config["samples"], schema, root=root, own=own)
+    if config.get("demo", {}).get("donors", 1) > 1:
+        samples, in_sheet = simulated(config["demo"]["donors"]), []
+    samples, of_patients = design.filled(samples, own, patients=config["donors"]["patients"])
+    return samples, in_sheet, of_patients
 
 
 class _Found:
