@@ -214,8 +214,8 @@ def _verdicts() -> str:
         " lies beyond the limit the other way, absent where the 90 % interval lies within the limit on both"
         " sides (two one-sided tests at 5 %), and indeterminate otherwise; P values decide nothing. For genes"
         " the limit is at least the change that most genes of lineages without a CAR show between the"
-        " same libraries. A verdict must hold without Harmony and at the other sequencing depth (genes and terms at"
-        " full, shares at equal depth), or it is indeterminate, as is one on a state that a library cannot"
+        " same libraries. A verdict must hold without Harmony and at the other sequencing depth (genes and"
+        " terms at full, shares at equal depth), or it is indeterminate, as is one on a state that a library cannot"
         " tell apart. Fewer than 50 cells on a side give no verdict. Intervals cover the sampling of cells"
         " from the libraries at hand; with several patients the patient is the unit."
     )
