@@ -189,7 +189,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "most_genes": tables.MAX_GENES,
         "most_terms": tables.MAX_TERMS,
         "files": [
-            *(donors.files(list(settings.contrasts)) if by_donor else []),
+            *(donors.files(list(settings.contrasts), results.donors) if by_donor else []),
             *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
         ],
         "core": [name for name in provenance.CORE if name in packages],
