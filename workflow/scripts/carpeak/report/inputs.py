@@ -20,7 +20,7 @@ DE_COLUMNS = [
 ]
 TABLES = (
     *("preflight", "samples", "ambient", "car", "car_contrast", "car_cd8"),
-    *("composition", "composition_varied", "claims"),
+    *("composition", "composition_varied"),
 )
 
 
@@ -30,6 +30,15 @@ class Contrast:
 
     de: pd.DataFrame
     enrichment: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ClaimTables:
+    """The verdicts: claims.tsv, the claims of claims.json, and the file that states them."""
+
+    table: pd.DataFrame
+    judged: list[dict[str, Any]]
+    stated: Path
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,9 @@ class Inputs:
     """The inputs of rule report.
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
-    `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them, `donors` is missing in a study of one donor; `maps` are the
-    packed maps by population, `style` and `behaviour` texts.
+    `integration` and `labels` by population, `contrasts` by name; `donors` is missing in a study of one
+    donor; `maps` are the packed maps by population, `style` and `behaviour` texts. Where the study compares
+    nothing, there are no contrasts and no claims.
     """
 
     preflight: pd.DataFrame
@@ -76,10 +85,8 @@ class Inputs:
     composition: pd.DataFrame
     composition_varied: pd.DataFrame
     contrasts: Mapping[str, Contrast]
-    claims: pd.DataFrame
-    judged: list[dict[str, Any]]
+    claims: ClaimTables | None
     donors: DonorTables | None
-    claims_file: Path
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
     maps: Mapping[str, str]
@@ -105,15 +112,23 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
         car_source=_car_source(paths),
         contrasts={
             name: Contrast(io.read_table(de, usecols=DE_COLUMNS), io.read_table(enrichment))
-            for name, de, enrichment in zip(contrasts, paths["de"], paths["enrichment"], strict=True)
+            for name, de, enrichment in zip(
+                contrasts, paths.get("de", ()), paths.get("enrichment", ()), strict=True
+            )
         },
+        claims=_claims(paths),
         donors=_donors(paths),
-        judged=io.read_json(paths["claims_details"])["claims"],
-        claims_file=Path(paths["claims_file"]),
         maps={Path(path).stem: _text(path) for path in paths["maps"]},
         template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),
     )
+
+
+def _claims(paths: Mapping[str, Any]) -> ClaimTables | None:
+    if "claims" not in paths:
+        return None
+    judged = io.read_json(paths["claims_details"])["claims"]
+    return ClaimTables(io.read_table(paths["claims"]), judged, Path(paths["claims_file"]))
 
 
 def _donors(paths: Mapping[str, Any]) -> DonorTables | None:

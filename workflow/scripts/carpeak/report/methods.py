@@ -188,8 +188,11 @@ def _reads(settings: Settings) -> str:
 
 def _comparison(settings: Settings, versions: Mapping[str, str]) -> str:
     options, limits = settings.de, settings.enrichment
+    shares = "Shares carry 95 % Jeffreys intervals of cell sampling."
+    if not settings.contrasts:
+        return f"{shares} Conditions were not compared."
     return (
-        "Shares carry 95 % Jeffreys intervals of cell sampling. Genes detected in at least"
+        f"{shares} Genes detected in at least"
         f" {100 * options.min_pct:g} % of either side were compared between conditions by Wilcoxon's"
         f" rank-sum test (with tie and continuity correction) in all CAR+ T cells, in their CD4 and CD8 and"
         f" in all T cells ({options.min_cells} or more cells on a side), as sequenced and after thinning"

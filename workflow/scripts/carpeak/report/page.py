@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ..comparison import car_contrast
 from ..settings import Settings, build
 from . import (
+    alone,
     by_rule,
     car_change,
     car_source,
@@ -99,10 +100,11 @@ def page(
 def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) -> dict[str, Any]:
     car, composition = results.car, results.composition
     variants = set(results.composition_varied["variant"])
-    rules_compared = by_rule.conclusions(results.judged, variants)
+    judged = results.claims.judged if results.claims else []
+    rules_compared = by_rule.conclusions(judged, variants)
     packages = results.provenance["packages"]
     car_fit = car_change.of_fits(results.car_fit)
-    by_donor = donors.section(results.donors, results.judged)
+    by_donor = donors.section(results.donors, judged)
     return {
         "config": settings,
         "simulated": settings.simulated,
@@ -142,9 +144,12 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
-        "claims": tables.claims(results.claims, results.claims_file, results.judged),
+        "claims": tables.claims(results.claims.table, results.claims.stated, judged)
+        if results.claims
+        else [],
         "verdicts": VERDICTS,
-        "contrasts": _contrasts(results, settings),
+        "contrasts": _contrasts(results, settings, results.claims.table) if results.claims else [],
+        "alone": None if results.claims else alone.section(results.samples, composition, car),
         "varied": tables.varied(composition, results.composition_varied),
         "variants": {k: text for k, text in tables.VARIANTS.items() if k in variants},
         "methods": methods.paragraphs(
@@ -161,7 +166,8 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             results.ambient,
             fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
         ),
-        "paper_claims": results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER),
+        "paper_claims": bool(results.claims)
+        and results.claims.stated.read_text(encoding="utf-8").startswith(tables.PAPER),
         "most_genes": tables.MAX_GENES,
         "files": [
             *(donors.files(list(settings.contrasts)) if by_donor else []),
@@ -175,11 +181,11 @@ def _limits(preflight: pd.DataFrame) -> dict[str, str]:
     return dict(zip(preflight["sample"].astype(str), preflight["limits"].fillna("").astype(str)))
 
 
-def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
+def _contrasts(results: Inputs, settings: Settings, verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     for name, tables_of in results.contrasts.items():
         sides = asdict(settings.contrasts[name])
-        bars = headline.bars(sides, results.composition)
+        bars = headline.bars((sides["reference"], sides["test"]), results.composition)
         heading, replication = cautions.replication(results.samples, (sides["reference"], sides["test"]))
         found.append(
             {
@@ -196,7 +202,7 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                     enrichment=tables_of.enrichment,
                     limits=settings.enrichment,
                 ),
-                "tiles": headline.tiles(sides, results.composition, results.car, results.claims),
+                "tiles": headline.tiles(sides, results.composition, results.car, verdicts),
                 "bars": bars,
                 "key": list(dict.fromkeys((label, colour) for bar in bars for label, _, colour in bar.parts)),
                 "short": headline.findings(

@@ -27,6 +27,10 @@ VARIANTS = {
     "umi_rule": "from one CAR UMI",
     "weighted": "weighted by P(CAR+)",
 }
+CLAIM_FILES = (
+    ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
+    ("claims.json", "the evidence behind every verdict"),
+)
 MAX_GENES = 150  # per comparison and direction; the file holds all
 MAX_TERMS = 60
 
@@ -167,8 +171,7 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             "preflight.tsv",
             "layout, cells, genes, depth and transgene UMIs of every library, before any filter",
         ),
-        ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
-        ("claims.json", "the evidence behind every verdict"),
+        *(CLAIM_FILES if contrasts else ()),
         ("atlas.h5ad", "all kept cells: raw and normalised counts, labels, embeddings (scanpy, cellxgene)"),
         ("provenance.json", "versions, resolved configuration, checksums, seeds, times"),
     ]

@@ -53,7 +53,7 @@ class Study:
 
     @property
     def contrasts(self) -> dict[str, dict[str, str]]:
-        """The contrasts by name, each with its conditions `test` and `reference`."""
+        """The contrasts by name, each with its conditions `test` and `reference`; may be none."""
         contrasts: dict[str, dict[str, str]] = self.config["contrasts"]
         return contrasts
 
@@ -198,6 +198,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             if "demo" not in config and downloads is not None:
                 in_sheet += missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
+    if _nothing_to_compare(value, samples):
+        config["contrasts"] = {}
     between = cross_checks.problems(config, samples)
     if samples and not broken & set(read_sources.KEYS):
         between = read_sources.problems(config, reads or {}, samples) + between
@@ -242,6 +244,12 @@ def _cohort(config: dict[str, Any], base: Path, workflow: Path, found: _Found) -
         found.add(config["cohort"], wrong)
         return block
     return None
+
+
+def _nothing_to_compare(value: Any, samples: Sequence[Sample]) -> bool:
+    """Whether no contrast was asked for and the sheet has one condition."""
+    asked = isinstance(value, Mapping) and "contrasts" in value
+    return not asked and len({sample.condition for sample in samples}) == 1
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:
