@@ -25,6 +25,7 @@ FLOORS = (
     ("claims", "figures", "preflight"),
     ("donors",),
     ("comparison",),
+    ("seurat",),
     ("cohort", "car", "populations", "libraries", "reads", "simulate", "download"),
     ("construct", "study"),
     ("readers",),

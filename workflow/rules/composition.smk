@@ -28,6 +28,7 @@ rule compose:
     params:
         samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
+        states=study.config["annotation"]["states"],
         seed=study.config["seed"],
         code=code("compose"),
     script:

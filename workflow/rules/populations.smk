@@ -85,6 +85,7 @@ rule describe:
         mem_mb=8000,
     params:
         min_pct=study.config["de"]["min_pct"],
+        method=study.config["embedding"]["method"],
         seed=study.config["seed"],
         code=code("describe"),
     script:

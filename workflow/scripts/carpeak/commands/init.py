@@ -30,9 +30,8 @@ transgene:
 {note}
   features: {features}
 
-# Which barcodes count as cells: by limits from each library itself (paper: those of Zhang et al. 2025).
-qc:
-  preset: adaptive
+# recommended: what agrees best with real labels; paper: the steps of Zhang et al. 2025 (config/README.md).
+preset: recommended
 """
 CONTRASTS = """
 # Which conditions of samples.tsv are compared; the fold change is test over reference. With libraries of one

@@ -33,7 +33,7 @@ from . import inputs as report_inputs
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .inputs import Inputs
+    from .inputs import ClaimTables, Inputs
 
 VERDICTS = {
     "supported": "supported",
@@ -166,8 +166,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             results.ambient,
             fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
         ),
-        "paper_claims": bool(results.claims)
-        and results.claims.stated.read_text(encoding="utf-8").startswith(tables.PAPER),
+        "paper_claims": _of_the_paper(results.claims),
         "most_genes": tables.MAX_GENES,
         "files": [
             *(donors.files(list(settings.contrasts)) if by_donor else []),
@@ -175,6 +174,10 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         ],
         "core": [name for name in provenance.CORE if name in packages],
     }
+
+
+def _of_the_paper(claims: ClaimTables | None) -> bool:
+    return claims is not None and claims.stated.read_text(encoding="utf-8").startswith(tables.PAPER)
 
 
 def _limits(preflight: pd.DataFrame) -> dict[str, str]:

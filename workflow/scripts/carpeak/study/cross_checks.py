@@ -37,6 +37,10 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
             "leave min_umis out"
         )
     annotation = config["annotation"]
+    if annotation["states"] == "clusters" and annotation["scheme"] != "paper":
+        found.append(
+            "annotation.states: clusters are named by the paper's genes: set annotation.scheme to paper"
+        )
     if annotation["method"] == "singler" and not annotation["reference"]:
         found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
     return found + _missing_named_files(config)

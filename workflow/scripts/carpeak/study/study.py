@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cohort_block, cross_checks, fill_in, read_sources
+from . import claims_file, cohort_block, cross_checks, fill_in, presets, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -168,7 +168,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     schema = configuration.load_yaml(workflow / "schemas/config.schema.yaml")
     if cohort_block.stands_alone(value):
         schema["required"] = []
-    config, wrong = configuration.examine(value, schema)
+    config, wrong = configuration.examine(presets.filled(value), schema)
     broken = blocks(wrong)
     if "contrasts" in broken:
         config["contrasts"] = {}
