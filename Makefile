@@ -29,8 +29,7 @@ $(VENV)/.test: envs/test.txt | $(VENV)/.run
 
 demo: $(VENV)/.run ## the demo study, in an environment made here; prints where the report is
 	@$(BIN)/python workflow/scripts/unlock.py
-	$(BIN)/snakemake --cores $(CORES)
-	@echo; echo "The report: file://$(CURDIR)/results/report.html"
+	@$(BIN)/snakemake --cores $(CORES)
 
 # Files of tests side by side, whole runs first (tests/conftest.py): they take longest.
 WORKERS ?= 2

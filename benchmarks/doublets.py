@@ -27,13 +27,13 @@ from carpeak.simulate.library import simulate_library
 from carpeak.simulate.profiles import biology
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGE = 30_000  # larger libraries take minutes: three rates, the product and the peak in turn
+LARGE = 30_000  # larger libraries take minutes: the product and the peak in turn
 
 
 def libraries(sizes, rates):
     """Design, number of cells and true rate (percent) of every library of the table."""
     for n in sizes:
-        for place, rate in enumerate(rates if n <= LARGE else [*rates[:2], *rates[2:][-1:]]):
+        for place, rate in enumerate(rates):
             both = (design.PRODUCT, design.PEAK)
             for one in both if n <= LARGE else both[place % 2 : place % 2 + 1]:
                 yield one, n, rate

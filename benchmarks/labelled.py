@@ -34,6 +34,7 @@ SEURAT = {
     "Memory CD4 T": ("CD4", "memory"),
     "CD8 T": ("CD8", "cytotoxic"),
 }
+KANG = {"CD4 Naive T": ("CD4", "naive"), "CD4 Memory T": ("CD4", "memory"), "CD8 T": ("CD8", "cytotoxic")}
 PROTEIN = {
     "memory CD4": ("CD4", "memory"),
     "memory CD8": ("CD8", "memory"),
@@ -130,6 +131,43 @@ def pbmc3k(folder: Path, wanted: list[str]) -> Labelled:
     table.index = table.index.str.replace("-1", "")
     names = table.reindex([barcode.replace("-1", "") for barcode in barcodes])
     return _labelled("pbmc3k", counts, current_symbols(features, wanted), names, SEURAT)
+
+
+def kang(folder: Path, condition: str, wanted: list[str]) -> Labelled:
+    """T cells of eight patients with lupus (Kang 2018), `condition` ctrl or stim (6 h of interferon beta).
+
+    The gate is the cluster that Seurat's authors published.
+    """
+    counts, features, barcodes = read_mtx(folder / "kang_8donors/counts")
+    table = pd.read_csv(folder / "kang_8donors/cells.csv").set_index("barcode").reindex(barcodes)
+    names = table["cell_type"].where(table["condition"] == condition)
+    return _labelled(f"kang_{condition}", counts, current_symbols(features, wanted), names, KANG)
+
+
+def every_set(folder: Path, wanted: list[str]) -> dict[str, Labelled]:
+    """All sets by name; `STUDY` says which belong together."""
+    found = [
+        facs(folder, "mudan", wanted),
+        facs(folder, "casi", wanted),
+        malt(folder, wanted),
+        mimitou(folder, wanted),
+        pbmc3k(folder, wanted),
+        kang(folder, "ctrl", wanted),
+        kang(folder, "stim", wanted),
+    ]
+    return {one.name: one for one in found}
+
+
+# Sets of one study share donors, kit and hands: they are left out together.
+STUDY = {
+    "facs_mudan": "zheng",
+    "facs_casi": "zheng",
+    "cite_malt": "malt",
+    "cite_mimitou": "mimitou",
+    "pbmc3k": "pbmc3k",
+    "kang_ctrl": "kang",
+    "kang_stim": "kang",
+}
 
 
 def _labelled(

@@ -29,6 +29,8 @@ rule contamination:
         samples=study.sheet("sample", "condition", "donor"),
         with_ambient=WITH_AMBIENT,
         code=code("contamination"),
+    message:
+        "Estimate the ambient RNA of each library"
     script:
         "../scripts/contamination.py"
 
@@ -56,6 +58,8 @@ rule call_car:
         options=study.config["car"],
         contrasts=study.contrasts,
         code=code("call_car"),
+    message:
+        "Call the CAR in every T cell"
     script:
         "../scripts/call_car.py"
 
@@ -81,5 +85,7 @@ rule contrast_car:
         samples=study.sheet("sample", "condition", "donor"),
         min_pct=study.config["de"]["min_pct"],
         code=code("contrast_car"),
+    message:
+        "Compare CAR+ T cells with the other T cells of their library"
     script:
         "../scripts/contrast_car.py"

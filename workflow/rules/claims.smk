@@ -6,8 +6,6 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
-
 
 rule fetch_gene_sets:
     """Download an Enrichr library once; the only step that uses a network."""
@@ -25,6 +23,8 @@ rule fetch_gene_sets:
         mem_mb=1000,
     params:
         code=code("fetch_gene_sets"),
+    message:
+        "Fetch the gene sets {wildcards.library}"
     script:
         "../scripts/fetch_gene_sets.py"
 
@@ -51,6 +51,8 @@ rule enrich:
         named=claims_file.terms(study.claims),  # tested whatever their size
         groups=claims_file.groups(study.claims),
         code=code("enrich"),
+    message:
+        "Find the gene sets among the changed genes, {wildcards.contrast}"
     script:
         "../scripts/enrich.py"
 
@@ -91,5 +93,7 @@ rule judge_claims:
         },
         seed=study.config["seed"],
         code=code("judge_claims"),
+    message:
+        "Judge the claims"
     script:
         "../scripts/judge_claims.py"

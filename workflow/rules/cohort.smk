@@ -50,6 +50,8 @@ rule cohort:
         settings=COHORT,
         schemas=str(WORKFLOW / "schemas"),
         code=code("cohort"),
+    message:
+        "Recompute the statistics of the patients"
     script:
         "../scripts/cohort.py"
 
@@ -114,6 +116,8 @@ rule draw_cohort:
         scale=COHORT["responses"],
         footer=COHORT_FOOTER,
         code=code("draw_cohort"),
+    message:
+        "Draw the patients"
     script:
         "../scripts/draw_cohort.py"
 
@@ -141,5 +145,7 @@ if study.samples:
             comparable=bool(study.config["simulated"]) == bool(COHORT["simulated"]),
             seed=study.config["seed"],
             code=code("cohort_cells"),
+        message:
+            "Set the patients' numbers beside their cells"
         script:
             "../scripts/cohort_cells.py"

@@ -24,6 +24,8 @@ rule provenance:
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),
+    message:
+        "Write down versions, settings and checksums"
     script:
         "../scripts/provenance.py"
 
@@ -49,5 +51,7 @@ rule cohort_report:
         config=study.config,
         block=study.cohort,
         code=code("cohort_report"),
+    message:
+        "Write the report"
     script:
         "../scripts/cohort_report.py"

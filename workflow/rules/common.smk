@@ -12,13 +12,15 @@ HERE = Path(
 if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
     sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint, home, written
-from carpeak.errors import MARK, UserError, messages
+from carpeak import fingerprint, home, warm, written
+from carpeak.commands import ending, failures, screen
+from carpeak.errors import MARK, UserError
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
 from carpeak.study import config as configuration
 from carpeak.study import dates
 from carpeak.study import study as studies
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 WORKFLOW = home.workflow()
@@ -118,7 +120,13 @@ def donor_tables(wildcards):
     """What the report tells of several donors."""
     if not SEVERAL_DONORS:
         return {}
-    return {
+    settings, asked = study.config["donors"], {}
+    if settings["outcome"]:
+        outcome = "results/tables/donors.outcome.{contrast}.tsv"
+        asked["donor_outcomes"] = expand(outcome, contrast=study.contrasts)
+    if settings["times"]:
+        asked["donor_times"] = "results/tables/donors.times.tsv"
+    return asked | {
         "design": "results/tables/design.tsv",
         "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
         "donor_shifts": expand(
@@ -137,7 +145,17 @@ def compared_input(wildcards):
         "claims_file": study.config["claims"],
         "de": expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
         "enrichment": expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
+        "attribution": expand(
+            "results/tables/attribution.{contrast}.tsv", contrast=study.contrasts
+        ),
     }
+
+
+def planted_input(wildcards):
+    """What the simulator planted beside what was found; only where this run simulates and compares."""
+    if not (study.simulates and study.contrasts):
+        return {}
+    return {"planted": "results/tables/planted.tsv"}
 
 
 def members_input(wildcards):
@@ -170,8 +188,15 @@ def cohort_input(wildcards):
     }
 
 
+def is_the_run():
+    """Whether this process is a run of this workflow: no job's process, and no workflow that uses it as a module."""
+    return workflow.is_main_process and not workflow.modifier.parent_modifier
+
+
 study = load_study()
 demand_runnable()
+if is_the_run():
+    screen.take_over(logger, workflow.output_settings)
 config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],
@@ -179,6 +204,7 @@ config["title"], config["simulated"] = (
 
 SEVERAL_DONORS = bool(study.contrasts) and len({s.donor for s in study.samples}) > 1
 DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
+JUDGED = next(iter(study.contrasts), "")  # claims are judged on the first contrast, if there is one
 CLAIMS = ["results/tables/claims.tsv"] if study.contrasts else []
 DELIVERABLES = ["results/report.html", "results/provenance.json"]
 if study.samples:
@@ -191,6 +217,16 @@ wildcard_constraints:
     contrast="|".join(map(re.escape, study.contrasts)) or "(?!)",  # nothing matches
 
 
+onstart:
+    warm.start()  # the libraries are imported once, not once a job
+
+
+onsuccess:
+    for line in ending.lines(study.config, since=STARTED, log=" ".join(log)):
+        sys.stderr.write(f"{line}\n")
+
+
 onerror:
-    for message in messages("logs", since=STARTED):  # last, below what Snakemake prints
-        sys.stderr.write(f"\n{message}\n")
+    texts = failures.told("logs", since=STARTED) or failures.unfinished("logs", since=STARTED)
+    for text in [*texts, "Details: " + " ".join(log)]:
+        sys.stderr.write(f"\n{text}\n")

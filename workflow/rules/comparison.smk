@@ -2,9 +2,9 @@
 
 INPUTS: results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet, results/car/calls.parquet,
     results/tables/ambient.tsv
-OUTPUTS: results/tables/de.{contrast}.tsv, the same under other choices (results/tables/sensitivity.de.*),
-    results/contrast/{contrast}.status.json, results/tables/attribution.{contrast}.tsv,
-    results/contrast/{contrast}.library_effect.json
+OUTPUTS: results/tables/{de,claim_genes}.{contrast}.tsv, the same under other choices
+    (results/tables/sensitivity.de.*), results/contrast/{contrast}.status.json,
+    results/tables/attribution.{contrast}.tsv, results/contrast/{contrast}.library_effect.json
 """
 
 
@@ -20,6 +20,7 @@ rule contrast:
     output:
         table="results/tables/de.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         status="results/contrast/{contrast}.status.json",
     log:
         "logs/contrast/{contrast}.log",
@@ -33,8 +34,11 @@ rule contrast:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
         with_ambient=WITH_AMBIENT,
+        claimed=claims_file.genes(study.claims),
         seed=study.config["seed"],
         code=code("contrast"),
+    message:
+        "Test every gene, {wildcards.contrast}"
     script:
         "../scripts/contrast.py"
 
@@ -61,5 +65,7 @@ rule control:
         min_pct=study.config["de"]["min_pct"],
         seed=study.config["seed"],
         code=code("control"),
+    message:
+        "Test the same genes where the CAR can't be the cause, {wildcards.contrast}"
     script:
         "../scripts/control.py"

@@ -31,6 +31,8 @@ rule compose:
         states=study.config["annotation"]["states"],
         seed=study.config["seed"],
         code=code("compose"),
+    message:
+        "Count the shares of cell types and states, with intervals"
     script:
         "../scripts/compose.py"
 
@@ -52,5 +54,7 @@ rule sex_genes:
     params:
         samples=study.sheet("sample", "condition", "donor"),
         code=code("sex_genes"),
+    message:
+        "Check the sex of each library's cells"
     script:
         "../scripts/sex_genes.py"

@@ -28,6 +28,8 @@ rule atlas:
     params:
         samples=study.names,
         code=code("atlas"),
+    message:
+        "Write the atlas of all cells"
     script:
         "../scripts/atlas.py"
 
@@ -63,6 +65,7 @@ rule report:
         unpack(cohort_input),
         unpack(donor_tables),
         unpack(compared_input),
+        unpack(planted_input),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",
         car="results/tables/car.tsv",
@@ -92,8 +95,23 @@ rule report:
         maps=expand("results/explore/{population}.json", population=EXPLORED),
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),
-        style=[str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore")],
-        behaviour=[str(WORKFLOW / f"resources/report/{name}.js") for name in ("page", "explore")],
+        style=[
+            str(WORKFLOW / f"resources/report/{name}.css")
+            for name in ("style", "explore", "tables")
+        ],
+        behaviour=[
+            str(WORKFLOW / f"resources/report/{name}.js")
+            for name in (
+                "unpack",
+                "page",
+                "tables",
+                "volcano",
+                "genes",
+                "terms",
+                "explore",
+                "words",
+            )
+        ],
     output:
         page="results/report.html",
     log:
@@ -107,5 +125,7 @@ rule report:
         config=study.config,
         chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},
         code=code("report"),
+    message:
+        "Write the report"
     script:
         "../scripts/report.py"

@@ -3,7 +3,8 @@
 INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, gene sets and the claims file
 OUTPUTS: results/tables/design.tsv; of studies with several donors also
-    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv
+    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv;
+    where the configuration asks for them results/tables/donors.outcome.{contrast}.tsv, donors.times.tsv
 """
 
 from dataclasses import asdict
@@ -20,6 +21,7 @@ CELLS = {
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,
+    "formula": study.config["donors"]["formula"],
     "options": {
         key: study.config["donors"][key] for key in ("min_cells", "min_cells_verdict", "draws")
     },
@@ -42,7 +44,10 @@ rule audit_design:
     params:
         libraries=LIBRARIES,
         contrasts=study.contrasts,
+        formula=study.config["donors"]["formula"],
         code=code("audit_design"),
+    message:
+        "Check what the design allows"
     script:
         "../scripts/audit_design.py"
 
@@ -68,6 +73,8 @@ rule measure_donors:
         contrast=next(iter(study.contrasts)),
         rule=study.config["car"]["rule"],
         code=code("measure_donors"),
+    message:
+        "Measure every claim in every donor"
     script:
         "../scripts/measure_donors.py"
 
@@ -94,8 +101,57 @@ rule compare_donors:
         sizes=(study.config["enrichment"]["min_size"], study.config["enrichment"]["max_size"]),
         second_engine=study.config["donors"]["second_engine"],
         code=code("compare_donors"),
+    message:
+        "Compare genes, gene sets and shares over donors, {wildcards.contrast}"
     script:
         "../scripts/compare_donors.py"
+
+
+if study.config["donors"]["outcome"]:
+
+    rule compare_outcomes:
+        """How genes change in groups of donors, such as those who responded, and how much more in one."""
+        input:
+            **CELLS,
+        output:
+            table="results/tables/donors.outcome.{contrast}.tsv",
+        log:
+            "logs/compare_outcomes/{contrast}.log",
+        conda:
+            "../../envs/donors.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+        params:
+            common=COMMON,
+            outcome=study.config["donors"]["outcome"],
+            code=code("compare_outcomes"),
+        script:
+            "../scripts/compare_outcomes.py"
+
+
+if study.config["donors"]["times"]:
+
+    rule compare_times:
+        """Genes over more than two times: every pair of them, and the trend."""
+        input:
+            **CELLS,
+        output:
+            table="results/tables/donors.times.tsv",
+        log:
+            "logs/compare_times.log",
+        conda:
+            "../../envs/donors.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+        params:
+            common=COMMON,
+            contrast=next(iter(study.contrasts)),
+            times=study.config["donors"]["times"],
+            code=code("compare_times"),
+        script:
+            "../scripts/compare_times.py"
 
 
 rule draw_donors:
@@ -120,5 +176,7 @@ rule draw_donors:
     params:
         footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
         code=code("draw_donors"),
+    message:
+        "Draw the donors"
     script:
         "../scripts/draw_donors.py"

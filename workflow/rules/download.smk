@@ -37,5 +37,7 @@ rule download:
     params:
         wanted=lambda wildcards: asdict(study.download(wildcards.file)),
         code=code("download"),
+    message:
+        "Fetch {wildcards.file}"
     script:
         "../scripts/download.py"

@@ -34,5 +34,7 @@ rule pack_map:
         genes=[*claims_file.genes(study.claims), *study.config["report"]["genes"]],
         markers=lambda wildcards: list(shown_genes.of(wildcards.population)),
         code=code("pack_map"),
+    message:
+        "Pack the interactive map of population {wildcards.population}"
     script:
         "../scripts/pack_map.py"

@@ -34,6 +34,8 @@ rule ingest:
             study.config["seed"] if study.sample(wildcards.sample).called_from_droplets else None
         ),
         code=code("ingest"),
+    message:
+        "Read the counts of {wildcards.sample}"
     script:
         "../scripts/ingest.py"
 
@@ -60,5 +62,7 @@ rule ambient:
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path,
         features=study.config["transgene"]["features"],
         code=code("ambient"),
+    message:
+        "Sum the empty droplets of {wildcards.sample}"
     script:
         "../scripts/ambient.py"

@@ -32,6 +32,8 @@ rule embed:
         resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
         seed=study.config["seed"],
         code=code("embed"),
+    message:
+        "Components, neighbours and clusters of population {wildcards.population}"
     script:
         "../scripts/embed.py"
 
@@ -62,6 +64,8 @@ rule annotate:
     params:
         annotation=study.config["annotation"],
         code=code("annotate"),
+    message:
+        "Name the cells of population {wildcards.population}"
     script:
         "../scripts/annotate.py"
 
@@ -88,5 +92,7 @@ rule describe:
         method=study.config["embedding"]["method"],
         seed=study.config["seed"],
         code=code("describe"),
+    message:
+        "UMAP and cluster markers of population {wildcards.population}"
     script:
         "../scripts/describe.py"

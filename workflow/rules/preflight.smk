@@ -38,5 +38,7 @@ rule preflight:
         features=study.config["transgene"]["features"],
         min_cells=study.config["qc"]["min_cells"],
         code=code("preflight"),
+    message:
+        "Look at every library before anything heavy starts"
     script:
         "../scripts/preflight.py"

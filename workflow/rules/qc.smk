@@ -36,6 +36,8 @@ rule filter_cells:
         options=study.config["qc"],
         seed=study.config["seed"],
         code=code("filter_cells"),
+    message:
+        "Judge the quality of every barcode of {wildcards.sample}, and find doublets"
     script:
         "../scripts/filter_cells.py"
 
@@ -67,5 +69,7 @@ rule merge:
         features=study.config["transgene"]["features"],
         genes=study.config["genes"],
         code=code("merge"),
+    message:
+        "Join the kept cells of all libraries"
     script:
         "../scripts/merge.py"

@@ -36,6 +36,8 @@ rule check_construct:
         # the ends of the RNA matter for each end that is read; 3' asks for more
         chemistry="5p" if all(s.chemistry == "5p" for s in study.samples) else "3p",
         code=code("check_construct"),
+    message:
+        "Check the CAR's sequence"
     script:
         "../scripts/check_construct.py"
 
@@ -73,6 +75,8 @@ rule count_transgene:
         geometry=study.config["reads"]["geometry"],
         strand=study.config["reads"]["strand"],
         code=code("count_transgene"),
+    message:
+        "Count the CAR's UMIs in the reads of {wildcards.sample}"
     script:
         "../scripts/count_transgene.py"
 
@@ -97,6 +101,8 @@ rule extend_reference:
         mem_mb=1000,
     params:
         code=code("extend_reference"),
+    message:
+        "Add the CAR to the genome"
     script:
         "../scripts/extend_reference.py"
 
@@ -117,6 +123,8 @@ rule index_reference:
         mem_mb=int(REFERENCE["memory_gb"] * 1000),
     params:
         code=code("index_reference"),
+    message:
+        "Build the STAR index"
     script:
         "../scripts/index_reference.py"
 
@@ -147,5 +155,7 @@ rule align:
         geometry=study.config["reads"]["geometry"],
         strand=study.config["reads"]["strand"],
         code=code("align"),
+    message:
+        "Align the reads of {wildcards.sample}"
     script:
         "../scripts/align.py"

@@ -1,4 +1,4 @@
-"""The one exception that is shown to users as a sentence instead of a traceback, and where they see it."""
+"""The one exception that is shown to users as a sentence instead of a traceback."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -27,13 +27,3 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 def listed(source: str | Path, lines: Sequence[object]) -> str:
     """One message for everything that is wrong in the file `source`."""
     return f"{source}:\n" + "\n".join(f"  - {line}" for line in lines)
-
-
-def messages(logs: str | Path, *, since: float) -> list[str]:
-    """What jobs told the user: from the files below `logs` written `since` (seconds of the epoch)."""
-    found = []
-    for path in sorted(Path(logs).rglob("*.log")):
-        if path.stat().st_mtime >= since:
-            _, mark, text = path.read_text(encoding="utf-8", errors="replace").partition(MARK)
-            found += [f"{mark}{text.rstrip()}"] if mark else []
-    return found

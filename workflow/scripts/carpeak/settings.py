@@ -122,6 +122,9 @@ class DonorSettings:
     min_cells: int = 10
     min_cells_verdict: int = 20
     draws: int = 10
+    formula: str | None = None
+    outcome: str | None = None
+    times: tuple[str, ...] = ()
     patients: str | None = None
     second_engine: bool = True
 
@@ -232,6 +235,7 @@ class Settings:
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
     car: CarSettings = field(default_factory=CarSettings)
     contrasts: Mapping[str, Contrast] = field(default_factory=_peak_vs_product)
+    conditions: Mapping[str, str] = field(default_factory=dict)
     de: DeSettings = field(default_factory=DeSettings)
     donors: DonorSettings = field(default_factory=DonorSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{_uncompared(checked.study)}\n")
     if n > 1 and checked.study.contrasts:
         libraries_known = audit.libraries_of(checked.study.samples)
-        print(donor_words.designs(audit.audit(libraries_known, checked.study.contrasts)))
+        formula = checked.study.config["donors"]["formula"]
+        print(donor_words.designs(audit.audit(libraries_known, checked.study.contrasts, formula=formula)))
     if checked.problems:
         n = len(checked.problems)
         problems = "1 problem" if n == 1 else f"{n} problems"

@@ -17,13 +17,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ..io import atomic
-from .palette import COLOURS, cluster_colour, colour, sample_colours
+from .palette import COLOURS, SIDE_COLOURS, cluster_colour, colour, ordered, sample_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "cluster_colour", "colour", "sample_colours"]  # callers need one module of looks
+# callers need one module of looks
+__all__ = ["COLOURS", "SIDE_COLOURS", "cluster_colour", "colour", "ordered", "sample_colours"]
 
 WIDTH = 10.0  # inches; 960 CSS pixels, so that 9 pt type is read as 12 px
 RASTER_DPI = 200

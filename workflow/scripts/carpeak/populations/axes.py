@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit, logit
 
 from ..stats import graph
 
@@ -33,15 +32,6 @@ LEAST_CELLS = 5  # a gene seen in fewer cells of a library does not shape its sp
 MOST_DEVIATION = 10.0  # standard deviations; a rare gene's single UMI must not make a component
 DEPTH = 3.3  # log10 UMIs at which an end's mean is stated ...
 DEPTH_RANGE = (2.7, 3.9)  # ... and between which its slope was fitted
-# The library may lie off the sorted cells by so many standard deviations; the prior is worth so many cells.
-MOST_OFFSET, OFFSET_CELLS = 0.5, 200.0
-# The share of the high end is drawn towards the middle as if so many more cells had been found evenly: where
-# ends overlap, the share that fits best runs to 0 or 1 and would take a rare state's cells with it.
-EVEN = 0.25
-ROUNDS = 200
-GROUPS_APART = (2.0, 3.0)  # widths between a library's own groups from which they count, and count alone
-LEAST_GROUP, LEAST_GROUP_SHARE = 20.0, 0.02
-MOST_MIDDLE = 1.5  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -70,14 +60,17 @@ class Axis:
     """One axis: gene weights, programmes at its ends, and the `Ends` of both lines of evidence.
 
     `parts` holds what each gene adds to the mean of the low and the high end (mean and slope, genes x 2 x 2),
-    so that the ends are those of the genes that a study measured. `share` is a beta prior of the high end's
-    share among the cells it is asked of.
+    so that the ends are those of the genes that a study measured. In a study that taught nothing the ends lie
+    `kept` times as far apart, and log odds are worth `temper` times as much. `share` is a beta prior of the
+    high end's share among the cells it is asked of.
     """
 
     name: str
     weights: Mapping[str, float]
     parts: NDArray[np.float64]
     sd: float
+    kept: float
+    temper: float
     programmes: tuple[Sequence[str], Sequence[str]]  # names of the programmes of the low and the high end
     ranks: Ends | None
     share: tuple[float, float]
@@ -95,8 +88,10 @@ class Axis:
         here = np.array([gene in measured for gene in self.weights])
         low, high = self.parts[here].sum(axis=0)
         whole = self.parts.sum(axis=0)
-        kept = max((high - low)[0] / (whole[1] - whole[0])[0], 0.0)
-        width = self.sd * float(np.sqrt(max(kept, 0.05)))
+        measured_part = max((high - low)[0] / (whole[1] - whole[0])[0], 0.0)
+        width = self.sd * float(np.sqrt(max(measured_part, 0.05)))
+        middle, half = (low + high) / 2, (high - low) / 2 * self.kept
+        low, high = middle - half, middle + half
         return Ends((low[0], low[1]), (high[0], high[1]), width)
 
 
@@ -119,13 +114,19 @@ class Model:
 
 def load(path: str | Path) -> Model:
     """Read workflow/resources/t_states.json."""
-    value = json.loads(Path(path).read_text(encoding="utf-8"))
+    return model_of(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def model_of(value: Mapping[str, Any]) -> Model:
+    """The model that the parsed resource `value` describes."""
     axes = {
         name: Axis(
             name=name,
             weights={gene: row[0] for gene, row in axis["genes"].items()},
             parts=np.array([row[1:] for row in axis["genes"].values()]).reshape(-1, 2, 2),
             sd=axis["sd"],
+            kept=axis["kept"],
+            temper=axis["temper"],
             programmes=(tuple(axis["programmes"]["low"]), tuple(axis["programmes"]["high"])),
             ranks=None if axis["ranks"] is None else _ends(axis["ranks"]),
             share=tuple(axis["share"]),
@@ -174,89 +175,3 @@ def average(expression: NDArray[np.float64]) -> sparse.csr_matrix:
     k = indices.shape[1]
     values = np.full(indices.size, 1 / k)
     return sparse.csr_matrix((values, indices.ravel(), np.arange(0, indices.size + 1, k)), shape=(n, n))
-
-
-def high_end(
-    score: NDArray[np.float64],
-    log_umis: NDArray[np.float64],
-    ends: Ends,
-    share: tuple[float, float],
-    *,
-    weight: NDArray[np.float64],
-    evidence: NDArray[np.float64] | float = 0.0,
-) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """P(high end) per cell of one library, and what was found of the library.
-
-    Two Gaussians of one width. Where the library shows two groups of its own (see `own_groups`) these are
-    the ends; where it does not, those of the sorted cells (`ends`), shifted by the library's offset. The
-    share of the high end and the offset are estimated (EM), counting each cell by `weight`, the chance that
-    the question applies to it. `evidence` is added to the log odds. Found: `share`, `offset` and
-    `separation` of the ends (standard deviations), `own` (0..1, how far the library's own groups decide)
-    and `certainty`, the mean of the larger probability: what part of the cells is expected to be named
-    right.
-    """
-    centred, half = ends.standardised(score, log_umis)
-    total = weight.sum()
-    own, (own_low, own_high), width = own_groups(centred, half, weight)
-    low = (1 - own) * -half + own * own_low
-    high = (1 - own) * half + own * own_high
-    width = (1 - own) + own * width
-    strength, middle = (high - low) / width**2, (low + high) / 2
-    prior = np.array(share, dtype=float)
-    if share[0] == share[1]:  # nothing is known of the share; and no library is surer than sorted cells are
-        prior += EVEN * total / 2
-        strength = np.minimum(strength, 2 * half)
-    chance, offset = share[0] / sum(share), 0.0
-    for _ in range(ROUNDS):
-        posterior = expit(logit(chance) + strength * (centred - middle - offset) + evidence)
-        new_chance = ((weight * posterior).sum() + prior[0]) / (total + prior.sum())
-        misfit = posterior * (centred - high) + (1 - posterior) * (centred - low)
-        new_offset = np.clip((weight * misfit).sum() / (total + OFFSET_CELLS), -MOST_OFFSET, MOST_OFFSET)
-        moved = abs(new_chance - chance) + abs(new_offset - offset)
-        chance, offset = float(new_chance), float(new_offset)
-        if moved < 1e-6:
-            break
-    sure = np.maximum(posterior, 1 - posterior)
-    asked = total > 1e-9
-    found = {
-        "share": chance,
-        "offset": offset,
-        "own": own,
-        "separation": float(np.average((high - low) / width, weights=weight)) if asked else np.nan,
-        "certainty": float(np.average(sure, weights=weight)) if asked else np.nan,
-        "cells": float(total),
-    }
-    return posterior, found
-
-
-def own_groups(
-    centred: NDArray[np.float64], half: NDArray[np.float64], weight: NDArray[np.float64]
-) -> tuple[float, tuple[float, float], float]:
-    """Two groups that a library shows by itself: how far to go by them (0..1), their means, their width.
-
-    A mixture of two Gaussians of one width (EM from the sorted cells' ends). It counts fully where the
-    means are GROUPS_APART[1] widths apart, which no single group gives, and not at all at GROUPS_APART[0]
-    (Ashman 1994: 2), or where a group is rare, or the middle far from that of the sorted cells.
-    """
-    total = weight.sum()
-    if total < LEAST_GROUP:
-        return 0.0, (0.0, 0.0), 1.0
-    spread = float(np.average(half, weights=weight))
-    low, high, width, chance = -spread, spread, 1.0, 0.5
-    for _ in range(ROUNDS):
-        odds = logit(np.clip(chance, 1e-6, 1 - 1e-6)) + (high - low) / width**2 * (centred - (low + high) / 2)
-        in_high = weight * expit(odds)
-        in_low = weight - in_high
-        low_new = (in_low * centred).sum() / max(in_low.sum(), 1e-9)
-        high_new = (in_high * centred).sum() / max(in_high.sum(), 1e-9)
-        square = (in_low * (centred - low_new) ** 2 + in_high * (centred - high_new) ** 2).sum() / total
-        moved = abs(low_new - low) + abs(high_new - high)
-        low, high, width = float(low_new), float(high_new), float(max(np.sqrt(square), 0.1))
-        chance = float(in_high.sum() / total)
-        if moved < 1e-5:
-            break
-    rare = min(chance, 1 - chance) * total < LEAST_GROUP or min(chance, 1 - chance) < LEAST_GROUP_SHARE
-    if rare or abs(low + high) / 2 > MOST_MIDDLE:
-        return 0.0, (low, high), width
-    first, last = GROUPS_APART
-    return float(np.clip(((high - low) / width - first) / (last - first), 0, 1)), (low, high), width

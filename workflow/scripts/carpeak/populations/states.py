@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.special import expit
 
 from ..names import UNASSIGNED
-from . import axes, lineages, programmes
+from . import axes, lineages, posterior, programmes
 from .markers import T_LINEAGES, coarse_labels
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ LEAST_PROBABILITY = 0.5  # a state must be likelier than all others together ...
 COARSE_PROBABILITY = 0.8  # ... a name that joins several, likelier by so much
 LINEAGE_PROBABILITY = 0.8  # below, neither CD4 nor CD8
 DISPERSION = 0.5  # of the negative binomial of CD8A's UMIs; low, since a zero is weak evidence
-ROUNDS, MAX_EVIDENCE, PSEUDOCELLS = 8, 6.0, 5.0
-RIDGE, MAX_PROGRAMME = 50.0, 2.0  # what a cell's programme may add to the log odds of its lineage
+MAX_EVIDENCE, PSEUDOCELLS = 6.0, 5.0
+REGULATORY_ODDS = 0.2  # what the library's programmes may add for so rare an end: they follow commoner states
 LEAST_FOXP3, FOXP3_RATIO = 3.0, 2.0  # UMIs of regulatory cells, and times the rate of other CD4 cells
 TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
 TOLD_APART_STATE = 0.6  # expected precision and recall of a state; below, a library does not tell it
@@ -56,7 +56,7 @@ def label_states(
     probability_SCHEME, margin_SCHEME, score_SCHEME, t_state_ranks_SCHEME (from the rank scores),
     agreement_SCHEME and chance_SCHEME_STATE, and programme_NAME (rank scores); the rank scores of the states'
     marker genes (cells x states) per scheme; and per library and axis how well its ends can be told apart
-    (see `axes.high_end`).
+    (see `posterior.high_end`).
     """
     merged, ranks, found = _libraries(cells, model)
     chance = merged["weights"]["cd8"].to_numpy()
@@ -93,7 +93,7 @@ def _libraries(
 
 
 FOUND_COLUMNS = [
-    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "own", "separation",
+    "sample", "line", "lineage", "axis", "cells", "genes", "share", "offset", "width", "separation",
     "certainty", "told_apart",
 ]  # fmt: skip
 
@@ -117,12 +117,11 @@ def _library(
     ranks = pd.DataFrame(found_ranks, columns=[*model.programmes], index=inside)
     by_rank = {name: rank_contrast(ranks, axis) for name, axis in model.axes.items()}
     measured = set(cells.genes)
-    other = [gene not in model.axes["cd8"].weights for gene in wanted]
     single = Markers(
         cd8a=umis_of("CD8A", counts, cells.genes),
         foxp3=umis_of("FOXP3", counts, cells.genes),
         factors=factors,
-        programme=axes.components(expression[:, other]),
+        programme=posterior.variable_components(counts, factors, cells.transgene),
     )
     chances = {}
     cd8 = None
@@ -131,7 +130,9 @@ def _library(
         if cd8 is None:
             cd8 = probability_cd8(smoothed["cd8"], log_umis, model.axes["cd8"], single, measured)
         ends = {name: model.axes[name].ends(line, measured) for name in WITHIN}
-        frame, found = _tree(smoothed, log_umis, (ends, model, single), cd8)
+        # the rank scores stand alone: no weights, no genes beyond the published programmes
+        programme = single.programme if line == "weights" else None
+        frame, found = _tree(smoothed, log_umis, (ends, model, single), cd8, programme)
         frame.index = inside
         found["genes"] = [sum(g in measured for g in model.axes[a].weights) for a in found["axis"]]
         chances[line] = Chances(frame, found)
@@ -174,8 +175,8 @@ def shows_foxp3(
 class Markers:
     """What speaks for a lineage or state beside its axis, in one library: arrays over its cells.
 
-    UMIs of CD8A and FOXP3, size `factors`, and the principal components `programme` of the genes that are
-    not on the axis CD4/CD8.
+    UMIs of CD8A and FOXP3, size `factors`, and the principal components `programme` of the library's
+    variable genes.
     """
 
     cd8a: NDArray[np.float64]
@@ -196,38 +197,32 @@ def probability_cd8(
     RQR8 holds CD8A sequence, so that CD4 cells with the CAR may have CD8A UMIs. CD8A therefore has no
     weight on the axis; its rates among CD4 and CD8 cells of the library are estimated (negative binomial,
     EM), and it weighs as much as it then tells apart. So is the share of CD8 cells among cells of a
-    programme (ridge logistic regression): where cytotoxic cells are CD8 by their own UMIs, one without any
-    probably is, too.
+    programme: where cytotoxic cells are CD8 by their own UMIs, one without any probably is, too.
     """
-    everyone, ends = np.ones(len(score)), axis.ends("weights", measured)
-    evidence = np.zeros(len(score))
-    for _ in range(ROUNDS):
-        chance, found = axes.high_end(score, log_umis, ends, axis.share, weight=everyone, evidence=evidence)
-        ratio = _log_ratio(other.cd8a, other.factors, chance)
-        ratio = np.clip(ratio, -MAX_EVIDENCE, MAX_EVIDENCE)
-        new = ratio + _programme_odds(other.programme, chance)
-        moved, evidence = np.abs(new - evidence).mean(), new
-        if moved < 1e-3:
-            break
-    return chance, found
+    everyone = np.ones(len(score))
+
+    def evidence(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+        ratio = np.clip(_log_ratio(other.cd8a, other.factors, chance), -MAX_EVIDENCE, MAX_EVIDENCE)
+        return ratio + posterior.programme_odds(other.programme, chance, everyone)
+
+    return posterior.high_end(
+        score,
+        log_umis,
+        axis.ends("weights", measured),
+        axis.share,
+        weight=everyone,
+        evidence=evidence,
+        temper=axis.temper,
+    )
 
 
-def _programme_odds(programme: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log odds of CD8 by the programme against those of the whole library (ridge logistic, Newton steps)."""
-    spread = programme.std(axis=0)
-    features = programme[:, spread > 0] / spread[spread > 0]
-    design = np.column_stack([np.ones(len(features)), features])
-    penalty = np.r_[1e-3, np.full(features.shape[1], RIDGE)]
-    beta = np.zeros(design.shape[1])
-    for _ in range(10):
-        fitted = expit(design @ beta)
-        gradient = design.T @ (chance - fitted) - penalty * beta
-        curvature = (design * np.maximum(fitted * (1 - fitted), 1e-4)[:, None]).T @ design + np.diag(penalty)
-        step = np.linalg.solve(curvature, gradient)
-        beta = beta + step
-        if np.abs(step).max() < 1e-3:
-            break
-    return np.clip(features @ beta[1:], -MAX_PROGRAMME, MAX_PROGRAMME)
+def _of_programme(
+    programme: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    most: float,
+    chance: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    return np.clip(posterior.programme_odds(programme, chance, weight), -most, most)
 
 
 def _log_ratio(
@@ -248,6 +243,7 @@ def _tree(
     log_umis: NDArray[np.float64],
     given: tuple[Mapping[str, axes.Ends], axes.Model, Markers],
     cd8: tuple[NDArray[np.float64], dict[str, float]],
+    programme: NDArray[np.float64] | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """P(high end) on each axis within each lineage; every axis is asked of the cells it applies to."""
     ends, model, single = given
@@ -260,7 +256,16 @@ def _tree(
                 columns["CD8 treg"] = np.zeros(len(left))
                 continue
             axis = model.axes[name]
-            chance, one = axes.high_end(scores[name], log_umis, ends[name], axis.share, weight=left)
+            most = REGULATORY_ODDS if name == "treg" else posterior.MOST_ODDS
+            chance, one = posterior.high_end(
+                scores[name],
+                log_umis,
+                ends[name],
+                axis.share,
+                weight=left,
+                evidence=None if programme is None else partial(_of_programme, programme, left, most),
+                temper=axis.temper,
+            )
             if name == "treg" and not shows_foxp3(chance, left, single.foxp3, single.factors):
                 chance = np.full(len(chance), axis.share[0] / sum(axis.share))  # no more than is known anyway
                 one |= {"share": float(chance[0]), "certainty": np.nan}

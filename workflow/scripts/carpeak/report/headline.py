@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Bar:
-    """What the CAR+ T cells of a condition consist of: (label, share, colour), largest first."""
+    """What the CAR+ T cells of a condition consist of: (label, share, colour), in one order."""
 
     condition: str
     n: int
@@ -77,13 +77,18 @@ def bars(order: Sequence[str], composition: pd.DataFrame) -> list[Bar]:
         rows = what_changed.shares(composition, "car_t", side)
         rows = rows[rows["n"] > 0]
         large = rows[rows["fraction"] >= SHOWN]
-        names = [str(label) for label in large.index]
-        shares, colours = large["fraction"].tolist(), [palette.colour(name) for name in names]
-        if names and len(large) < len(rows):
-            names, shares = [*names, "other"], [*shares, 1 - sum(shares)]
-            colours.append(palette.colour(UNASSIGNED))
+        shares = {str(label): float(share) for label, share in large["fraction"].items()}
+        if shares and len(large) < len(rows):
+            shares["other"] = 1 - sum(shares.values())
+        names = palette.ordered(shares)
         if names:
-            found.append(Bar(side, int(rows["n"].sum()), tuple(zip(names, shares, colours, strict=True))))
+            found.append(
+                Bar(
+                    side,
+                    int(rows["n"].sum()),
+                    tuple((name, shares[name], palette.colour(name)) for name in names),
+                )
+            )
     return found
 
 

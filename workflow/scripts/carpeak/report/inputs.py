@@ -18,6 +18,7 @@ DE_COLUMNS = [
     *("population", "group", "gene", "depth", "log2_fold_change", "log2_fold_change_low"),
     *("log2_fold_change_high", "pct_test", "pct_reference", "auc", "p_adjusted", ambient_marks.COLUMN),
 ]
+ATTRIBUTION_COLUMNS = ["kind", "group", "name", "undetected", "within_states"]
 TABLES = (
     *("preflight", "samples", "ambient", "car", "car_contrast", "car_cd8"),
     *("composition", "composition_varied"),
@@ -26,19 +27,21 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Contrast:
-    """The tables of one contrast; of the genes the columns `DE_COLUMNS`."""
+    """The tables of one contrast; of the genes the columns `DE_COLUMNS`, of the attribution its genes."""
 
     de: pd.DataFrame
     enrichment: pd.DataFrame
+    attribution: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class ClaimTables:
-    """The verdicts: claims.tsv, the claims of claims.json, and the file that states them."""
+    """The verdicts: claims.tsv, the claims of claims.json, the file that states them, the genes it names."""
 
     table: pd.DataFrame
     judged: list[dict[str, Any]]
     stated: Path
+    genes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ class Inputs:
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
     `integration` and `labels` by population, `contrasts` by name; `donors` is missing in a study of one
-    donor; `maps` are the packed maps by population, `style` and `behaviour` texts. Where the study compares
-    nothing, there are no contrasts and no claims.
+    donor; `maps` are the packed maps by population, `planted` is there where this run simulated the study,
+    `style` and `behaviour` are texts. Where the study compares nothing, there are no contrasts and no claims.
     """
 
     preflight: pd.DataFrame
@@ -90,6 +93,7 @@ class Inputs:
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
     maps: Mapping[str, str]
+    planted: pd.DataFrame | None
     template: Path
     style: str
     behaviour: str
@@ -111,13 +115,18 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
         labels={"t_cells": io.read_table(paths["labels"]), "car_t": io.read_table(paths["car_labels"])},
         car_source=_car_source(paths),
         contrasts={
-            name: Contrast(io.read_table(de, usecols=DE_COLUMNS), io.read_table(enrichment))
-            for name, de, enrichment in zip(
-                contrasts, paths.get("de", ()), paths.get("enrichment", ()), strict=True
+            name: Contrast(
+                io.read_table(de, usecols=DE_COLUMNS),
+                io.read_table(enrichment),
+                io.read_table(attribution, usecols=ATTRIBUTION_COLUMNS),
+            )
+            for name, de, enrichment, attribution in zip(
+                contrasts, *(paths.get(name, ()) for name in ("de", "enrichment", "attribution")), strict=True
             )
         },
         claims=_claims(paths),
         donors=_donors(paths),
+        planted=io.read_table(paths["planted"]) if "planted" in paths else None,
         maps={Path(path).stem: _text(path) for path in paths["maps"]},
         template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),
@@ -128,7 +137,8 @@ def _claims(paths: Mapping[str, Any]) -> ClaimTables | None:
     if "claims" not in paths:
         return None
     judged = io.read_json(paths["claims_details"])["claims"]
-    return ClaimTables(io.read_table(paths["claims"]), judged, Path(paths["claims_file"]))
+    stated = paths["claims_file"]
+    return ClaimTables(io.read_table(paths["claims"]), judged, Path(stated), _claimed_genes(stated))
 
 
 def _donors(paths: Mapping[str, Any]) -> DonorTables | None:
@@ -139,6 +149,14 @@ def _donors(paths: Mapping[str, Any]) -> DonorTables | None:
         [io.read_table(path) for path in paths["donor_genes"]],
         [io.read_table(path) for path in paths["donor_shifts"]],
     )
+
+
+def _claimed_genes(path: str) -> tuple[str, ...]:
+    import yaml
+
+    listed = yaml.safe_load(_text(path)).get("claims", [])
+    found = [claim["quantity"]["gene"] for claim in listed if "gene" in claim.get("quantity", {})]
+    return tuple(dict.fromkeys(found))
 
 
 def _text(path: str) -> str:

@@ -18,11 +18,14 @@ from . import (
     car_source,
     cautions,
     cohort,
+    condition_names,
     donors,
+    glossary,
     headline,
     libraries,
     library_verdict,
     methods,
+    planted,
     provenance,
     tables,
     what_changed,
@@ -86,7 +89,9 @@ def page(
         "upperfirst": wording.upper_first,
     }
     settings = build(Settings, config)
-    results = report_inputs.read(inputs, contrasts=settings.contrasts)
+    results, settings = condition_names.shown(
+        report_inputs.read(inputs, contrasts=settings.contrasts), settings
+    )
     patients = cohort.section(inputs, embed, cells_simulated=settings.simulated) if "cohort" in inputs else ""
     return environment.get_template(results.template.name).render(
         **_context(results, settings, chemistry or {}),
@@ -122,6 +127,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "ambient": libraries.ambient(results.ambient),
         "ends": {name: ENDS[end] for name, end in chemistry.items() if end in ENDS},
         "thresholds": results.thresholds,
+        "droplets_read": (results.ambient["profile"] == "empty_droplets").any(),
         "integration": results.integration,
         "cautions": cautions.cautions(
             thresholds=results.thresholds,
@@ -143,12 +149,19 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
+        "planted": planted.rows(results.planted, adjusted_p=settings.enrichment.adjusted_p),
+        "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
-        "claims": tables.claims(results.claims.table, results.claims.stated, judged)
+        "claims": tables.claims(
+            results.claims.table,
+            results.claims.stated,
+            judged,
+            contrast=next(iter(settings.contrasts), ""),
+        )
         if results.claims
         else [],
         "verdicts": VERDICTS,
-        "contrasts": _contrasts(results, settings, results.claims.table) if results.claims else [],
+        "contrasts": _contrasts(results, settings, results.claims) if results.claims else [],
         "alone": None if results.claims else alone.section(results.samples, composition, car),
         "varied": tables.varied(composition, results.composition_varied),
         "variants": {k: text for k, text in tables.VARIANTS.items() if k in variants},
@@ -168,6 +181,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         ),
         "paper_claims": _of_the_paper(results.claims),
         "most_genes": tables.MAX_GENES,
+        "most_terms": tables.MAX_TERMS,
         "files": [
             *(donors.files(list(settings.contrasts)) if by_donor else []),
             *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
@@ -184,7 +198,7 @@ def _limits(preflight: pd.DataFrame) -> dict[str, str]:
     return dict(zip(preflight["sample"].astype(str), preflight["limits"].fillna("").astype(str)))
 
 
-def _contrasts(results: Inputs, settings: Settings, verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+def _contrasts(results: Inputs, settings: Settings, claims: ClaimTables) -> list[dict[str, Any]]:
     found = []
     for name, tables_of in results.contrasts.items():
         sides = asdict(settings.contrasts[name])
@@ -205,7 +219,7 @@ def _contrasts(results: Inputs, settings: Settings, verdicts: pd.DataFrame) -> l
                     enrichment=tables_of.enrichment,
                     limits=settings.enrichment,
                 ),
-                "tiles": headline.tiles(sides, results.composition, results.car, verdicts),
+                "tiles": headline.tiles(sides, results.composition, results.car, claims.table),
                 "bars": bars,
                 "key": list(dict.fromkeys((label, colour) for bar in bars for label, _, colour in bar.parts)),
                 "short": headline.findings(
@@ -219,7 +233,8 @@ def _contrasts(results: Inputs, settings: Settings, verdicts: pd.DataFrame) -> l
                 ),
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),
-                "terms": tables.terms(tables_of.enrichment),
+                "terms": tables.terms(tables_of.enrichment, settings.enrichment),
+                "tested": tables.tested(tables_of, sides, settings.enrichment, name=name, named=claims.genes),
             }
         )
     return found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..readers import paths
 from . import config as configuration
+from . import design, sheet
 from . import downloads as downloading
-from . import sheet
 
 if TYPE_CHECKING:
     from .downloads import Download
@@ -24,7 +24,8 @@ class Sample:
     """One library, as its row of the sheet says; paths resolved.
 
     Its cells come from one source: the matrix of cells at `path` or, without one, the unfiltered droplets
-    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`).
+    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`). `columns`
+    are those that only the model over donors names (`design.own_columns`).
     """
 
     sample: str
@@ -41,6 +42,7 @@ class Sample:
     sorted: str | None = None
     reads: ReadFiles | None = None
     aligned: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def adds_transgene(self) -> bool:
@@ -64,16 +66,18 @@ class Sample:
 
 
 def read_sheet(
-    path: str | Path, schema: Mapping[str, Any], *, root: Path
+    path: str | Path, schema: Mapping[str, Any], *, root: Path, own: Sequence[str] = ()
 ) -> tuple[tuple[Sample, ...], list[str]]:
     """Read the sample sheet: a sample for each row, as far as it can be understood, and what is wrong.
 
-    Relative paths start from `root`. Raises UserError for a sheet that can't be read at all.
+    Relative paths start from `root`; `own` are columns beyond the schema's that the sheet may have. Raises
+    UserError for a sheet that can't be read at all.
     """
     columns, needed = schema["properties"], schema["required"]
     rows = sheet.rows(Path(path))
     header = list(rows[0][1])
-    found = sheet.wrong_columns(header, columns, needed=needed)
+    found = sheet.wrong_columns(header, [*columns, *own], needed=needed)
+    named_here = [name for name in own if name in header]
     samples = []
     for number, row in rows:
         filled = {key: text for key, text in row.items() if text != "" and key in columns}
@@ -83,7 +87,9 @@ def read_sheet(
         wrong += map(str, configuration.problems(values, {**schema, "required": []}))
         found += [f"row {number}: {line}" for line in wrong]
         named = {"sample": f"row {number}", "condition": "", "donor": ""}
-        samples.append(_sample(named | filled | configuration.sound(values, schema), root))
+        more = {name: "" if row[name] in design.MISSING else row[name] for name in named_here}
+        sound = configuration.sound(values, schema)
+        samples.append(replace(_sample(named | filled | sound, root), columns=more))
     times = Counter(row.get("sample", "") for _, row in rows)
     twice = [name for name, n in times.items() if name and n > 1]
     found += [f"sample '{name}' occurs in more than one row; names must be unique" for name in twice]

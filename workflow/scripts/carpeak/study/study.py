@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cohort_block, cross_checks, fill_in, presets, read_sources
+from . import claims_file, cohort_block, cross_checks, design, fill_in, presets, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -39,6 +39,17 @@ class Study:
     def names(self) -> list[str]:
         """The sample names, in the order of the sheet."""
         return [sample.sample for sample in self.samples]
+
+    @property
+    def shown_conditions(self) -> dict[str, str]:
+        """The condition of every sample as the report shows it, in the order of the sheet."""
+        names: dict[str, str] = self.config.get("conditions", {})
+        return {sample.sample: names.get(sample.condition, sample.condition) for sample in self.samples}
+
+    def shown_sides(self, contrast: str) -> dict[str, str]:
+        """The conditions of a contrast, test and reference, as the report shows them."""
+        names: dict[str, str] = self.config.get("conditions", {})
+        return {side: names.get(name, name) for side, name in self.contrasts[contrast].items()}
 
     @property
     def libraries(self) -> list[dict[str, Any]]:
@@ -190,9 +201,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             with found.collecting():
                 downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
-            samples, in_sheet = read_sheet(config["samples"], schema, root=root)
-            if config.get("demo", {}).get("donors", 1) > 1:
-                samples, in_sheet = simulated(config["demo"]["donors"]), []
+            samples, in_sheet, of_patients = _sheet(config, schema, root)
+            found.add(source, of_patients)
             samples = tuple(with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
             in_sheet += without_cells(samples) if reads is not None else []
             if "demo" not in config and downloads is not None:
@@ -214,6 +224,18 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if samples:
         found.problems += [Problem("", text) for text in cross_checks.braces(study.given())]
     return study, found.problems
+
+
+def _sheet(
+    config: Mapping[str, Any], schema: Mapping[str, Any], root: Path
+) -> tuple[tuple[Sample, ...], list[str], list[str]]:
+    """The samples, what is wrong in their sheet, and in the patients' table behind the model."""
+    own = design.own_columns(config["donors"])
+    samples, in_sheet = read_sheet(config["samples"], schema, root=root, own=own)
+    if config.get("demo", {}).get("donors", 1) > 1:
+        samples, in_sheet = simulated(config["demo"]["donors"]), []
+    samples, of_patients = design.filled(samples, own, patients=config["donors"]["patients"])
+    return samples, in_sheet, of_patients
 
 
 class _Found:
