@@ -63,6 +63,7 @@ rule judge_claims:
         unpack(donors_input),
         claims=study.config["claims"],
         samples="results/tables/samples.tsv",
+        car="results/tables/car.tsv",
         composition="results/tables/composition.tsv",
         composition_sensitivity="results/tables/sensitivity.composition.tsv",
         de=f"results/tables/de.{JUDGED}.tsv",

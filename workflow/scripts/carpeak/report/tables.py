@@ -41,6 +41,8 @@ EVIDENCE = {
     "subset_count": "subsets",
     "largest_subset": "fig-composition.{contrast}",
     "majority": "fig-composition.{contrast}",
+    "share_change": "fig-composition.{contrast}",
+    "flow_agreement": "fig-car_detection",
     "gene_change": "fig-claim_genes.{contrast}",
     "term_change": "fig-enrichment.{contrast}",
 }
