@@ -175,7 +175,8 @@ rule draw_composition:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_composition"),
+        runtime=minutes("draw_composition"),
     params:
         samples=study.names,
         footer=FOOTER,

@@ -181,7 +181,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "references": sorted(cited.values(), key=lambda work: work.key),
         "bibtex": references.bibtex(cited.values()),
         "limits": limits_used.listed(
-            settings, thresholds=results.thresholds, claims=results.claims and results.claims.stated
+            settings, thresholds=results.thresholds, claims=results.claims.stated if results.claims else None
         ),
         "provenance": results.provenance,
         "costs": costs.by_rule(results.provenance["steps"]),
