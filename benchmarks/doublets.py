@@ -27,13 +27,13 @@ from carpeak.simulate.library import simulate_library
 from carpeak.simulate.profiles import biology
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGE = 30_000  # larger libraries take minutes: three rates, the product and the peak in turn
+LARGE = 30_000  # larger libraries take minutes: the product and the peak in turn
 
 
 def libraries(sizes, rates):
     """Design, number of cells and true rate (percent) of every library of the table."""
     for n in sizes:
-        for place, rate in enumerate(rates if n <= LARGE else [*rates[:2], *rates[2:][-1:]]):
+        for place, rate in enumerate(rates):
             both = (design.PRODUCT, design.PEAK)
             for one in both if n <= LARGE else both[place % 2 : place % 2 + 1]:
                 yield one, n, rate
@@ -49,12 +49,6 @@ def simulated(one, n, rate, *, nature, seed):
     between = broad.groupby(drawn.cells["barcode"]).nunique().to_numpy()[drawn.positions] > 1
     counts = drawn.matrix[np.flatnonzero(drawn.barcodes.cell)]
     return counts[:, : -len(design.FEATURES)], kinds == "doublet", between
-
-
-def told_of(rate, found, *, stated):
-    """What the report's caution would be."""
-    beyond = doublets.STATED_WITHIN if stated else doublets.DIFFER
-    return doublets.disagreement(rate, found, beyond=beyond)
 
 
 def measured(one, n, rate, *, nature, genes, seed):
@@ -84,7 +78,7 @@ def measured(one, n, rate, *, nature, genes, seed):
             "expected_percent": 100 * told,
             "found_percent": np.nan if found is None else 100 * found,
             "used_percent": 100 * used,
-            "told": "" if kind == "rate alone" else told_of(told, found, stated=kind == "stated"),
+            "told": "" if kind == "rate alone" else doublets.told_of(told, found, stated=kind == "stated"),
             "source": source,
             "removed": int(called.sum()),
             "recall": is_doublet[called].sum() / is_doublet.sum(),

@@ -21,10 +21,12 @@ from carpeak import fingerprint  # noqa: E402
 # From the top down; a room imports from floors below its own. A new room is added here.
 FLOORS = (
     ("commands",),
-    ("report", "explore", "atlas"),
+    ("report", "atlas"),
+    ("explore",),
     ("claims", "figures", "preflight"),
     ("donors",),
-    ("comparison",),
+    ("comparison", "compare"),
+    ("seurat",),
     ("cohort", "car", "populations", "libraries", "reads", "simulate", "download"),
     ("construct", "study"),
     ("readers",),
@@ -41,6 +43,7 @@ GROUND = (
     "names",
     "cells",
     "settings",
+    "warm",
 )  # leaves, used anywhere
 ALONE = {"__main__": "commands", "atlas": "atlas"}  # modules of the package's own folder that are no leaves
 

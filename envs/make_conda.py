@@ -20,9 +20,9 @@ STAGES = {
         "igraph",
         "singler",
     ],
-    "stats": [*BASE, "gseapy", "requests"],
+    "stats": [*BASE, "formulaic", "gseapy", "requests"],
     "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
-    "donors": [*BASE, "gseapy", "pydeseq2", "requests", "statsmodels"],
+    "donors": [*BASE, "formulaic", "gseapy", "pydeseq2", "requests", "statsmodels"],
     "cohort": [*BASE, "lifelines", "statsmodels"],
     "align": [*BASE, "pysam"],
 }

@@ -37,8 +37,13 @@ def shared_folders(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small(shared_folders):
-    """A finished run of the demo with about 2,000 cells."""
-    return shared_folders.folder("small", lambda folder: snakemake(folder, *demo()))
+    """A finished run of the demo with about 2,000 cells, and what it printed (terminal.txt)."""
+
+    def run(folder: Path) -> None:
+        done = snakemake(folder, *demo())
+        (folder / "terminal.txt").write_text(done.stdout + done.stderr)
+
+    return shared_folders.folder("small", run)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import anndata
 import numpy as np
 import pandas as pd
 from carpeak import io
-from carpeak.comparison import car_contrast
+from carpeak.comparison import attribution, car_contrast, claim_genes
 from carpeak.libraries import ambient_share, merge
+from carpeak.simulate import planted
 from scipy import sparse
 
 SAMPLES = {"product": "product", "peak": "peak"}
@@ -116,6 +117,7 @@ def make(folder: Path, *, empty: bool = False, cells: int = 1500, seed: int = 0)
     _expression(results, rng, empty=empty)
     _enrichment(results, rng, empty=empty)
     _claims(results, empty=empty)
+    _beside(results, rng, empty=empty)
     return results
 
 
@@ -543,7 +545,8 @@ def _enrichment(results: Path, rng: np.random.Generator, *, empty: bool) -> None
                         "p_value": p / 50,
                         "p_adjusted": min(p, 1.0),
                     }
-                    rows.append(row | {"leader": TERMS[0][0], "genes": "NKG7;GZMB;PRF1"})
+                    leader = term_id if rank < 5 else TERMS[0][0]
+                    rows.append(row | {"leader": leader, "genes": "NKG7;GZMB;PRF1"})
     table = pd.DataFrame(rows, columns=ENRICHMENT_COLUMNS)
     table = table.iloc[:0] if empty else table
     io.write_table(table, results / "tables/enrichment.peak_vs_product.tsv")
@@ -595,3 +598,35 @@ def _claims(results: Path, *, empty: bool) -> None:
     details["library_effect"] = {"floor": None, "lineage": "", "lineages": []}
     details["claims"] = [{"claim": row[0], "verdict": row[2], "reason": row[-1]} for row in rows]
     io.write_json(details, results / "claims.json")
+
+
+def _beside(results: Path, rng: np.random.Generator, *, empty: bool) -> None:
+    """What stands beside the changes: attribution, the claims' genes by group, droplets, the planted truth."""
+    effects = [f"{name}{end}" for name in attribution.EFFECTS for end in ("", "_low", "_high")]
+    rows = [
+        {"kind": "gene", "group": group, "name": gene} | dict(zip(effects, rng.normal(0, 1, len(effects))))
+        for group in ("all", "CD4", "CD8")
+        for gene in GENES
+    ]
+    table = pd.DataFrame([] if empty else [row | {"mix": 0.2} for row in rows], columns=attribution.COLUMNS)
+    io.write_table(table, results / "tables/attribution.peak_vs_product.tsv")
+    groups = [("car_t", "CD4"), ("car_t", "all"), ("undetected", "CD4"), ("undetected", "all")]
+    groups += [("state", state) for state in ("CD8 Teff", "CD4 Tem", "CD4 Tn")]
+    rows = [
+        {"kind": kind, "group": group, "gene": gene, "side": side, "cells": 100, "mean": mean}
+        | {"mean_low": mean - 0.1, "mean_high": mean + 0.1, "detected": mean / 3}
+        for kind, group in groups
+        for side in ("test", "reference")
+        for gene, mean in zip(KILLING, rng.uniform(0.2, 2.5, len(KILLING)))
+    ]
+    table = pd.DataFrame([] if empty else rows, columns=claim_genes.COLUMNS)
+    io.write_table(table, results / "tables/claim_genes.peak_vs_product.tsv")
+    for sample in SAMPLES:
+        ranks = {"rank": [1, 10, 100, 1000], "umis": [9000, 5000, 2000, 40], "cells": [1.0, 1.0, 0.9, 0.0]}
+        profile = {"source": "empty_droplets", "droplets": 900, "effective_droplets": 850.5, "umis": 30000}
+        profile |= {"transgene_umis": {"RQR8": 3, "CLL1_scFv": 0}, "ranks": ranks}
+        io.write_json(profile, results / f"ambient/{sample}.json")
+    one = {"kind": "car_share", "name": "", "found_low": 0.2, "found_high": 0.4, "of": 500}
+    rows = [one | {"sample": sample, "planted": 0.3, "found": 0.31} for sample in SAMPLES]
+    rows.append({"kind": "term", "name": TERMS[0][1], "planted": 1, "found": 1e-9})
+    io.write_table(pd.DataFrame(rows, columns=planted.COLUMNS), results / "tables/planted.tsv")

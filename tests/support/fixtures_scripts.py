@@ -16,6 +16,10 @@ CONTRAST = "peak_vs_product"
 SAMPLES = ["product", "peak"]
 MAPPED = ["all", "t_cells"]
 FOOTER = "Simulated data: no patient was measured."
+STYLES = ("style", "explore", "tables")
+SCRIPTS = ("unpack", "page", "tables", "volcano", "genes", "terms", "explore", "words")
+COMPARED = ("composition", "claim_genes", "volcano", "enrichment", "sensitivity")
+SIDES = {"test": "peak", "reference": "product"}
 LIMITS = {"adjusted_p": 0.01, "log2_fold_change": 0.5}
 
 
@@ -82,8 +86,11 @@ def draw(folder):
             "cells": quality,
             "thresholds": [f"results/qc/{name}.thresholds.json" for name in SAMPLES],
             "samples": "results/tables/samples.tsv",
+            "droplets": sorted(
+                f"results/ambient/{f.name}" for f in Path(folder, "results/ambient").glob("*.json")
+            ),
         },
-        outputs=_both(metrics="qc_metrics", removed="qc_removed"),
+        outputs=_both(metrics="qc_metrics", removed="qc_removed", ranks="qc_ranks"),
         params=common,
     )
     for name in POPULATIONS:
@@ -100,7 +107,7 @@ def draw(folder):
             folder,
             inputs={"counts": "results/counts.h5ad", "quality": quality, **inputs},
             outputs=_both(umap=f"umap.{name}", markers=f"markers.{name}"),
-            params=common,
+            params={"conditions": {one: one for one in SAMPLES}, "footer": FOOTER},
             wildcards={"population": name},
         )
     run(
@@ -124,12 +131,11 @@ def draw(folder):
             "de": f"results/tables/de.{CONTRAST}.tsv",
             "de_varied": f"results/tables/sensitivity.de.{CONTRAST}.tsv",
             "enrichment": f"results/tables/enrichment.{CONTRAST}.tsv",
+            "claim_genes": f"results/tables/claim_genes.{CONTRAST}.tsv",
             "claims": str(ROOT / "config/claims.yaml"),
         },
-        outputs=_both(
-            **{name: f"{name}.{CONTRAST}" for name in ("composition", "volcano", "enrichment", "sensitivity")}
-        ),
-        params={**common, "shown": SAMPLES, "limits": LIMITS},
+        outputs=_both(**{name: f"{name}.{CONTRAST}" for name in COMPARED}),
+        params={**common, "shown": SAMPLES, "sides": SIDES, "limits": LIMITS},
         wildcards={"contrast": CONTRAST},
     )
 
@@ -219,6 +225,7 @@ def make_report(folder, settings, **more):
             "claims_file": settings["claims"],
             "de": [f"{tables}/de.{CONTRAST}.tsv"],
             "enrichment": [f"{tables}/enrichment.{CONTRAST}.tsv"],
+            "attribution": [f"{tables}/attribution.{CONTRAST}.tsv"],
             "thresholds": [f"results/qc/{name}.thresholds.json" for name in SAMPLES],
             "integration": [f"results/populations/{name}/integration.json" for name in populations],
             "labels": "results/populations/t_cells/labels.parquet",
@@ -229,9 +236,10 @@ def make_report(folder, settings, **more):
             ),
             "template": str(resources / "template.html.j2"),
             "macros": str(resources / "explore.html.j2"),
-            "style": [str(resources / f"{name}.css") for name in ("style", "explore")],
-            "behaviour": [str(resources / f"{name}.js") for name in ("page", "explore")],
+            "style": [str(resources / f"{name}.css") for name in STYLES],
+            "behaviour": [str(resources / f"{name}.js") for name in SCRIPTS],
             "maps": [f"results/explore/{name}.json" for name in MAPPED],
+            "planted": f"{tables}/planted.tsv",
             **more,
         },
         outputs={"page": "results/report.html"},

@@ -251,7 +251,7 @@ LIBRARIES = [
     ("no mitochondrial genes", library(genes=[*(g for g in GENES if "MT-" not in g), CAR]), CARRIED_ON, ["ip: no mitochondrial genes"]),
     ("antibodies beside", library(genes=[*GENES, CAR, "anti-CD4"], types=PROTEIN), CARRIED_ON, ["1 of Antibody Capture: left out"]),
     ("few cells", library(matrix=counts(cells=20)), CARRIED_ON, ["ip: 20 cells, below qc.min_cells (50)", "failed"]),
-    ("the same matrix twice", lambda f: (shutil.rmtree(f / "pk"), shutil.copytree(f / "ip", f / "pk")), CARRIED_ON, ["ip and pk", "copy of the other"]),
+    ("the same matrix twice", lambda f: (shutil.rmtree(f / "pk"), shutil.copytree(f / "ip", f / "pk")), CARRIED_ON, ["pk: the same size and depth as ip", "copy of the other"]),
 ]  # fmt: skip
 
 PER_CELL = counts()
@@ -303,7 +303,7 @@ SHEETS = [
     ("same path by a link", linked, REFUSED, ["'ip' and 'pk' name the same path"]),
     ("empty condition", in_sheet("ip\tproduct", "ip\t"), REFUSED, ["row 2: 'condition' is empty"]),
     ("no source of cells", in_sheet("P1\tip", "P1\t"), REFUSED, ["sample 'ip'", "neither path nor raw_path"]),
-    ("one sample only", in_sheet("pk\tpeak\tP1\tpk\n", ""), REFUSED, ["no sample has the condition 'peak'", "one sample alone"]),
+    ("one sample only", in_sheet("pk\tpeak\tP1\tpk\n", ""), CARRIED_ON, ["one condition (product): nothing is compared"]),
     ("name with a slash", named("a/b"), REFUSED, ["row 2: sample: 'a/b'"]),
     ("name going up", named("../../etc/passwd"), REFUSED, ["row 2: sample: '../../etc/passwd'"]),
     ("name of two dots", named(".."), REFUSED, ["row 2: sample: '..'"]),
@@ -335,6 +335,8 @@ CONFIGURATIONS = [
     ("limits crossed", key("qc: {min_genes: 50000}"), REFUSED, ["min_genes must be below max_genes"]),
     ("no transgene", config("samples: samples.tsv\n"), REFUSED, ["the key 'transgene' is missing"]),
     ("no features", config("samples: samples.tsv\ntransgene: {features: []}\n"), REFUSED, ["transgene.features"]),
+    ("a contrast for one condition", lambda f: (key("contrasts: {a: {test: peak, reference: product}}")(f), in_sheet("pk\tpeak\tP1\tpk\n", "")(f)), REFUSED, ["contrasts.a.test: no sample has the condition 'peak'", "leave contrasts out"]),
+    ("no contrast", key("contrasts: {}"), CARRIED_ON, ["no contrast is asked for: nothing is compared"]),
     ("condition that no sample has", key("contrasts: {a: {test: peek, reference: product}}"), REFUSED, ["contrasts.a.test: no sample has the condition 'peek' (did you mean 'peak'?)"]),
     ("a condition against itself", key("contrasts: {a: {test: peak, reference: peak}}"), REFUSED, ["same condition"]),
     ("contrast name with a path", key("contrasts: {../x: {test: peak, reference: product}}"), REFUSED, ["../x"]),

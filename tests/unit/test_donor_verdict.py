@@ -14,6 +14,7 @@ def test_pooling_equals_metafor(real_data):
     expected = pd.read_csv(folder / "oracle" / "paule_mandel_hartung_knapp.csv", index_col=0)
     columns = {"estimate": "mu", "error": "se_hk", "low": "lo_hk", "high": "hi_hk", "p_value": "p_hk",
                "new_low": "pi_lo_hk", "new_high": "pi_hi_hk"}  # fmt: skip
+    assert (expected["tau2_pm"] > 0).all()  # elsewhere ours may be wider: the next test but one
     for name, row in expected.iterrows():
         data = pd.read_csv(folder / f"{name}.csv")
         found = meta.pool(data["yi"], data["vi"])
@@ -45,8 +46,34 @@ def test_alike_donors_have_no_spread():
     assert found.tau == 0 and found.i2 == 0
     assert found.low < 1 < found.high
     for wrong in (([1.0], [1.0]), ([1.0, 2.0], [1.0, 0.0]), ([1.0, np.nan], [1.0, 1.0])):
-        with pytest.raises(ValueError, match="two donors"):
+        with pytest.raises(ValueError, match="more donors"):
             meta.pool(*wrong)
+
+
+def test_an_interval_is_never_narrower_than_the_donors_own_allow():
+    """Donors who agree by chance (the same one thrice, say) are no certainty."""
+    found = meta.pool([1.0, 1.0, 1.0], [0.3, 0.3, 0.3])
+    assert found.error == 0 and found.tau == 0
+    assert found.low == pytest.approx(1 - 1.959964 * np.sqrt(0.1), rel=1e-6)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(1 / np.sqrt(0.1)), rel=1e-6)
+    apart = meta.pool([0.0, 1.0, 2.0], [0.01, 0.01, 0.01])  # elsewhere it is Hartung and Knapp's
+    assert apart.high - apart.estimate == pytest.approx(stats.t.ppf(0.975, 2) * apart.error, rel=1e-9)
+
+
+def test_regression_on_a_covariate_equals_metafor():
+    """rma(y, v, mods = ~ x, method = "PM", test = "knha") of metafor 3.8."""
+    y, v = [0.1, 1.2, 0.9, 1.1, 0.4, 2.4], [0.04, 0.05, 0.03, 0.08, 0.05, 0.06]
+    x = np.array([[0.0], [1], [0], [2], [1], [3]])
+    metafor = (
+        (0, [0.369562995, 0.294128490, -0.4470686118, 1.18619460, 0.2773202156]),
+        (1, [0.563975020, 0.190807482, 0.0342085213, 1.09374152, 0.0417311017]),
+    )
+    for tested, expected in metafor:
+        found = meta.pool(y, v, covariates=x, tested=tested)
+        ours = [found.estimate, found.error, found.low, found.high, found.p_value]
+        assert ours == pytest.approx(expected, rel=1e-6)
+        assert found.df == 4 and found.tau**2 == pytest.approx(0.197144108, rel=1e-6)
+        assert 100 * found.i2 == pytest.approx(80.437788960, rel=1e-6)
 
 
 @pytest.mark.parametrize("n", [3, 5, 8])

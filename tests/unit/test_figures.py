@@ -7,11 +7,24 @@ import fixtures_scripts
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from carpeak import io
-from carpeak.figures import car, comparison, composition, expression, palette, population, qc, style
+from carpeak.figures import (
+    car,
+    claim_genes,
+    comparison,
+    composition,
+    expression,
+    palette,
+    population,
+    qc,
+    style,
+)
+from carpeak.libraries import barcode_ranks
 from carpeak.stats import matrix
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.collections import PathCollection
 
 COLOURS = style.sample_colours(fixtures_scripts.SAMPLES)
 
@@ -43,9 +56,9 @@ def texts(figure):
 @pytest.mark.parametrize("which", ["folder", "empty"])
 def test_every_figure_is_written_in_both_formats(which, request):
     figures = request.getfixturevalue(which) / "results/figures"
-    names = ["qc_metrics", "qc_removed", "car_umap", "car_detection", "car_umis"]
+    names = ["qc_metrics", "qc_removed", "qc_ranks", "car_umap", "car_detection", "car_umis"]
     names += [f"{kind}.{name}" for kind in ("umap", "markers") for name in ("all", "t_cells", "car_t")]
-    names += [f"{kind}.peak_vs_product" for kind in ("composition", "volcano", "enrichment", "sensitivity")]
+    names += [f"{kind}.peak_vs_product" for kind in fixtures_scripts.COMPARED]
     assert sorted(f.name for f in figures.iterdir() if f.is_file()) == sorted(
         f"{n}.{s}" for n in names for s in ("svg", "png")
     )
@@ -152,17 +165,100 @@ def test_stacked_bars_are_the_fractions(folder):
     shares = table(folder, "composition.tsv")
     ax = composition.composition(shares, colours=COLOURS).axes[2]
     widths = [bar.get_width() for bar in ax.patches]
-    wanted = shares[
-        (shares["population"] == "car_t")
-        & (shares.groupby(["population", "label"])["n"].transform("sum") > 0)
+    here = shares[shares["population"] == "car_t"]
+    large = here.groupby("label")["fraction"].transform("max") >= composition.SMALL
+    other = here[~large].groupby("sample")["fraction"].sum()
+    wanted = [*here.loc[large, "fraction"], *(other if (~large).sum() > len(other) else [])]
+    assert sorted(widths) == pytest.approx(sorted(wanted))
+    assert sum(widths) == pytest.approx(here["sample"].nunique())
+
+
+def test_axes_name_the_cells_that_their_shares_are_of(folder):
+    shares = table(folder, "composition.tsv")
+    axes = composition.composition(shares, colours=COLOURS).axes
+    assert [ax.get_title(loc="left") for ax in axes[:3]] == [
+        "% of all cells",
+        "% of T cells",
+        "% of CAR+ T cells",
     ]
-    assert sorted(widths) == pytest.approx(sorted(wanted["fraction"]))
+    assert [ax.get_xlabel() for ax in axes[3:]] == ["% of T cells", "% of CAR+ T cells"]
+    for ax, cells in zip(axes[3:], ("t_cells", "car_t")):
+        part = shares[(shares["population"] == cells) & (shares["sample"] == "peak")].set_index("label")
+        names = [text.get_text() for text in ax.get_yticklabels()]
+        shown = next(line for line in ax.lines if line.get_label() == "peak").get_xdata()
+        assert shown == pytest.approx(100 * (part["n"] / part["total"])[names].to_numpy())
+    tables = [table(folder, f"{name}.tsv") for name in ("composition", "sensitivity.composition")]
+    tables += [table(folder, f"{name}.peak_vs_product.tsv") for name in ("de", "sensitivity.de")]
+    assert comparison.sensitivity(*tables, colours=COLOURS).axes[0].get_xlabel() == "% of CAR+ T cells"
+    removed = qc.removed(table(folder, "samples.tsv")).axes[0]
+    assert removed.get_xlabel() == "removed barcodes (% of those read)"
+
+
+def test_small_labels_set_no_colours_of_a_dot_plot():
+    values = pd.DataFrame(
+        [("CD4 Tn", "CD3D", 1.0, 0.6), ("unassigned", "CD3D", 4.0, 1.0), ("CD4 Tem", "CD3D", 0.5, 0.3)],
+        columns=["label", "gene", "mean", "detected"],
+    )
+    ax = population.dots(values, {"CD4 Tn": 300, "CD4 Tem": 20, "unassigned": 2}).axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["CD4 Tn  (300)", "CD4 Tem  (20)"]
+    assert ax.collections[0].get_array().tolist() == [1.0, 0.5]
+    assert "1 labels, 2 cells" in ax.get_xlabel()
+
+
+def test_a_gene_that_hardly_any_cell_detects_is_not_dark():
+    values = pd.DataFrame([("CD4 Tn", "MKI67", 0.03, 0.02)], columns=["label", "gene", "mean", "detected"])
+    ax = population.dots(values, {"CD4 Tn": 300}).axes[0]
+    assert ax.collections[0].get_array().tolist() == pytest.approx([0.1])
+
+
+def test_claims_genes_are_drawn_at_their_means(folder):
+    shown = table(folder, "claim_genes.peak_vs_product.tsv")
+    sides = {"test": "peak", "reference": "infusion product"}
+    figure = claim_genes.claim_genes(shown, sides=sides, colours=style.SIDE_COLOURS)
+    ax = figure.axes[0]
+    gene = ax.get_title(loc="left")
+    part = shown[shown["gene"] == gene]
+    dots = [one for one in ax.collections if isinstance(one, PathCollection)]
+    drawn = sorted(float(one.get_offsets()[0][0]) for one in dots)
+    assert len(drawn) == 14 and drawn == pytest.approx(sorted(part["mean"]))
+    assert "infusion product" in texts(figure)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names[-3:] == ["CD4 Tn (CAR+)", "CD4 Tem (CAR+)", "CD8 Teff (CAR+)"]
+
+
+def test_states_have_one_order_and_enough_contrast():
+    markers = yaml.safe_load((fixtures_scripts.ROOT / "config/markers.yaml").read_text())
+    for scheme, states in markers["t_states"].items():
+        names = [*states, *markers["coarser"].get(scheme, {}), "CD4", "CD8", "unassigned"]
+        assert min(palette.contrast(palette.colour(name)) for name in names) >= 3
+        assert len({palette.colour(name) for name in names}) == len(names)
+    assert palette.contrast("#FFFFFF") == pytest.approx(1) and palette.contrast("#000000") == pytest.approx(
+        21
+    )
+    for colour in (*palette.COLOURS.values(), *palette.SPARE_COLOURS):
+        assert palette.contrast(colour) >= 2.9
+    mixed = ["unassigned", "CD8", "CD8 Tn", "CD4", "Treg", "CD4 Tem", "CD4 Tn/Tcm", "CD4 Tn", "T cell"]
+    wanted = ["T cell", "CD4 Tn", "CD4 Tn/Tcm", "CD4 Tem", "CD4", "Treg", "CD8 Tn", "CD8", "unassigned"]
+    assert palette.ordered(mixed) == wanted
+
+
+def test_rank_curves_are_those_of_the_droplets():
+    rng = np.random.default_rng(0)
+    totals = np.concatenate([rng.poisson(2000, 300), rng.poisson(30, 5000), np.zeros(50, dtype=int)])
+    is_cell = np.arange(len(totals)) < 300
+    curve = barcode_ranks.curve(totals, is_cell)
+    falling = np.sort(totals)[::-1]
+    assert curve["umis"] == [int(falling[rank - 1]) for rank in curve["rank"]]
+    assert curve["rank"][0] == 1 and curve["rank"][-1] == (totals > 0).sum()
+    widths = np.diff([0, *curve["rank"]])
+    assert (widths * curve["cells"]).sum() == pytest.approx(300, abs=0.5)
+    assert barcode_ranks.curve(np.zeros(4, dtype=int), np.zeros(4, dtype=bool))["rank"] == []
 
 
 def test_a_population_without_cells_says_why():
     cells = pd.DataFrame({"umap_1": [], "umap_2": [], "cluster": [], "sample": [], "t_state": []})
     figures = population.draw(
-        cells, "car_t", counts="none.h5ad", message="9 cells are too few.", colours=COLOURS
+        cells, "car_t", counts="none.h5ad", message="9 cells are too few.", conditions={"product": "product"}
     )
     assert all("No figure of CAR+ T cells. 9 cells are too few." in texts(figure) for figure in figures)
 

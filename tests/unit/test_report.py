@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak import io
-from carpeak.report import cautions, methods, provenance, tables, what_changed, wording
+from carpeak.report import cautions, costs, methods, provenance, tables, what_changed, wording
 from carpeak.settings import ChangeLimits, Settings, build
 from html_page import Page
 
@@ -63,7 +63,7 @@ def test_every_figure_is_described(page):
     images = [
         attrs for tag, attrs in Page(page).tags if tag == "img" and attrs["src"].startswith("data:image/svg")
     ]
-    assert len(images) == 15
+    assert len(images) == 17
     assert all(len(attrs["alt"]) > 20 and int(attrs["width"]) > 900 for attrs in images)
 
 
@@ -71,7 +71,7 @@ def test_simulated_is_said_in_title_banner_and_under_every_figure(page):
     assert re.search(r"<title>Simulated data: ", page)
     assert "<strong>Simulated data.</strong>" in page
     captions = re.findall(r"<figcaption>.*?</figcaption>", page, flags=re.DOTALL)
-    assert len(captions) == 15 and all("Simulated data" in caption for caption in captions)
+    assert len(captions) == 17 and all("Simulated data" in caption for caption in captions)
 
 
 def test_real_data_are_not_called_simulated(empty):
@@ -86,8 +86,9 @@ def test_data_never_becomes_markup(page):
 def test_an_empty_study_says_so_plainly(empty):
     assert "There are no T cells in which the CAR could be looked for." in empty
     assert "too few to be embedded" in empty
-    assert "No gene set was tested in CAR+ T cells." in empty
-    assert not re.search(r"\bnan\b", re.sub(r'src="data:[^"]*"', "", empty), flags=re.IGNORECASE)
+    assert "No gene set stood out among the changed genes of CAR+ T cells, or none was tested." in empty
+    said = re.sub(r'src="data:[^"]*"|<script>.*?</script>', "", empty, flags=re.DOTALL)
+    assert not re.search(r"\bnan\b", said, flags=re.IGNORECASE)
 
 
 def test_one_patient_is_said(page):
@@ -352,10 +353,12 @@ def test_provenance_holds_checksums_versions_and_times(page, folder):
 
 def test_timings_are_read_from_logs(tmp_path):
     (tmp_path / "embed").mkdir()
-    (tmp_path / "embed/all.log").write_text("a warning\ndone in 12.5 s\n")
+    (tmp_path / "embed/all.log").write_text("a warning\ndone in 12.5 s, 9.8 s of CPU, 812 MB\n")
     (tmp_path / "merge.log").write_text("Traceback\n")
     steps = provenance.timings(tmp_path)
-    assert [(s["rule"], s["job"], s["seconds"]) for s in steps] == [("embed", "all", 12.5)]
+    assert [(s["rule"], s["job"], s["seconds"], s["cpu_seconds"], s["peak_mb"]) for s in steps] == [
+        ("embed", "all", 12.5, 9.8, 812)
+    ]
     assert provenance.timings(tmp_path / "none") == []
 
 
@@ -365,3 +368,22 @@ def test_no_checksum_is_taken_of_huge_files(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     small, large = provenance.checksums([tmp_path / "a", tmp_path / "b"])
     assert len(small["sha256"]) == 64 and large == {"file": str(tmp_path / "b"), "bytes": 6, "sha256": None}
+
+
+def test_what_a_run_cost_is_summed_by_rule():
+    steps = [
+        {"rule": "embed", "seconds": 2.0, "cpu_seconds": 1.5, "peak_mb": 900},
+        {"rule": "embed", "seconds": 3.0, "cpu_seconds": 2.5, "peak_mb": 700},
+        {"rule": "merge", "seconds": 9.0, "cpu_seconds": 9.0, "peak_mb": 10},
+    ]
+    assert costs.by_rule(steps) == [
+        {"rule": "merge", "jobs": 1, "seconds": 9.0, "cpu_seconds": 9.0, "peak_mb": 10},
+        {"rule": "embed", "jobs": 2, "seconds": 5.0, "cpu_seconds": 4.0, "peak_mb": 900},
+    ]
+    assert costs.by_rule([]) == []
+
+
+def test_the_page_tells_what_the_run_cost(page, folder):
+    steps = io.read_json(folder / "results/provenance.json")["steps"]
+    assert steps
+    assert f"in {len(steps)} jobs, at most {max(step['peak_mb'] for step in steps):,} MB" in page

@@ -36,7 +36,7 @@ def drift(kind, schema, where="", *, may_be_absent=False):
     if types == ["object"] and "properties" in schema:
         return found + block(members[0], schema, where)
     if types == ["object"]:
-        held = get_origin(members[0]) is Mapping and block(
+        held = get_origin(members[0]) is Mapping and drift(
             get_args(members[0])[1], schema["additionalProperties"], where
         )
         return found + (held if held is not False else [f"{where}: {kind} is no mapping"])

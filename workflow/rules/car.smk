@@ -24,11 +24,14 @@ rule contamination:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contamination"),
+        runtime=minutes("contamination"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         with_ambient=WITH_AMBIENT,
         code=code("contamination"),
+    message:
+        "Estimate the ambient RNA of each library"
     script:
         "../scripts/contamination.py"
 
@@ -49,13 +52,16 @@ rule call_car:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("call_car"),
+        runtime=minutes("call_car"),
     params:
         samples=study.sheet("sample", "condition", "donor", "flow_car_percent", "sorted"),
         with_ambient=WITH_AMBIENT,
         options=study.config["car"],
         contrasts=study.contrasts,
         code=code("call_car"),
+    message:
+        "Call the CAR in every T cell"
     script:
         "../scripts/call_car.py"
 
@@ -76,10 +82,13 @@ rule contrast_car:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast_car"),
+        runtime=minutes("contrast_car"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         min_pct=study.config["de"]["min_pct"],
         code=code("contrast_car"),
+    message:
+        "Compare CAR+ T cells with the other T cells of their library"
     script:
         "../scripts/contrast_car.py"

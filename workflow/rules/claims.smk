@@ -6,8 +6,6 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
-
 
 rule fetch_gene_sets:
     """Download an Enrichr library once; the only step that uses a network."""
@@ -22,9 +20,12 @@ rule fetch_gene_sets:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("fetch_gene_sets"),
+        runtime=minutes("fetch_gene_sets"),
     params:
         code=code("fetch_gene_sets"),
+    message:
+        "Fetch the gene sets {wildcards.library}"
     script:
         "../scripts/fetch_gene_sets.py"
 
@@ -45,12 +46,15 @@ rule enrich:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("enrich"),
+        runtime=minutes("enrich"),
     params:
         limits=study.enrichment_limits,
         named=claims_file.terms(study.claims),  # tested whatever their size
         groups=claims_file.groups(study.claims),
         code=code("enrich"),
+    message:
+        "Find the gene sets among the changed genes, {wildcards.contrast}"
     script:
         "../scripts/enrich.py"
 
@@ -61,6 +65,7 @@ rule judge_claims:
         unpack(donors_input),
         claims=study.config["claims"],
         samples="results/tables/samples.tsv",
+        car="results/tables/car.tsv",
         composition="results/tables/composition.tsv",
         composition_sensitivity="results/tables/sensitivity.composition.tsv",
         de=f"results/tables/de.{JUDGED}.tsv",
@@ -82,7 +87,8 @@ rule judge_claims:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("judge_claims"),
+        runtime=minutes("judge_claims"),
     params:
         contrast=study.contrasts[JUDGED],
         scheme=study.config["annotation"]["scheme"],
@@ -91,5 +97,7 @@ rule judge_claims:
         },
         seed=study.config["seed"],
         code=code("judge_claims"),
+    message:
+        "Judge the claims"
     script:
         "../scripts/judge_claims.py"

@@ -45,11 +45,14 @@ rule cohort:
         "../../envs/cohort.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("cohort"),
+        runtime=minutes("cohort"),
     params:
         settings=COHORT,
         schemas=str(WORKFLOW / "schemas"),
         code=code("cohort"),
+    message:
+        "Recompute the statistics of the patients"
     script:
         "../scripts/cohort.py"
 
@@ -109,11 +112,14 @@ rule draw_cohort:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_cohort"),
+        runtime=minutes("draw_cohort"),
     params:
         scale=COHORT["responses"],
         footer=COHORT_FOOTER,
         code=code("draw_cohort"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_cohort.py"
 
@@ -134,12 +140,15 @@ if study.samples:
             "../../envs/cohort.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=memory("cohort_cells"),
+            runtime=minutes("cohort_cells"),
         params:
             settings=COHORT,
             schemas=str(WORKFLOW / "schemas"),
             comparable=bool(study.config["simulated"]) == bool(COHORT["simulated"]),
             seed=study.config["seed"],
             code=code("cohort_cells"),
+        message:
+            "Set the patients' numbers beside their cells"
         script:
             "../scripts/cohort_cells.py"

@@ -17,13 +17,16 @@ rule provenance:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("provenance"),
+        runtime=minutes("provenance"),
     params:
         config=study.config,
         inputs=study.given(),
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),
+    message:
+        "Write down versions, settings and checksums"
     script:
         "../scripts/provenance.py"
 
@@ -44,10 +47,13 @@ rule cohort_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("cohort_report"),
+        runtime=minutes("cohort_report"),
     params:
         config=study.config,
         block=study.cohort,
         code=code("cohort_report"),
+    message:
+        "Write the report"
     script:
         "../scripts/cohort_report.py"

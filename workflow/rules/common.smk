@@ -12,13 +12,15 @@ HERE = Path(
 if (HERE / "scripts/carpeak").is_dir():  # a checkout; else the package is installed
     sys.path.insert(0, str(HERE / "scripts"))
 
-from carpeak import fingerprint, home, written
-from carpeak.errors import MARK, UserError, messages
+from carpeak import fingerprint, home, warm, written
+from carpeak.commands import ending, failures, screen
+from carpeak.errors import MARK, UserError
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
 from carpeak.study import config as configuration
-from carpeak.study import dates
+from carpeak.study import dates, needs
 from carpeak.study import study as studies
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 WORKFLOW = home.workflow()
@@ -82,6 +84,23 @@ def code(script):
     return fingerprint.code(WORKFLOW / "scripts" / f"{script}.py")
 
 
+def megabytes(paths):
+    """The size of the files that are there; while a run is planned, most are not."""
+    return sum(Path(path).stat().st_size for path in paths if Path(path).is_file()) / 10**6
+
+
+def memory(name):
+    """The resource mem_mb of the jobs of rule `name`, by the size of their inputs and the attempt."""
+    return lambda wildcards, input, attempt: needs.memory_mb(
+        name, megabytes(input), attempt=attempt
+    )
+
+
+def minutes(name):
+    """The resource runtime of the jobs of rule `name`, by the size of their inputs and the attempt."""
+    return lambda wildcards, input, attempt: needs.minutes(name, megabytes(input), attempt=attempt)
+
+
 def transgene_input(wildcards):
     """The transgene's UMIs that are added to a library; none where its matrix has them."""
     if not study.sample(wildcards.sample).adds_transgene:
@@ -118,13 +137,42 @@ def donor_tables(wildcards):
     """What the report tells of several donors."""
     if not SEVERAL_DONORS:
         return {}
-    return {
+    settings, asked = study.config["donors"], {}
+    if settings["outcome"]:
+        outcome = "results/tables/donors.outcome.{contrast}.tsv"
+        asked["donor_outcomes"] = expand(outcome, contrast=study.contrasts)
+    if settings["times"]:
+        asked["donor_times"] = "results/tables/donors.times.tsv"
+    return asked | {
         "design": "results/tables/design.tsv",
         "donor_genes": expand("results/tables/donors.de.{contrast}.tsv", contrast=study.contrasts),
         "donor_shifts": expand(
             "results/tables/donors.composition.{contrast}.tsv", contrast=study.contrasts
         ),
     }
+
+
+def compared_input(wildcards):
+    """What the report tells of a comparison; nothing where the study compares nothing."""
+    if not study.contrasts:
+        return {}
+    return {
+        "claims": "results/tables/claims.tsv",
+        "claims_details": "results/claims.json",
+        "claims_file": study.config["claims"],
+        "de": expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
+        "enrichment": expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
+        "attribution": expand(
+            "results/tables/attribution.{contrast}.tsv", contrast=study.contrasts
+        ),
+    }
+
+
+def planted_input(wildcards):
+    """What the simulator planted beside what was found; only where this run simulates and compares."""
+    if not (study.simulates and study.contrasts):
+        return {}
+    return {"planted": "results/tables/planted.tsv"}
 
 
 def members_input(wildcards):
@@ -157,13 +205,24 @@ def cohort_input(wildcards):
     }
 
 
+def is_the_run():
+    """Whether this process is a run of this workflow: no job's process, and no workflow that uses it as a module."""
+    return workflow.is_main_process and not workflow.modifier.parent_modifier
+
+
 study = load_study()
 demand_runnable()
+if is_the_run():
+    screen.take_over(logger, workflow.output_settings)
 config["title"], config["simulated"] = (
     study.config["title"],
     study.config["simulated"],
 )  # for report/workflow.rst
 
+SEVERAL_DONORS = bool(study.contrasts) and len({s.donor for s in study.samples}) > 1
+DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
+JUDGED = next(iter(study.contrasts), "")  # claims are judged on the first contrast, if there is one
+CLAIMS = ["results/tables/claims.tsv"] if study.contrasts else []
 DELIVERABLES = ["results/report.html", "results/provenance.json"]
 if study.samples:
     DELIVERABLES += ["results/preflight.tsv", "results/atlas.h5ad", "results/tables/sex_genes.tsv"]
@@ -172,9 +231,19 @@ if study.samples:
 wildcard_constraints:
     sample="|".join(map(re.escape, study.names)),
     population="|".join(POPULATIONS),
-    contrast="|".join(map(re.escape, study.contrasts)),
+    contrast="|".join(map(re.escape, study.contrasts)) or "(?!)",  # nothing matches
+
+
+onstart:
+    warm.start()  # the libraries are imported once, not once a job
+
+
+onsuccess:
+    for line in ending.lines(study.config, since=STARTED, log=" ".join(log)):
+        sys.stderr.write(f"{line}\n")
 
 
 onerror:
-    for message in messages("logs", since=STARTED):  # last, below what Snakemake prints
-        sys.stderr.write(f"\n{message}\n")
+    texts = failures.told("logs", since=STARTED) or failures.unfinished("logs", since=STARTED)
+    for text in [*texts, "Details: " + " ".join(log)]:
+        sys.stderr.write(f"\n{text}\n")

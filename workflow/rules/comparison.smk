@@ -1,39 +1,11 @@
-"""What differs between samples: shares of cell types and states, and gene expression.
+"""Genes that differ between conditions, and what other cells show of it; only where there is a contrast.
 
-INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
-    results/car/calls.parquet, results/car/fit.json, results/tables/ambient.tsv
-OUTPUTS: results/tables/composition.tsv, results/tables/de.{contrast}.tsv, the same under other choices
-    (results/tables/sensitivity.*), results/contrast/{contrast}.status.json,
+INPUTS: results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet, results/car/calls.parquet,
+    results/tables/ambient.tsv
+OUTPUTS: results/tables/{de,claim_genes}.{contrast}.tsv, the same under other choices
+    (results/tables/sensitivity.de.*), results/contrast/{contrast}.status.json,
     results/tables/attribution.{contrast}.tsv, results/contrast/{contrast}.library_effect.json
 """
-
-
-rule compose:
-    """Shares of every label in every sample, with intervals, and under other choices."""
-    input:
-        cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
-        labels="results/populations/all/labels.parquet",
-        t_labels="results/populations/t_cells/labels.parquet",
-        calls="results/car/calls.parquet",
-        fit="results/car/fit.json",
-        label_error=WORKFLOW / "resources/label_error.tsv",
-    output:
-        table="results/tables/composition.tsv",
-        sensitivity="results/tables/sensitivity.composition.tsv",
-    log:
-        "logs/compose.log",
-    conda:
-        "../../envs/stats.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        samples=study.sheet("sample", "condition", "donor"),
-        scheme=study.config["annotation"]["scheme"],
-        seed=study.config["seed"],
-        code=code("compose"),
-    script:
-        "../scripts/compose.py"
 
 
 rule contrast:
@@ -48,6 +20,7 @@ rule contrast:
     output:
         table="results/tables/de.{contrast}.tsv",
         sensitivity="results/tables/sensitivity.de.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         status="results/contrast/{contrast}.status.json",
     log:
         "logs/contrast/{contrast}.log",
@@ -56,13 +29,17 @@ rule contrast:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast"),
+        runtime=minutes("contrast"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
         with_ambient=WITH_AMBIENT,
+        claimed=claims_file.genes(study.claims),
         seed=study.config["seed"],
         code=code("contrast"),
+    message:
+        "Test every gene, {wildcards.contrast}"
     script:
         "../scripts/contrast.py"
 
@@ -83,32 +60,14 @@ rule control:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("control"),
+        runtime=minutes("control"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         min_pct=study.config["de"]["min_pct"],
         seed=study.config["seed"],
         code=code("control"),
+    message:
+        "Test the same genes where the CAR can't be the cause, {wildcards.contrast}"
     script:
         "../scripts/control.py"
-
-
-rule sex_genes:
-    """XIST and Y genes by library and cell type: cells of two people, and libraries that were swapped."""
-    input:
-        counts="results/counts.h5ad",
-        labels="results/populations/all/labels.parquet",
-    output:
-        table="results/tables/sex_genes.tsv",
-    log:
-        "logs/sex_genes.log",
-    conda:
-        "../../envs/stats.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    params:
-        samples=study.sheet("sample", "condition", "donor"),
-        code=code("sex_genes"),
-    script:
-        "../scripts/sex_genes.py"

@@ -24,10 +24,13 @@ rule atlas:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("atlas"),
+        runtime=minutes("atlas"),
     params:
         samples=study.names,
         code=code("atlas"),
+    message:
+        "Write the atlas of all cells"
     script:
         "../scripts/atlas.py"
 
@@ -35,7 +38,7 @@ rule atlas:
 rule provenance:
     """Versions, resolved configuration, checksums of the inputs, seeds and times."""
     input:
-        "results/claims.json",
+        CLAIMS or "results/tables/composition.tsv",
         expand("results/ingest/{sample}.json", sample=study.names),
     output:
         provenance="results/provenance.json",
@@ -45,13 +48,16 @@ rule provenance:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("provenance"),
+        runtime=minutes("provenance"),
     params:
         config=study.config,
         inputs=study.given(),
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),
+    message:
+        "Write down versions, settings and checksums"
     script:
         "../scripts/provenance.py"
 
@@ -62,6 +68,8 @@ rule report:
         unpack(origins_input),
         unpack(cohort_input),
         unpack(donor_tables),
+        unpack(compared_input),
+        unpack(planted_input),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",
         car="results/tables/car.tsv",
@@ -73,11 +81,6 @@ rule report:
         car_cd8="results/tables/car_cd8.tsv",
         composition="results/tables/composition.tsv",
         composition_varied="results/tables/sensitivity.composition.tsv",
-        claims="results/tables/claims.tsv",
-        claims_details="results/claims.json",
-        claims_file=study.config["claims"],
-        de=expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
-        enrichment=expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         integration=expand(
             "results/populations/{population}/integration.json", population=POPULATIONS
@@ -89,14 +92,30 @@ rule report:
             *QC_FIGURES,
             *POPULATION_FIGURES,
             *CAR_FIGURES,
+            *SHARE_FIGURES,
             *COMPARISON_FIGURES,
             *DONOR_FIGURES,
         ],
         maps=expand("results/explore/{population}.json", population=EXPLORED),
         template=str(WORKFLOW / "resources/report/template.html.j2"),
         macros=str(WORKFLOW / "resources/report/explore.html.j2"),
-        style=[str(WORKFLOW / f"resources/report/{name}.css") for name in ("style", "explore")],
-        behaviour=[str(WORKFLOW / f"resources/report/{name}.js") for name in ("page", "explore")],
+        style=[
+            str(WORKFLOW / f"resources/report/{name}.css")
+            for name in ("style", "explore", "tables")
+        ],
+        behaviour=[
+            str(WORKFLOW / f"resources/report/{name}.js")
+            for name in (
+                "unpack",
+                "page",
+                "tables",
+                "volcano",
+                "genes",
+                "terms",
+                "explore",
+                "words",
+            )
+        ],
     output:
         page="results/report.html",
     log:
@@ -105,10 +124,13 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("report"),
+        runtime=minutes("report"),
     params:
         config=study.config,
         chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},
         code=code("report"),
+    message:
+        "Write the report"
     script:
         "../scripts/report.py"

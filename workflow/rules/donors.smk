@@ -3,14 +3,14 @@
 INPUTS: the sample sheet; results/counts.h5ad, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, gene sets and the claims file
 OUTPUTS: results/tables/design.tsv; of studies with several donors also
-    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv
+    results/tables/donors.{claims,verdicts}.tsv, results/tables/donors.{de,sets,composition}.{contrast}.tsv;
+    where the configuration asks for them results/tables/donors.outcome.{contrast}.tsv, donors.times.tsv
 """
 
 from dataclasses import asdict
 
 from carpeak.donors import audit
 
-SEVERAL_DONORS = len({sample.donor for sample in study.samples}) > 1
 LIBRARIES = [asdict(library) for library in audit.libraries_of(study.samples)]
 CELLS = {
     "counts": "results/counts.h5ad",
@@ -18,10 +18,10 @@ CELLS = {
     "t_labels": "results/populations/t_cells/labels.parquet",
     "calls": "results/car/calls.parquet",
 }
-DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,
+    "formula": study.config["donors"]["formula"],
     "options": {
         key: study.config["donors"][key] for key in ("min_cells", "min_cells_verdict", "draws")
     },
@@ -40,11 +40,15 @@ rule audit_design:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("audit_design"),
+        runtime=minutes("audit_design"),
     params:
         libraries=LIBRARIES,
         contrasts=study.contrasts,
+        formula=study.config["donors"]["formula"],
         code=code("audit_design"),
+    message:
+        "Check what the design allows"
     script:
         "../scripts/audit_design.py"
 
@@ -64,12 +68,15 @@ rule measure_donors:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("measure_donors"),
+        runtime=minutes("measure_donors"),
     params:
         common=COMMON,
         contrast=next(iter(study.contrasts)),
         rule=study.config["car"]["rule"],
         code=code("measure_donors"),
+    message:
+        "Measure every claim in every donor"
     script:
         "../scripts/measure_donors.py"
 
@@ -90,14 +97,70 @@ rule compare_donors:
         "../../envs/donors.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("compare_donors"),
+        runtime=minutes("compare_donors"),
     params:
         common=COMMON,
         sizes=(study.config["enrichment"]["min_size"], study.config["enrichment"]["max_size"]),
         second_engine=study.config["donors"]["second_engine"],
         code=code("compare_donors"),
+    message:
+        "Compare genes, gene sets and shares over donors, {wildcards.contrast}"
     script:
         "../scripts/compare_donors.py"
+
+
+if study.config["donors"]["outcome"]:
+
+    rule compare_outcomes:
+        """How genes change in groups of donors, such as those who responded, and how much more in one."""
+        input:
+            **CELLS,
+        output:
+            table="results/tables/donors.outcome.{contrast}.tsv",
+        log:
+            "logs/compare_outcomes/{contrast}.log",
+        conda:
+            "../../envs/donors.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("compare_outcomes"),
+            runtime=minutes("compare_outcomes"),
+        params:
+            common=COMMON,
+            outcome=study.config["donors"]["outcome"],
+            code=code("compare_outcomes"),
+        message:
+            "Compare genes between groups of donors, {wildcards.contrast}"
+        script:
+            "../scripts/compare_outcomes.py"
+
+
+if study.config["donors"]["times"]:
+
+    rule compare_times:
+        """Genes over more than two times: every pair of them, and the trend."""
+        input:
+            **CELLS,
+        output:
+            table="results/tables/donors.times.tsv",
+        log:
+            "logs/compare_times.log",
+        conda:
+            "../../envs/donors.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("compare_times"),
+            runtime=minutes("compare_times"),
+        params:
+            common=COMMON,
+            contrast=next(iter(study.contrasts)),
+            times=study.config["donors"]["times"],
+            code=code("compare_times"),
+        message:
+            "Compare genes over all times"
+        script:
+            "../scripts/compare_times.py"
 
 
 rule draw_donors:
@@ -118,9 +181,12 @@ rule draw_donors:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_donors"),
+        runtime=minutes("draw_donors"),
     params:
         footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
         code=code("draw_donors"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_donors.py"

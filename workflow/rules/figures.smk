@@ -1,20 +1,22 @@
 """Every figure of the report, as SVG and PNG; nothing computes with them.
 
 INPUTS: results/qc/, results/counts.h5ad, results/populations/, results/car/calls.parquet, results/tables/
-OUTPUTS: results/figures/{qc_metrics,qc_removed}, {umap,markers}.{population},
-    car_{umap,detection,umis}, {composition,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
+OUTPUTS: results/figures/{qc_metrics,qc_removed,qc_ranks}, {umap,markers}.{population},
+    car_{umap,detection,umis}, {composition,claim_genes,volcano,enrichment,sensitivity}.{contrast}, each .svg and
+    .png; where nothing is compared, composition alone
 """
 
 FOOTER = "Simulated data: no patient was measured." if study.config["simulated"] else ""
-QC_FIGURES = expand("results/figures/qc_{name}.svg", name=["metrics", "removed"])
+QC_FIGURES = expand("results/figures/qc_{name}.svg", name=["metrics", "removed", "ranks"])
 POPULATION_FIGURES = expand(
     "results/figures/{name}.{population}.svg", population=POPULATIONS, name=["umap", "markers"]
 )
 CAR_FIGURES = expand("results/figures/car_{name}.svg", name=["umap", "detection", "umis"])
+SHARE_FIGURES = [] if study.contrasts else ["results/figures/composition.svg"]
 COMPARISON_FIGURES = expand(
     "results/figures/{name}.{contrast}.svg",
     contrast=study.contrasts,
-    name=["composition", "volcano", "enrichment", "sensitivity"],
+    name=["composition", "claim_genes", "volcano", "enrichment", "sensitivity"],
 )
 
 
@@ -24,6 +26,7 @@ rule draw_qc:
         cells=expand("results/qc/{sample}.cells.parquet", sample=study.names),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         samples="results/tables/samples.tsv",
+        droplets=expand("results/ambient/{sample}.json", sample=WITH_AMBIENT),
     output:
         metrics=report(
             "results/figures/qc_metrics.svg",
@@ -39,18 +42,28 @@ rule draw_qc:
             labels={"figure": "removed barcodes and why"},
         ),
         removed_png="results/figures/qc_removed.png",
+        ranks=report(
+            "results/figures/qc_ranks.svg",
+            caption="../report/qc_ranks.rst",
+            category="1 Quality",
+            labels={"figure": "UMIs of droplets by rank"},
+        ),
+        ranks_png="results/figures/qc_ranks.png",
     log:
         "logs/draw_qc.log",
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_qc"),
+        runtime=minutes("draw_qc"),
     params:
         samples=study.names,
         footer=FOOTER,
         options=study.config["qc"],
         code=code("draw_qc"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_qc.py"
 
@@ -84,11 +97,14 @@ rule draw_population:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("draw_population"),
+        runtime=minutes("draw_population"),
     params:
-        samples=study.names,
+        conditions=study.shown_conditions,
         footer=FOOTER,
         code=code("draw_population"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_population.py"
 
@@ -128,14 +144,47 @@ rule draw_car:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_car"),
+        runtime=minutes("draw_car"),
     params:
         samples=study.names,
         footer=FOOTER,
         options=study.config["car"],
         code=code("draw_car"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_car.py"
+
+
+rule draw_composition:
+    """What all libraries consist of, where nothing is compared."""
+    input:
+        composition="results/tables/composition.tsv",
+    output:
+        composition=report(
+            "results/figures/composition.svg",
+            caption="../report/composition.rst",
+            category="4 Composition",
+            labels={"figure": "composition"},
+        ),
+        composition_png="results/figures/composition.png",
+    log:
+        "logs/draw_composition.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("draw_composition"),
+        runtime=minutes("draw_composition"),
+    params:
+        samples=study.names,
+        footer=FOOTER,
+        code=code("draw_composition"),
+    message:
+        "Draw what every library consists of"
+    script:
+        "../scripts/draw_composition.py"
 
 
 rule draw_comparison:
@@ -146,6 +195,7 @@ rule draw_comparison:
         de="results/tables/de.{contrast}.tsv",
         de_varied="results/tables/sensitivity.de.{contrast}.tsv",
         enrichment="results/tables/enrichment.{contrast}.tsv",
+        claim_genes="results/tables/claim_genes.{contrast}.tsv",
         claims=study.config["claims"],
     output:
         composition=report(
@@ -155,6 +205,13 @@ rule draw_comparison:
             labels={"contrast": "{contrast}", "figure": "composition"},
         ),
         composition_png="results/figures/composition.{contrast}.png",
+        claim_genes=report(
+            "results/figures/claim_genes.{contrast}.svg",
+            caption="../report/claim_genes.rst",
+            category="4 Comparison",
+            labels={"contrast": "{contrast}", "figure": "genes of the claims"},
+        ),
+        claim_genes_png="results/figures/claim_genes.{contrast}.png",
         volcano=report(
             "results/figures/volcano.{contrast}.svg",
             caption="../report/volcano.rst",
@@ -182,12 +239,16 @@ rule draw_comparison:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_comparison"),
+        runtime=minutes("draw_comparison"),
     params:
         samples=study.names,
         shown=lambda wildcards: study.compared(wildcards.contrast),
+        sides=lambda wildcards: study.shown_sides(wildcards.contrast),
         limits={key: study.config["enrichment"][key] for key in ("adjusted_p", "log2_fold_change")},
         footer=FOOTER,
         code=code("draw_comparison"),
+    message:
+        "Draw the figures"
     script:
         "../scripts/draw_comparison.py"

@@ -25,7 +25,8 @@ rule ingest:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("ingest"),
+        runtime=minutes("ingest"),
     params:
         path=lambda wildcards: study.sample(wildcards.sample).matrix,
         select=lambda wildcards: study.sample(wildcards.sample).select,
@@ -34,6 +35,8 @@ rule ingest:
             study.config["seed"] if study.sample(wildcards.sample).called_from_droplets else None
         ),
         code=code("ingest"),
+    message:
+        "Read the counts of {wildcards.sample}"
     script:
         "../scripts/ingest.py"
 
@@ -54,11 +57,14 @@ rule ambient:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("ambient"),
+        runtime=minutes("ambient"),
     params:
         select=lambda wildcards: study.sample(wildcards.sample).select,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path,
         features=study.config["transgene"]["features"],
         code=code("ambient"),
+    message:
+        "Sum the empty droplets of {wildcards.sample}"
     script:
         "../scripts/ambient.py"

@@ -23,7 +23,8 @@ rule embed:
         "../../envs/embed.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("embed"),
+        runtime=minutes("embed"),
     params:
         embedding={
             key: value for key, value in study.config["embedding"].items() if key != "resolution"
@@ -32,6 +33,8 @@ rule embed:
         resolution=lambda wildcards: study.config["embedding"]["resolution"][wildcards.population],
         seed=study.config["seed"],
         code=code("embed"),
+    message:
+        "Components, neighbours and clusters of population {wildcards.population}"
     script:
         "../scripts/embed.py"
 
@@ -58,10 +61,13 @@ rule annotate:
         "../../envs/embed.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("annotate"),
+        runtime=minutes("annotate"),
     params:
         annotation=study.config["annotation"],
         code=code("annotate"),
+    message:
+        "Name the cells of population {wildcards.population}"
     script:
         "../scripts/annotate.py"
 
@@ -82,10 +88,14 @@ rule describe:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("describe"),
+        runtime=minutes("describe"),
     params:
         min_pct=study.config["de"]["min_pct"],
+        method=study.config["embedding"]["method"],
         seed=study.config["seed"],
         code=code("describe"),
+    message:
+        "UMAP and cluster markers of population {wildcards.population}"
     script:
         "../scripts/describe.py"

@@ -23,7 +23,8 @@ rule filter_cells:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("filter_cells"),
+        runtime=minutes("filter_cells"),
     params:
         sample=lambda wildcards: {
             name: getattr(study.sample(wildcards.sample), name)
@@ -36,6 +37,8 @@ rule filter_cells:
         options=study.config["qc"],
         seed=study.config["seed"],
         code=code("filter_cells"),
+    message:
+        "Judge the quality of every barcode of {wildcards.sample}, and find doublets"
     script:
         "../scripts/filter_cells.py"
 
@@ -61,11 +64,14 @@ rule merge:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("merge"),
+        runtime=minutes("merge"),
     params:
         samples=study.sheet("sample", "condition", "donor", "batch"),
         features=study.config["transgene"]["features"],
         genes=study.config["genes"],
         code=code("merge"),
+    message:
+        "Join the kept cells of all libraries"
     script:
         "../scripts/merge.py"

@@ -28,7 +28,8 @@ rule check_construct:
         "../../envs/align.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("check_construct"),
+        runtime=minutes("check_construct"),
     params:
         transcript=CONSTRUCT["transcript"],
         name=CONSTRUCT["name"],
@@ -36,6 +37,8 @@ rule check_construct:
         # the ends of the RNA matter for each end that is read; 3' asks for more
         chemistry="5p" if all(s.chemistry == "5p" for s in study.samples) else "3p",
         code=code("check_construct"),
+    message:
+        "Check the CAR's sequence"
     script:
         "../scripts/check_construct.py"
 
@@ -61,7 +64,8 @@ rule count_transgene:
         "../../envs/align.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("count_transgene"),
+        runtime=minutes("count_transgene"),
     params:
         pairs=lambda wildcards: study.sample(wildcards.sample).reads.pairs,
         bams=lambda wildcards: study.sample(wildcards.sample).reads.bams,
@@ -73,6 +77,8 @@ rule count_transgene:
         geometry=study.config["reads"]["geometry"],
         strand=study.config["reads"]["strand"],
         code=code("count_transgene"),
+    message:
+        "Count the CAR's UMIs in the reads of {wildcards.sample}"
     script:
         "../scripts/count_transgene.py"
 
@@ -94,9 +100,12 @@ rule extend_reference:
         "../../envs/align.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("extend_reference"),
+        runtime=minutes("extend_reference"),
     params:
         code=code("extend_reference"),
+    message:
+        "Add the CAR to the genome"
     script:
         "../scripts/extend_reference.py"
 
@@ -115,8 +124,11 @@ rule index_reference:
     threads: 8
     resources:
         mem_mb=int(REFERENCE["memory_gb"] * 1000),
+        runtime=1440,
     params:
         code=code("index_reference"),
+    message:
+        "Build the STAR index"
     script:
         "../scripts/index_reference.py"
 
@@ -141,11 +153,14 @@ rule align:
     threads: 8
     resources:
         mem_mb=int(REFERENCE["memory_gb"] * 1000),
+        runtime=1440,
     params:
         pairs=lambda wildcards: study.sample(wildcards.sample).reads.pairs,
         chemistry=lambda wildcards: study.sample(wildcards.sample).chemistry,
         geometry=study.config["reads"]["geometry"],
         strand=study.config["reads"]["strand"],
         code=code("align"),
+    message:
+        "Align the reads of {wildcards.sample}"
     script:
         "../scripts/align.py"

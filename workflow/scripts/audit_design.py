@@ -7,6 +7,8 @@ with job(snakemake):
     from carpeak.donors import audit
 
     designs = audit.audit(
-        [audit.Library(**one) for one in snakemake.params.libraries], snakemake.params.contrasts
+        [audit.Library(**one) for one in snakemake.params.libraries],
+        snakemake.params.contrasts,
+        formula=snakemake.params.formula,
     )
     io.write_table(audit.table(designs), snakemake.output.table)

@@ -4,7 +4,7 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.comparison import ambient_genes, differential_expression
+    from carpeak.comparison import ambient_genes, attribution, claim_genes, differential_expression
     from carpeak.libraries import ambient_share
 
     counts, conditions = io.read_h5ad(snakemake.input.counts), snakemake.params.conditions
@@ -38,3 +38,13 @@ with job(snakemake):
     io.write_table(ambient_genes.marked(table, leaks, names), snakemake.output.table)
     io.write_table(ambient_genes.marked(sensitivity, leaks, names), snakemake.output.sensitivity)
     io.write_json(status, snakemake.output.status)
+    shown = claim_genes.by_group(
+        counts.X,
+        attribution.gather(obs, labels, calls),
+        counts.var_names,
+        claimed=snakemake.params.claimed,
+        transgene=transgene,
+        conditions=conditions,
+        seed=snakemake.params.seed,
+    )
+    io.write_table(shown, snakemake.output.claim_genes)

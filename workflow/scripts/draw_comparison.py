@@ -4,7 +4,7 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import io
-    from carpeak.figures import comparison, composition, style
+    from carpeak.figures import claim_genes, comparison, composition, style
 
     tables = {name: io.read_table(path) for name, path in snakemake.input.items() if name != "claims"}
     genes, terms = comparison.named(snakemake.input.claims)
@@ -13,6 +13,9 @@ with job(snakemake):
     shares, de = tables["composition"], tables["de"]
     figures = {
         "composition": composition.composition(shares, colours=colours, footer=footer),
+        "claim_genes": claim_genes.claim_genes(
+            tables["claim_genes"], sides=snakemake.params.sides, colours=style.SIDE_COLOURS, footer=footer
+        ),
         "volcano": comparison.volcano(de, named=genes, footer=footer, **limits),
         "enrichment": comparison.enrichment(
             tables["enrichment"], named=terms, adjusted_p=limits["adjusted_p"], footer=footer

@@ -11,9 +11,13 @@ with job(snakemake):
     places = io.read_table(snakemake.input.places)
     passed = cells.kept(map(io.read_table, snakemake.input.quality))
     table = cells.placed(places, io.read_table(snakemake.input.labels), passed)
-    colours = style.sample_colours(snakemake.params.samples)
     umap, markers = population.draw(
-        table, name, counts=snakemake.input.counts, message=status["message"], colours=colours, footer=footer
+        table,
+        name,
+        counts=snakemake.input.counts,
+        message=status["message"],
+        conditions=snakemake.params.conditions,
+        footer=footer,
     )
     style.save(umap, snakemake.output.umap, snakemake.output.umap_png)
     style.save(markers, snakemake.output.markers, snakemake.output.markers_png)

@@ -1,5 +1,7 @@
 """Figures of quality control."""
 
+from pathlib import Path
+
 from carpeak.job import job
 
 with job(snakemake):
@@ -14,3 +16,7 @@ with job(snakemake):
     style.save(metrics, snakemake.output.metrics, snakemake.output.metrics_png)
     removed = qc.removed(io.read_table(snakemake.input.samples), footer=footer)
     style.save(removed, snakemake.output.removed, snakemake.output.removed_png)
+    droplets = {Path(path).stem: io.read_json(path) for path in snakemake.input.droplets}
+    curves = {name: profile["ranks"] for name, profile in droplets.items()}
+    ranks = qc.ranks(curves, samples=names, footer=footer)
+    style.save(ranks, snakemake.output.ranks, snakemake.output.ranks_png)

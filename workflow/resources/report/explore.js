@@ -1,8 +1,8 @@
 "use strict";
 // The interactive maps of cells: points drawn into the pixels of a canvas, no library, no network.
-// The page holds the cells packed (see carpeak/explore/packing.py); the browser unpacks them itself.
 
 (() => {
+  const { inflate } = carpeak;
   const BACK = 0xffffffff; // pixels are read as little-endian ABGR
   const PALE = 0xffeae6e3;
   const RAMP = ["#e4ebf2", "#a9c1d9", "#4f7fae", "#1b4272", "#08203f"]; // low to high
@@ -14,12 +14,6 @@
   };
   const number = (value) => (value >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3))));
   const named = (key) => NAMES[key] || key;
-
-  async function inflate(text) {
-    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  }
 
   async function coordinate(text, n) {
     const bytes = await inflate(text);
@@ -566,16 +560,12 @@
       const note = this.root.dataset.note || "";
       const key = this.colouring.kind === "label" ? `coloured by ${this.colouring.name}` : `${this.colouring.name}: 0 (pale) to ${number(this.colouring.one.high)} ${this.colouring.unit}`;
       context.fillText(note + key, gap, height - 18);
-      sheet.toBlob((blob) => {
-        const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `map_${this.colouring.name.replace(/\W+/g, "_")}.png` });
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-      });
+      sheet.toBlob((blob) => carpeak.save(`map_${this.colouring.name.replace(/\W+/g, "_")}.png`, blob));
     }
   }
 
   for (const root of document.querySelectorAll(".cell-map")) {
-    if (!("DecompressionStream" in window)) continue; // the static figures below show the same cells
+    if (!carpeak.supported) continue; // the static figures below show the same cells
     const map = new CellMap(root);
     root.hidden = false;
     const watch = new IntersectionObserver((entries) => {

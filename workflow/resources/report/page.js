@@ -56,12 +56,6 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
 
 // --- downloads: what is shown, from the page itself ---------------------------------------------------
 
-function save(name, blob) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
 function asText(table) {
   const line = (row) => Array.from(row.cells, (cell) => cell.textContent.replace(/\s+/g, " ").trim()).join("\t");
   const body = Array.from(table.tBodies).flatMap((part) => Array.from(part.rows)).filter((row) => !row.hidden);
@@ -73,7 +67,7 @@ document.querySelectorAll("main .table table").forEach((table, number) => {
   button.type = "button";
   button.textContent = "Save as TSV";
   button.addEventListener("click", () => {
-    save(`${table.id || `table_${number + 1}`}.tsv`, new Blob([asText(table)], { type: "text/tab-separated-values" }));
+    carpeak.tsv(`${table.id || `table_${number + 1}`}.tsv`, asText(table));
   });
   const holder = table.closest(".table");
   let tools = holder.querySelector(".tools");
@@ -84,6 +78,20 @@ document.querySelectorAll("main .table table").forEach((table, number) => {
   tools.append(button);
 });
 
+// Verdicts above the claims filter them.
+for (const one of document.querySelectorAll("[data-tally]")) {
+  const verdict = one.dataset.tally;
+  const rows = document.querySelectorAll(`#t-claims tr[data-verdict="${verdict}"]`);
+  if (!rows.length) continue;
+  const button = carpeak.el("button", { type: "button", className: "tally", "aria-pressed": "false" }, ...one.childNodes);
+  one.append(button);
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    for (const other of document.querySelectorAll("button.tally")) other.setAttribute("aria-pressed", String(other === button && on));
+    for (const row of document.querySelectorAll("#t-claims tr[data-verdict]")) row.hidden = on && row.dataset.verdict !== verdict;
+  });
+}
+
 function bytesOf(uri) {
   return new Blob([decodeURIComponent(uri.slice(uri.indexOf(",") + 1))], { type: "image/svg+xml" });
 }
@@ -92,7 +100,7 @@ for (const button of document.querySelectorAll("[data-save]")) {
   button.addEventListener("click", () => {
     const image = button.closest("figure").querySelector("img");
     if (button.dataset.save === "svg") {
-      save(`${button.dataset.name}.svg`, bytesOf(image.src));
+      carpeak.save(`${button.dataset.name}.svg`, bytesOf(image.src));
       return;
     }
     const canvas = document.createElement("canvas");
@@ -101,7 +109,24 @@ for (const button of document.querySelectorAll("[data-save]")) {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => save(`${button.dataset.name}.png`, blob));
+    canvas.toBlob((blob) => carpeak.save(`${button.dataset.name}.png`, blob));
+  });
+}
+
+for (const button of document.querySelectorAll("[data-text], [data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.text || button.dataset.copy);
+    if (button.dataset.text) {
+      carpeak.save(button.dataset.file, new Blob([text.textContent], { type: "text/plain" }));
+      return;
+    }
+    try {
+      await navigator.clipboard.writeText(text.innerText);
+      button.textContent = "Copied";
+    } catch { // a browser that forbids it: the text is marked, the reader copies it
+      getSelection().selectAllChildren(text);
+    }
   });
 }
 
@@ -110,6 +135,10 @@ for (const box of document.querySelectorAll(".scroll")) {
   box.setAttribute("role", "region");
   box.setAttribute("aria-label", `Table under ${box.closest("section")?.querySelector("h2")?.textContent || "this heading"}`);
 }
+
+// On a phone the numbers come first; the cautions say how many they are.
+const cautions = document.getElementById("cautions");
+if (cautions && matchMedia("(max-width: 40rem)").matches) cautions.open = false;
 
 const large = document.getElementById("large");
 for (const button of document.querySelectorAll("figure .sheet button")) {

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "start a study from a folder of count matrices",
     "check": "look at a study's libraries before it runs, and report every problem",
     "run": "run a study and write its report",
+    "compare": "set finished runs side by side, on one page",
     "construct": "check a CAR construct and write what aligners need",
     "reads": "count a transgene from FASTQ pairs and add it to a matrix that lacks it",
     "align": "count all genes from FASTQ pairs with STARsolo",

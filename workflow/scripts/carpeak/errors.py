@@ -1,9 +1,10 @@
-"""The one exception that is shown to users as a sentence instead of a traceback, and where they see it."""
+"""The one exception that is shown to users as a sentence instead of a traceback."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+MAX_LISTED = 60  # problems of one file that are told at once
 MARK = "carpeak: "  # how a message to the user begins, on the screen and in a log
 
 
@@ -25,15 +26,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
 
 def listed(source: str | Path, lines: Sequence[object]) -> str:
-    """One message for everything that is wrong in the file `source`."""
-    return f"{source}:\n" + "\n".join(f"  - {line}" for line in lines)
-
-
-def messages(logs: str | Path, *, since: float) -> list[str]:
-    """What jobs told the user: from the files below `logs` written `since` (seconds of the epoch)."""
-    found = []
-    for path in sorted(Path(logs).rglob("*.log")):
-        if path.stat().st_mtime >= since:
-            _, mark, text = path.read_text(encoding="utf-8", errors="replace").partition(MARK)
-            found += [f"{mark}{text.rstrip()}"] if mark else []
-    return found
+    """One message for everything that is wrong in the file `source`, or for the first `MAX_LISTED` of it."""
+    shown = [
+        *lines[:MAX_LISTED],
+        *([f"and {len(lines) - MAX_LISTED:,} more"] if len(lines) > MAX_LISTED else []),
+    ]
+    return f"{source}:\n" + "\n".join(f"  - {line}" for line in shown)

@@ -9,6 +9,7 @@ for _name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR"):
     os.environ[f"{_name}_NUM_THREADS"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import resource
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import written
+from . import warm, written
 from .errors import MARK, CannotWriteError, UserError
 
 POLL_SECONDS = 0.5
@@ -33,7 +34,9 @@ def job(snakemake: Any) -> Iterator[None]:
     exit status 1; the workflow prints it (`errors.messages`) after what Snakemake has to say. A watcher
     ends the process when Snakemake is gone (killed): orphaned jobs that go on writing would collide with
     the next run. Inputs that an earlier job wrote must be as it left them; what this one writes is recorded.
+    Where the run has a process with the libraries imported, the whole script runs as a copy of that.
     """
+    warm.hand_over()
     end_with_parent()
     outputs = [str(path) for path in getattr(snakemake, "output", ())]
     log = Path(str(snakemake.log[0])) if snakemake.log else None
@@ -60,7 +63,9 @@ def job(snakemake: Any) -> Iterator[None]:
     except BaseException:
         _append(log, traceback.format_exc())
         raise
-    _append(log, f"done in {time.perf_counter() - started:.1f} s\n")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    _append(log, f"done in {time.perf_counter() - started:.1f} s, {cpu:.1f} s of CPU, {peak:.0f} MB\n")
 
 
 def _append(log: Path | None, text: str) -> bool:

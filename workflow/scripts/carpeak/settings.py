@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 class QcSettings:
     """Which barcodes are kept as cells."""
 
-    preset: Literal["paper", "adaptive"] = "paper"
+    preset: Literal["paper", "adaptive"] = "adaptive"
     min_genes: int = 100
     max_genes: int = 30_000
     mads: float = 3.0
@@ -42,6 +42,7 @@ class Resolution:
 class EmbeddingSettings:
     """Normalisation, integration, clusters and UMAP."""
 
+    method: Literal["recommended", "paper", "scanpy"] = "recommended"
     n_variable_genes: int = 2000
     n_pcs: int = 30
     n_neighbors: int = 15
@@ -76,6 +77,7 @@ class AnnotationSettings:
     method: Literal["markers", "singler"] = "markers"
     reference: str | None = None
     scheme: Literal["canonical", "paper"] = "canonical"
+    states: Literal["cells", "clusters"] = "cells"
     overrides: tuple[Override, ...] = ()
 
 
@@ -120,6 +122,9 @@ class DonorSettings:
     min_cells: int = 10
     min_cells_verdict: int = 20
     draws: int = 10
+    formula: str | None = None
+    outcome: str | None = None
+    times: tuple[str, ...] = ()
     patients: str | None = None
     second_engine: bool = True
 
@@ -214,6 +219,7 @@ class Settings:
     transgene: TransgeneSettings
     title: str = "CAR-T product against peak"
     description: str = ""
+    preset: Literal["recommended", "paper"] = "recommended"
     simulated: bool = False
     data_root: str | None = None
     download: DownloadSettings | None = None
@@ -229,6 +235,7 @@ class Settings:
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
     car: CarSettings = field(default_factory=CarSettings)
     contrasts: Mapping[str, Contrast] = field(default_factory=_peak_vs_product)
+    conditions: Mapping[str, str] = field(default_factory=dict)
     de: DeSettings = field(default_factory=DeSettings)
     donors: DonorSettings = field(default_factory=DonorSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)

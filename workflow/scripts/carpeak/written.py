@@ -7,6 +7,7 @@ old time stamp nothing would even be run again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,10 +31,13 @@ def record(paths: Iterable[str | Path]) -> None:
 
 
 def forget(paths: Iterable[str | Path]) -> None:
-    """Drop what is known of files that are about to be written."""
+    """Drop what is known of files that are about to be written, and what a killed job left of them."""
     for path in map(Path, paths):
-        with suppress(OSError):
-            _sum_of(path).unlink()
+        half = re.compile(rf"\.tmp-\d+-{re.escape(path.name)}")  # as io.atomic names it
+        left = [file for file in path.parent.glob(".tmp-*") if half.fullmatch(file.name)]
+        for stale in (_sum_of(path), *left):
+            with suppress(OSError):
+                stale.unlink()
 
 
 def demand_whole(paths: Iterable[str | Path]) -> None:

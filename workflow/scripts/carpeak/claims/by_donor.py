@@ -15,9 +15,11 @@ import numpy as np
 from ..comparison import ambient_marks
 from ..donors import patients as exact
 from ..donors import verdict as rules
-from ..donors.evidence import DESCRIBED
+from ..donors.audit import UNPAIRED
+from ..donors.evidence import DESCRIBED, STATED
 from ..donors.verdict import Verdict
 from ..errors import UserError
+from ..study.design import MISSING
 from . import donor_words
 
 if TYPE_CHECKING:
@@ -27,14 +29,16 @@ COLUMNS = [
     "claim", "verdict", "seen", "decision", "reasons", "sort", "donors", "clearly_for", "clearly_against",
     "limit", "estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value", "p_adjusted", "floor",
 ]  # fmt: skip
+TEXTS = ("variant", "reasons", "sort", "donor", "covariates")
 DECIDING = ("unintegrated", "equal_depth")
 DECIDED = (rules.SUPPORTED, rules.OPPOSED)
 AMBIENT, CHANGED = "ambient", "changes"
 NO_PATIENTS, FEW_PATIENTS = "no_patients", "few_patients"
 NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value")
 PER_DONOR = ("donor", "n_reference", "n_test", "counts", "effect", "low", "high")
-# Where a claim declares none: 1.5-fold; of two subsets with a third each, a lead of five points in a hundred.
-LIMITS = {"gene_change": 0.58, "largest_subset": 0.2, "majority": 0.2}
+# Where a claim declares none: a gene 1.5-fold; of a set a quarter of its genes 1.5-fold, in the mean 0.15; of
+# two subsets with a third each, a lead of five points in a hundred.
+LIMITS = {"gene_change": 0.58, "term_change": 0.15, "largest_subset": 0.2, "majority": 0.2}
 UNIT = "log2, mean over donors"
 
 
@@ -69,9 +73,7 @@ def judge(
 
 def read(table: pd.DataFrame) -> pd.DataFrame:
     """The table of effects as it was before it was written: no text is missing, donors are text."""
-    return table.assign(
-        **{name: table[name].fillna("").astype(str) for name in ("variant", "reasons", "sort", "donor")}
-    )
+    return table.assign(**{name: table[name].fillna("").astype(str) for name in TEXTS})
 
 
 def limit(quantity: Mapping[str, Any]) -> float:
@@ -97,7 +99,8 @@ def _associated(
             f"it has {', '.join(patients.columns)}. Name one of these in the claim."
         )
         raise UserError(msg)
-    values = dict(zip(patients["patient"].astype(str), patients[column], strict=True))
+    known = patients[~patients[column].isna() & ~patients[column].astype(str).isin(MISSING)]
+    values = dict(zip(known["patient"].astype(str), known[column], strict=True))
     sign = -1 if quantity["direction"] == "down" else 1
     both = counted.assign(effect=sign * counted["effect"], value=counted["donor"].map(values)).dropna(
         subset=["value"]
@@ -106,10 +109,22 @@ def _associated(
         if "value" in quantity:
             found = exact.fisher(both["effect"], (both["value"].astype(str) == quantity["value"]).to_numpy())
         else:
-            found = exact.spearman(both["effect"], both["value"].astype(float), seed=seed)
+            found = exact.spearman(both["effect"], _graded(both["value"], column), seed=seed)
     except ValueError:  # fewer than five patients, or all alike
         return replace(missing, n=len(both), reasons=(FEW_PATIENTS,))
     return rules.of_association(found)
+
+
+def _graded(values: pd.Series, column: str) -> np.ndarray:
+    """The values of an ordered column as numbers."""
+    try:
+        return values.astype(float).to_numpy()
+    except ValueError as error:
+        msg = (
+            f"donors.patients: the column '{column}' is to be ordered, but holds text: {error}. Write grades "
+            "as numbers, or name in the claim the `value` whose patients are compared with the others."
+        )
+        raise UserError(msg) from None
 
 
 def _one(
@@ -126,14 +141,39 @@ def _one(
             rules.INDETERMINATE if len(effect) else rules.NOT_ESTIMABLE, "", len(effect),
             int((effect == 0).sum()), int((effect != 0).sum()), None, float("nan"), float("nan"),
         )  # fmt: skip
+    return _tested(counted, quantity, decision, reasons)
+
+
+def _tested(
+    counted: pd.DataFrame, quantity: Mapping[str, Any], decision: str, reasons: Sequence[str]
+) -> Verdict:
+    """The verdict from the effects of the donors that count."""
     sign = -1 if quantity["direction"] == "down" else 1
-    return rules.one(
-        sign * counted["effect"].to_numpy(dtype=float),
-        counted["variance"].to_numpy(dtype=float),
-        limit=limit(quantity),
-        decision=decision,
-        reasons=reasons,
-    )
+    options: dict[str, Any] = {
+        "limit": limit(quantity),
+        "decision": decision,
+        "reasons": reasons,
+        "covariates": _covariates(counted),
+    }
+    effect = sign * counted["effect"].to_numpy(dtype=float)
+    variance = counted["variance"].to_numpy(dtype=float)
+    if decision != UNPAIRED or not len(counted):
+        return rules.one(effect, variance, **options)
+    in_test = counted["n_test"].to_numpy() > 0
+    if quantity["kind"] != "majority":
+        return rules.one(effect, variance, in_test=in_test, **options)
+    # said of both sides: each side's donors by themselves, and the less favourable side decides
+    options["covariates"] = None
+    sides = [rules.one(effect[side], variance[side], **options) for side in (~in_test, in_test)]
+    lacking = [one for one in sides if one.pooled is None]
+    return lacking[0] if lacking else min(sides, key=lambda one: one.pooled.low if one.pooled else 0.0)
+
+
+def _covariates(counted: pd.DataFrame) -> np.ndarray | None:
+    """What the formula adjusts the donors' effects for, donors x columns."""
+    if "covariates" not in counted or not (counted["covariates"] != "").all() or counted.empty:
+        return None
+    return np.array([[float(one) for one in row.split(";")] for row in counted["covariates"]])
 
 
 def listed(text: Any) -> list[str]:
@@ -159,6 +199,8 @@ def _row(
     numbers = dict.fromkeys(NUMBERS, float("nan"))
     if one.pooled is not None:
         numbers = {name: float(getattr(one.pooled, name)) for name in NUMBERS}
+    if str(first["decision"]) == UNPAIRED:  # of a patient with one side no change is to be expected
+        numbers |= {"new_low": float("nan"), "new_high": float("nan")}
     if one.association is not None:
         numbers |= {
             name: float(getattr(one.association, name)) for name in ("estimate", "low", "high", "p_value")
@@ -170,7 +212,7 @@ def _row(
         "claim": str(first["claim"]),
         "verdict": rules.INDETERMINATE if against else one.verdict,
         "seen": one.seen,
-        "decision": str(first["decision"]),
+        "decision": _of_one_side(quantity, str(first["decision"])),
         "reasons": ",".join(dict.fromkeys([*listed(first["reasons"]), *one.reasons, *against])),
         "sort": str(first["sort"]),
         "donors": one.n,
@@ -181,6 +223,11 @@ def _row(
         "p_adjusted": one.p_adjusted,
         "floor": one.floor,
     }
+
+
+def _of_one_side(quantity: Mapping[str, Any], decision: str) -> str:
+    """A majority needs no pairs: it is said of each side, and the less favourable one decides."""
+    return STATED if decision == UNPAIRED and quantity["kind"] == "majority" else decision
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -25,6 +25,8 @@ REASONS = {
     "aliased:chemistry": "the two sides were made with different chemistry in every donor",
     "aliased:sort": "the libraries were sorted for the CAR, and not alike on both sides or not apart",
     "aliased:condition": "one of the two conditions has no library",
+    "aliased:formula": "in the donors with enough cells the change can't be told from the formula's columns",
+    "few_df": "the formula has too many columns for so few donors: two degrees of freedom must be left",
 }
 SEEN = {
     "seen_in_this_patient": "Seen in this patient.",
@@ -60,6 +62,13 @@ def reason(one: Mapping[str, Any]) -> str:
         return " ".join(
             filter(None, [seen, why, f"Nothing can be said of other patients from {_patients(n)}."])
         )
+    if one["decision"] == "unpaired":
+        shown = (
+            f"{_patients(n)}, each with one side: difference between the sides {one['estimate']:.2f} "
+            f"({one['low']:.2f} to {one['high']:.2f}), between patients of a side sd {one['tau']:.2f}; "
+            f"p {one['p_value']:.2g}, {one['p_adjusted']:.2g} after Holm."
+        )
+        return " ".join([shown, *filter(None, map(_against, keys))])
     shown = (
         f"{_patients(n)}: {one['clearly_for']} clearly for it, {one['clearly_against']} clearly against; "
         f"mean {one['estimate']:.2f} ({one['low']:.2f} to {one['high']:.2f}), between patients sd "
@@ -98,11 +107,26 @@ def decision(one: Design) -> str:
 def one_sentence(keys: list[str]) -> str:
     """The reasons of the audit as one sentence; empty where there is nothing to say."""
     parts = [REASONS.get(key, "") for key in keys]
+    parts += filter(None, map(_named, keys))
     alone = [key.partition(":")[2] for key in keys if key.startswith("one_sided:")]
     if alone:
         parts.append(f"one side only: {', '.join(alone)}")
     text = "; ".join(filter(None, parts))
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _named(key: str) -> str:
+    """A reason that names a column or numbers, in words; empty for others."""
+    what, _, rest = key.partition(":")
+    if what == "few_unpaired":
+        reference, _, test = rest.partition("+")
+        return f"without pairs six donors a side are needed, here are {reference} and {test}"
+    if what == "constant":
+        return f"{rest} is the same on both sides of every donor, so that blocking the donor covers it"
+    if what == "aliased" and key not in REASONS:
+        together = rest.replace("+", " and ")
+        return f"the change between the conditions can't be told from {together}"
+    return ""
 
 
 def _against(key: str) -> str:

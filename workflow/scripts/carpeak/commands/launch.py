@@ -16,7 +16,6 @@ from .lock import remove_stale
 CORES = ("-c", "--cores", "-j", "--jobs", "--profile", "--executor", "-e")
 FOLDER = ("-d", "--directory")
 DEPLOYMENT = ("--software-deployment-method", "--sdm", "--use-conda", "--use-singularity", "--use-apptainer")
-NOTHING_MADE = ("-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--summary", "--dag", "--rulegraph")
 
 
 def has(options: Sequence[str], names: Sequence[str]) -> bool:
@@ -37,7 +36,7 @@ def command(configuration: Path, folder: Path, options: Sequence[str]) -> list[s
 
 
 def run(configuration: Path, folder: Path, options: Sequence[str]) -> int:
-    """Run Snakemake and say where the report is; returns its exit status.
+    """Run Snakemake, which ends with where the report is; returns its exit status.
 
     Raises UserError where environments per rule are asked of an installed package: they lack the package.
     """
@@ -49,11 +48,7 @@ def run(configuration: Path, folder: Path, options: Sequence[str]) -> int:
         raise UserError(msg)
     if not has(options, FOLDER):
         remove_stale(folder)
-    status = _waited(command(configuration, folder, options))
-    report = folder / "results/report.html"
-    if status == 0 and report.is_file() and not has(options, (*NOTHING_MADE, *FOLDER)):
-        print(f"\nThe report: {report.resolve().as_uri()}")
-    return status
+    return _waited(command(configuration, folder, options))
 
 
 def _waited(words: Sequence[str]) -> int:

@@ -1,5 +1,7 @@
 """What a study's libraries can say about donors: pairs, what is confounded with what, and what may be tested.
 
+Judged on the very model that is fitted (`model`): the configuration's formula, else ~ donor + condition.
+
 A contrast compares two conditions. It is judged apart for libraries sorted for the CAR, against it, and not
 sorted: what was sorted says nothing of shares in the blood, so sorts are never summed. Words for the keys
 used here are the report's.
@@ -8,10 +10,13 @@ used here are the report's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ..study.design import variables
+from . import model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +38,10 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Library:
-    """What the sheet says of one library. `batch` and `chemistry` are empty where nothing was stated."""
+    """What the sheet says of one library. `batch` and `chemistry` are empty where nothing was stated.
+
+    `columns` are those that the model names beyond them, empty where a value is missing.
+    """
 
     sample: str
     condition: str
@@ -41,6 +49,13 @@ class Library:
     batch: str = ""
     chemistry: str = ""
     sort: str = UNSORTED
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        """The value of a column of the model."""
+        if name == "sorted":
+            return self.sort
+        return str(getattr(self, name)) if name in FACTORS else self.columns.get(name, "")
 
 
 def libraries_of(samples: Iterable[Sample]) -> list[Library]:
@@ -53,6 +68,7 @@ def libraries_of(samples: Iterable[Sample]) -> list[Library]:
             batch=one.stated_batch,
             chemistry=one.chemistry or "",
             sort=one.sorted or UNSORTED,
+            columns=dict(one.columns),
         )
         for one in samples
     ]
@@ -62,8 +78,8 @@ def libraries_of(samples: Iterable[Sample]) -> list[Library]:
 class Sides:
     """One donor's libraries on both sides of a contrast.
 
-    `notes` are keys: ``only_reference``, ``only_test``, ``technical_replicates``, and ``differs:FACTOR``
-    where the two sides differ in it.
+    `notes` are keys: ``only_reference``, ``only_test``, ``technical_replicates``, ``differs:FACTOR`` where
+    the two sides differ in it, ``missing:COLUMN`` where the model needs a value that is not there.
     """
 
     donor: str
@@ -83,8 +99,10 @@ class Design:
 
     `decision` is PAIRED, CONCORDANCE (two pairs), SINGLE, UNPAIRED or NOT_ESTIMABLE. `donors` are those that
     it rests on. `aliased` names the factors that can't be told from the contrast. `reasons` are keys:
-    ``no_pairs``, ``one_pair``, ``two_pairs``, ``aliased:FACTOR``, ``one_sided:DONOR``. `rank` is that of the
-    model with donor, batch, chemistry and condition, which has `coefficients`.
+    ``no_pairs``, ``one_pair``, ``two_pairs``, ``few_unpaired:N+M`` (donors a side), ``aliased:FACTOR``,
+    ``one_sided:DONOR``, ``few_df`` (the formula leaves too few donors), ``constant:TERM`` (nothing to adjust
+    for: it follows from the donor). `rank` is that of the model, which has `coefficients`; without a
+    `formula` of the study's own it holds donor, batch, chemistry and condition.
     """
 
     contrast: str
@@ -98,11 +116,29 @@ class Design:
     reasons: tuple[str, ...] = ()
     rank: int = 0
     coefficients: int = 0
+    formula: str = ""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether donors are compared with themselves."""
+        return self.decision != UNPAIRED
+
+    def model(self, units: Sequence[tuple[str, str]]) -> model.Model:
+        """The model on these units (donor and condition), for this contrast."""
+        found = units_of(
+            [library for one in self.sides for library in (*one.reference, *one.test)], self.formula
+        )
+        return model.build(
+            [found[key] for key in units], self.formula or model.DEFAULT, test=self.test, blocked=self.blocked
+        )
 
 
-def audit(libraries: Sequence[Library], contrasts: Mapping[str, Mapping[str, str]]) -> list[Design]:
+def audit(
+    libraries: Sequence[Library], contrasts: Mapping[str, Mapping[str, str]], *, formula: str | None = None
+) -> list[Design]:
     """The designs of every contrast (conditions ``test`` and ``reference``), one for each sort in it.
 
+    `formula` is the model over donors that the study names.
     A contrast whose two sides share no sort has one design, NOT_ESTIMABLE, aliased with ``sort``.
     """
     designs = []
@@ -110,7 +146,8 @@ def audit(libraries: Sequence[Library], contrasts: Mapping[str, Mapping[str, str
         involved = [one for one in libraries if one.condition in (contrast["test"], contrast["reference"])]
         sorts = sorted({one.sort for one in involved}, key=lambda sort: (sort != UNSORTED, sort))
         parts = [
-            _design(name, contrast, sort, [one for one in involved if one.sort == sort]) for sort in sorts
+            _design(name, contrast, sort, [one for one in involved if one.sort == sort], formula or "")
+            for sort in sorts
         ]
         complete = [one for one in parts if all(_has_side(one, side) for side in ("reference", "test"))]
         if complete:
@@ -160,11 +197,46 @@ def _notes(reference: Sequence[Library], test: Sequence[Library]) -> list[str]:
     return notes
 
 
-def _design(name: str, contrast: Mapping[str, str], sort: str, libraries: Sequence[Library]) -> Design:
-    sides = _sides(libraries, contrast)
-    pairs = [one for one in sides if one.paired]
+def _incomplete(side: Sides, formula: str) -> list[str]:
+    """The columns of `formula` that a donor has no value of, as notes."""
+    libraries = (*side.reference, *side.test)
+    return [
+        f"missing:{name}" for name in columns_of(formula) if not all(one.value(name) for one in libraries)
+    ]
+
+
+def columns_of(formula: str) -> list[str]:
+    """The columns of `formula` beyond donor and condition."""
+    return [name for name in variables(formula) if name not in (model.DONOR, model.CONDITION)]
+
+
+def units_of(libraries: Iterable[Library], formula: str) -> dict[tuple[str, str], model.Unit]:
+    """The units of a model by donor and condition; values of summed libraries that differ are joined."""
+    held: dict[tuple[str, str], list[Library]] = {}
+    for one in libraries:
+        held.setdefault((one.donor, one.condition), []).append(one)
+    return {
+        key: model.Unit(
+            *key,
+            {
+                name: model.JOIN.join(sorted({one.value(name) for one in part}))
+                for name in columns_of(formula)
+            },
+        )
+        for key, part in sorted(held.items())
+    }
+
+
+def _design(
+    name: str, contrast: Mapping[str, str], sort: str, libraries: Sequence[Library], formula: str
+) -> Design:
+    sides = tuple(
+        replace(one, notes=(*one.notes, *_incomplete(one, formula))) for one in _sides(libraries, contrast)
+    )
+    complete = [one for one in sides if not any(note.startswith("missing:") for note in one.notes)]
+    pairs = [one for one in complete if one.paired]
     alone = {
-        side: [one for one in sides if getattr(one, side) and not one.paired]
+        side: [one for one in complete if getattr(one, side) and not one.paired]
         for side in ("reference", "test")
     }
     many = len(pairs) < LEAST_PAIRS and min(map(len, alone.values())) >= LEAST_UNPAIRED
@@ -174,15 +246,28 @@ def _design(name: str, contrast: Mapping[str, str], sort: str, libraries: Sequen
     blocks = FACTORS[1:] if many else FACTORS
     aliased = tuple(factor for factor in blocks if _is_aliased(rows, in_test, factor, blocked=not many))
     rank, coefficients = _rank(rows, in_test, blocks)
+    reasons: list[str] = []
+    if formula and used:
+        fitted = model.build(
+            list(units_of(rows, formula).values()), formula, test=contrast["test"], blocked=not many
+        )
+        aliased = tuple(dict.fromkeys([*aliased, *fitted.aliased]))
+        rank, coefficients = fitted.rank, fitted.coefficients
+        reasons += [f"constant:{term}" for term in fitted.constant]
+        reasons += ["few_df"] if len(pairs) >= LEAST_PAIRS and fitted.df < model.LEAST_DF else []
     decision = _decision(len(pairs), aliased, unpaired=many)
-    reasons = [f"aliased:{factor}" for factor in aliased]
+    if "few_df" in reasons and decision == PAIRED:
+        decision = NOT_ESTIMABLE
+    reasons = [f"aliased:{factor}" for factor in aliased] + reasons
     if not many:
         reasons += {0: ["no_pairs"], 1: ["one_pair"], 2: ["two_pairs"]}.get(len(pairs), [])
+        if not pairs and any(alone.values()):
+            reasons.append("few_unpaired:{}+{}".format(*map(len, alone.values())))
         reasons += [f"one_sided:{one.donor}" for one in sides if not one.paired]
     donors = tuple(sorted({one.donor for one in used}))
     return Design(
         name, contrast["test"], contrast["reference"], sort, decision, donors, sides,
-        aliased, tuple(reasons), rank, coefficients,
+        aliased, tuple(reasons), rank, coefficients, formula,
     )  # fmt: skip
 
 

@@ -42,14 +42,26 @@ def of_genes(sums: Sums, pairs: Sequence[tuple[str, int, int]]) -> Effects:
     effect, variance = (np.empty((len(pairs), sums.umis.shape[1])) for _ in range(2))
     for number, (_, *rows) in enumerate(pairs):
         umis, depth, prior = _pair(sums, rows)
-        n = sums.units["n_cells"].to_numpy(dtype=float)[rows][:, None]
-        rate = umis / depth
-        squares = rate**2 * sums.depth_squares[rows][:, None]
-        spread = (sums.squares[rows] - 2 * rate * sums.crossed[rows] + squares) * n / np.maximum(n - 1, 1)
-        of_sides = np.maximum(spread, umis + prior) / (umis + prior) ** 2 / LN2_SQUARED
         effect[number] = _change(umis, depth, prior)
-        variance[number] = of_sides.sum(axis=0)
+        variance[number] = _of_sampling(sums, rows, umis, depth, prior).sum(axis=0)
     return Effects(effect, variance)
+
+
+def _of_sampling(
+    sums: Sums,
+    rows: Sequence[int],
+    umis: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    prior: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Variance of the log2 share of every gene in the units at `rows`."""
+    rows = list(rows)
+    n = sums.units["n_cells"].to_numpy(dtype=float)[rows][:, None]
+    rate = umis / depth
+    squares = rate**2 * sums.depth_squares[rows][:, None]
+    spread = (sums.squares[rows] - 2 * rate * sums.crossed[rows] + squares) * n / np.maximum(n - 1, 1)
+    found: NDArray[np.float64] = np.maximum(spread, umis + prior) / (umis + prior) ** 2 / LN2_SQUARED
+    return found
 
 
 def of_sets(
@@ -70,14 +82,26 @@ def of_sets(
     for number, (_, *rows) in enumerate(pairs):
         umis, depth, prior = _pair(sums, rows)
         effect[number] = weights @ _change(umis, depth, prior)
-        of_sides = (weights**2 @ (1 / (umis + prior)).T).T
-        for side, unit in enumerate(rows if cells is not None else ()):
-            slopes = weights / (umis[side] + prior[side])
-            of_sides[side] = np.maximum(
-                of_sides[side], _between_cells(cells, unit, slopes, umis[side] / depth[side])
-            )
-        variance[number] = of_sides.sum(axis=0) / LN2_SQUARED
+        variance[number] = _of_set_sampling(rows, weights, (umis, depth, prior), cells).sum(axis=0)
     return Effects(effect, variance)
+
+
+def _of_set_sampling(
+    rows: Sequence[int],
+    weights: NDArray[np.float64],
+    counted: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    cells: tuple[sparse.csr_matrix, NDArray[np.float64], NDArray[np.int64]] | None,
+) -> NDArray[np.float64]:
+    """Variance of every set's mean log2 share in the units at `rows`."""
+    umis, depth, prior = counted
+    of_units = (weights**2 @ (1 / (umis + prior)).T).T
+    for number, unit in enumerate(rows if cells is not None else ()):
+        slopes = weights / (umis[number] + prior[number])
+        of_units[number] = np.maximum(
+            of_units[number], _between_cells(cells, unit, slopes, umis[number] / depth[number])
+        )
+    found: NDArray[np.float64] = of_units / LN2_SQUARED
+    return found
 
 
 def _between_cells(
@@ -95,11 +119,44 @@ def _between_cells(
     return found
 
 
-def testable(sums: Sums, pairs: Sequence[tuple[str, int, int]]) -> NDArray[np.bool_]:
-    """The genes with enough UMIs in these pairs to be compared (see `normalisation.enough_counts`)."""
-    rows = [row for _, *two in pairs for row in two]
-    sizes = sums.units["n_umis"].to_numpy(dtype=float)[rows]
-    return normalisation.enough_counts(sums.umis[rows].T, paired_design(len(pairs)), sizes=sizes)
+def levels_of_genes(sums: Sums, rows: Sequence[int]) -> Effects:
+    """log2 share of UMIs of every gene in each unit of `rows`, for donors with one side each.
+
+    Variances as in `of_genes`.
+    """
+    umis, depth, prior = _pair(sums, rows)
+    return Effects(
+        np.log2((umis + prior) / (depth + 2 * prior)), _of_sampling(sums, rows, umis, depth, prior)
+    )
+
+
+def levels_of_sets(
+    sums: Sums,
+    rows: Sequence[int],
+    members: NDArray[np.bool_],
+    *,
+    tested: NDArray[np.bool_],
+    cells: tuple[sparse.csr_matrix, NDArray[np.float64], NDArray[np.int64]] | None = None,
+) -> Effects:
+    """Mean log2 share of each set's genes less that of the other `tested` genes, in each unit of `rows`.
+
+    For the rest see `of_sets`.
+    """
+    weights = _set_weights(members, tested)
+    umis, depth, prior = _pair(sums, rows)
+    logs = np.log2((umis + prior) / (depth + 2 * prior))
+    return Effects(logs @ weights.T, _of_set_sampling(rows, weights, (umis, depth, prior), cells))
+
+
+def testable(sums: Sums, rows: Sequence[int], design: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The genes with enough UMIs in the units at `rows` (see `normalisation.enough_counts`)."""
+    sizes = sums.units["n_umis"].to_numpy(dtype=float)[list(rows)]
+    return normalisation.enough_counts(sums.umis[list(rows)].T, design, sizes=sizes)
+
+
+def rows_of(pairs: Sequence[tuple[str, int, int]]) -> list[int]:
+    """The rows of test and reference of each pair."""
+    return [row for _, *two in pairs for row in two]
 
 
 def paired_design(pairs: int) -> NDArray[np.float64]:
@@ -118,7 +175,7 @@ def of_counts(first: NDArray[np.float64], second: NDArray[np.float64]) -> Effect
 def _pair(
     sums: Sums, rows: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """UMIs, depths and the UMIs added, of the two sides of a pair."""
+    """UMIs, depths and the UMIs added, of the two sides of a pair (or of all units compared)."""
     depth = sums.units["n_umis"].to_numpy(dtype=float)[list(rows)][:, None]
     return sums.umis[list(rows)], depth, PRIOR * depth / depth.mean()
 

@@ -7,7 +7,7 @@ speaks of. Words for the keys are the report's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,21 +15,20 @@ import pandas as pd
 from scipy.special import ndtri
 
 from ..names import POSITIVE
-from . import audit, draws, effects, pseudobulk, shares
+from . import audit, draws, gene_effects, model, shares
+from .gene_effects import ON_GENES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
     from .audit import Design
-    from .effects import Effects
     from .shares import Found
 
 COLUMNS = [
     "claim", "variant", "decision", "reasons", "sort", "donor", "n_reference", "n_test", "counts",
-    "effect", "low", "high", "variance",
+    "effect", "low", "high", "variance", "covariates",
 ]  # fmt: skip
-ON_GENES = ("gene_change", "term_change")
 ON_SHARES = ("largest_subset", "majority", "lineages_present", "subset_count", "patient_association")
 ONE_SIDED = ("largest_subset", "lineages_present", "subset_count", "patient_association")
 POOLED_SIDES = ("lineages_present", "subset_count")  # these count the cells of both sides together
@@ -72,6 +71,13 @@ class Evidence:
     least_verdict: int
     draws: int
     seed: int
+    held: dict[str, sparse.csr_matrix] = field(default_factory=dict)
+
+    def of_gene(self, gene: str) -> sparse.csr_matrix:
+        """The counts of one gene, cells x 1 (taken out once: every draw of a claim asks for them again)."""
+        if gene not in self.held:
+            self.held[gene] = self.counts[:, np.flatnonzero(self.genes == gene)].tocsr()
+        return self.held[gene]
 
 
 def measure(
@@ -80,7 +86,9 @@ def measure(
     """Rows (COLUMNS) of every claim that donors can speak to, variant by variant; the first is the main one.
 
     A claim without any donor has one row without a name. Draws widen the variances of the main analysis; the
-    variants take cells as they are called.
+    variants take cells as they are called. Donors with one side each have levels instead of changes, less the
+    mean of those at the reference. `covariates` are what a donor's effect is adjusted for, joined by
+    semicolons.
     """
     parts = []
     for variant in variants:
@@ -91,9 +99,12 @@ def measure(
                 continue
             judged_on = _design(evidence, quantity)
             chosen = _chosen(evidence, quantity, variant, judged_on[1])
-            found = _measured(evidence, quantity, variant, chosen)
+            levels = _has_levels(quantity, judged_on[0])
+            found = _measured(evidence, quantity, variant, chosen, levels=levels)
             if variant is variants[0]:
-                found = _widened(evidence, quantity, variant, chosen, found)
+                found = _widened(evidence, quantity, variant, chosen, found, levels=levels)
+            if levels:
+                found = _centred(found, quantity)
             parts.append(_rows((claim["id"], variant.name), evidence, quantity, judged_on, found))
     return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
 
@@ -114,6 +125,20 @@ def variants_of(cells: pd.DataFrame, *, thinned: NDArray[np.bool_] | None, rule:
     if rule == "calibrated":
         found.append(Variant("umi_rule", *PLAIN, (cells["car_umis"] >= 1).to_numpy()))
     return found
+
+
+def _has_levels(quantity: Mapping[str, Any], design: Design | None) -> bool:
+    """Whether each donor has one side of a claim on both."""
+    return design is not None and design.decision == audit.UNPAIRED and quantity["kind"] not in ONE_SIDED
+
+
+def _centred(found: Found, quantity: Mapping[str, Any]) -> Found:
+    """Levels of genes less the mean level at the reference; ratios of cells stay."""
+    base = [effect for n_reference, _, effect, _ in found.values() if n_reference]
+    if quantity["kind"] not in ON_GENES or not base:
+        return found
+    mean = float(np.mean(base))
+    return {donor: (*n, effect - mean, variance) for donor, (*n, effect, variance) in found.items()}  # type: ignore[misc]
 
 
 def _applies(quantity: Mapping[str, Any], variant: Variant, main: Variant) -> bool:
@@ -164,14 +189,17 @@ def _measured(
     variant: Variant,
     chosen: NDArray[np.bool_],
     labels: NDArray[np.str_] | None = None,
+    *,
+    levels: bool,
 ) -> Found:
     """The effect of every donor with enough cells; `labels` stand in for those of the cells where given."""
     if quantity["kind"] in ON_GENES:
-        return _of_genes(evidence, quantity, chosen, alone=labels is None)
+        return gene_effects.of_claim(evidence, quantity, chosen, alone=labels is None, levels=levels)
     column = label_column(quantity, variant)
     part = evidence.cells.loc[chosen, ["donor", "condition"]]
     named = evidence.cells[column].astype(str).to_numpy()[chosen] if labels is None else labels[chosen]
-    return shares.of_donors(part.assign(label=named), quantity, evidence.sides, least=evidence.least)
+    part = part.assign(label=named)
+    return shares.of_donors(part, quantity, evidence.sides, least=evidence.least, levels=levels)
 
 
 def label_column(quantity: Mapping[str, Any], variant: Variant) -> str:
@@ -184,51 +212,14 @@ def label_column(quantity: Mapping[str, Any], variant: Variant) -> str:
     return variant.state if configured else f"t_state_{quantity['scheme']}"
 
 
-def _of_genes(
-    evidence: Evidence, quantity: Mapping[str, Any], chosen: NDArray[np.bool_], *, alone: bool
-) -> Found:
-    """Effects of a gene or a gene set; `alone` says that no draws go with it, so that the variance counts."""
-    if quantity["kind"] == "gene_change":
-        columns = np.flatnonzero(evidence.genes == quantity["gene"])
-        if not len(columns):
-            return {}
-        sums = pseudobulk.sums(evidence.counts[:, columns], evidence.cells, evidence.n_umis, chosen=chosen)
-        pairs = _pairs(evidence, sums.units)
-        if not pairs or not effects.testable(sums, pairs)[0]:
-            return {}  # too few UMIs to say anything of any donor
-        return _found(sums.units, pairs, effects.of_genes(sums, pairs))
-    members = np.isin(evidence.genes, list(evidence.sets.get(quantity["term"], ())))[None, :]
-    sums = pseudobulk.sums(evidence.counts, evidence.cells, evidence.n_umis, chosen=chosen)
-    pairs = _pairs(evidence, sums.units)
-    tested = effects.testable(sums, pairs) if pairs else np.zeros(len(evidence.genes), dtype=bool)
-    if (members & tested).sum() < 2:
-        return {}
-    behind = (evidence.counts, evidence.n_umis, pseudobulk.codes(evidence.cells, sums.units, chosen))
-    measured = effects.of_sets(sums, pairs, members, tested=tested, cells=behind if alone else None)
-    return _found(sums.units, pairs, measured)
-
-
-def _pairs(evidence: Evidence, units: pd.DataFrame) -> list[tuple[str, int, int]]:
-    donors = sorted(set(units["donor"]))
-    return pseudobulk.pairs(units, donors, **evidence.sides, least=evidence.least)
-
-
-def _found(units: pd.DataFrame, pairs: Sequence[tuple[str, int, int]], measured: Effects) -> Found:
-    n = units["n_cells"].to_numpy()
-    return {
-        donor: (int(n[reference]), int(n[test]), float(effect), float(variance))
-        for (donor, test, reference), effect, variance in zip(
-            pairs, measured.effect[:, 0], measured.variance[:, 0], strict=True
-        )
-    }
-
-
 def _widened(
     evidence: Evidence,
     quantity: Mapping[str, Any],
     variant: Variant,
     chosen: NDArray[np.bool_],
     found: Found,
+    *,
+    levels: bool,
 ) -> Found:
     """`found`, the variances widened by what doubtful CAR calls and labels add (Rubin 1987)."""
     column = "" if quantity["kind"] in ON_GENES else label_column(quantity, variant)
@@ -239,7 +230,7 @@ def _widened(
     drawn: dict[str, list[float]] = {donor: [] for donor in found}
     for _ in range(evidence.draws):
         kept, labels = doubts.draw(generator)
-        again = _measured(evidence, quantity, variant, kept, labels)
+        again = _measured(evidence, quantity, variant, kept, labels, levels=levels)
         for donor, one in found.items():
             drawn[donor].append(again.get(donor, one)[2])
     spread = {name: (1 + 1 / len(one)) * float(np.var(one, ddof=1)) for name, one in drawn.items()}
@@ -254,20 +245,45 @@ def _rows(
     found: Found,
 ) -> list[list[Any]]:
     """The rows of one claim (its id and the variant are `names`), judged on a design and a sort."""
-    decision, reasons, donors = _decision(quantity, judged_on[0], found)
+    design = judged_on[0]
+    decision, reasons, donors = _decision(quantity, design, found)
+    adjusted: dict[str, str] = {}
+    if design is not None and design.formula and decision in (audit.PAIRED, audit.UNPAIRED):
+        adjusted, aliased = _covariates(evidence, design, found)
+        decision = audit.NOT_ESTIMABLE if aliased else decision
+        reasons = ",".join(filter(None, [reasons, *(f"aliased:{one}" for one in aliased)]))
     common = [*names, decision, reasons, judged_on[1]]
     conditions = _conditions(evidence, quantity)
+    pooled = quantity["kind"] in POOLED_SIDES or _has_levels(quantity, design)
     rows = []
     for donor, (n_reference, n_test, effect, variance) in sorted(found.items()):
         held = dict(zip(_both(evidence), (n_reference, n_test), strict=True))
-        enough = (sum if quantity["kind"] in POOLED_SIDES else min)(held[one] for one in conditions)
+        enough = (sum if pooled else min)(held[one] for one in conditions)
         counts = donor in donors and enough >= evidence.least_verdict
         width = float(ndtri(0.975) * np.sqrt(variance))
         rows.append(
             [*common, donor, n_reference, n_test, "yes" if counts else "no",
-             effect, effect - width, effect + width, variance]
+             effect, effect - width, effect + width, variance, adjusted.get(donor, "")]
         )  # fmt: skip
-    return rows or [[*common, "", 0, 0, "no", *[float("nan")] * 4]]
+    return rows or [[*common, "", 0, 0, "no", *[float("nan")] * 4, ""]]
+
+
+def _covariates(evidence: Evidence, design: Design, found: Found) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What the formula adjusts each donor for, and with what the change is aliased in these donors."""
+    donors = sorted(set(found) & set(design.donors))
+    reference, test = _both(evidence)
+    if not donors:
+        return {}, ()
+    if design.blocked:
+        fitted = design.model([(donor, side) for donor in donors for side in (test, reference)])
+        columns = model.differences(fitted)
+    else:
+        fitted = design.model([(donor, reference if found[donor][0] else test) for donor in donors])
+        columns = fitted.matrix[:, 1:-1]
+    if fitted.aliased or columns is None:
+        return {}, fitted.aliased
+    joined = [";".join(f"{value:.10g}" for value in row) for row in columns]
+    return dict(zip(donors, joined, strict=True)), ()
 
 
 def _both(evidence: Evidence) -> tuple[str, str]:

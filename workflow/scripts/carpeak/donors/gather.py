@@ -32,6 +32,7 @@ def evidence(
     libraries: Sequence[Mapping[str, Any]],
     options: Mapping[str, Any],
     seed: int,
+    formula: str | None = None,
     sets: Mapping[str, frozenset[str]] | None = None,
 ) -> Evidence:
     """What effects are measured on, from the tables of a run.
@@ -56,7 +57,7 @@ def evidence(
         genes=np.array(counts.var_names, dtype=str),
         sides=contrasts[contrast],
         contrast=contrast,
-        designs=audit.audit(known, contrasts),
+        designs=audit.audit(known, contrasts, formula=formula),
         sets=sets or {},
         least=options["min_cells"],
         least_verdict=options["min_cells_verdict"],

@@ -18,21 +18,28 @@ Found = dict[str, tuple[int, int, float, float]]  # donor -> cells at reference 
 
 
 def of_donors(
-    cells: pd.DataFrame, quantity: Mapping[str, Any], sides: Mapping[str, str], *, least: int
+    cells: pd.DataFrame,
+    quantity: Mapping[str, Any],
+    sides: Mapping[str, str],
+    *,
+    least: int,
+    levels: bool = False,
 ) -> Found:
     """Effects of a claim on shares in every donor with at least `least` cells where it needs them.
 
     `cells` (donor, condition, label) are those that the claim speaks of. ``majority`` takes the less
-    favourable side, ``lineages_present`` the weaker of its two statements. ``subset_count`` gives how many
-    subsets there are beyond the number stated, without a variance.
+    favourable side (with `levels` the one that the donor has), ``lineages_present`` the weaker of its two
+    statements. ``subset_count`` gives how many subsets there are beyond the number stated, without a
+    variance.
     """
     counts = {donor: _by_side(part, sides) for donor, part in cells.groupby("donor", sort=True)}
     found: Found = {}
     for donor, (reference, test) in counts.items():
         n = (int(reference.sum()), int(test.sum()))
         if quantity["kind"] == "majority":
-            if min(n) >= least:
-                two = [_ratio(side, quantity["label"], [quantity["over"]]) for side in (reference, test)]
+            has = [side for side in (reference, test) if len(side) or not levels]
+            if min(int(side.sum()) for side in has) >= least:
+                two = [_ratio(side, quantity["label"], [quantity["over"]]) for side in has]
                 found[str(donor)] = (*n, *min(two))
         elif sum(n) >= least:
             found[str(donor)] = (*n, *_one_sided(reference.add(test, fill_value=0), quantity))

@@ -14,13 +14,14 @@ from scipy.special import ndtri
 from scipy.stats import false_discovery_control
 
 from ..names import POSITIVE, UNASSIGNED
-from . import audit, composition, draws, effects, meta
+from . import audit, composition, draws, effects, meta, model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .audit import Design
     from .evidence import Evidence
+    from .model import Model
 
 COLUMNS = [
     "contrast", "population", "label", "donor", "sort", "n_reference", "total_reference", "share_reference",
@@ -105,8 +106,9 @@ def _states(
     variance = ratios.variances[:, ::2] + ratios.variances[:, 1::2]
     rows = _by_donor(tables[0], change, variance, names, donors)
     if design.decision == audit.PAIRED and len(donors) >= audit.LEAST_PAIRS:
-        rows += _means(tables[1:] or tables, tables[0], names, len(donors))
-    return pd.DataFrame(rows).assign(contrast=evidence.contrast, population=population, sort=design.sort)
+        fitted = _model(evidence, design, donors)
+        rows += _means(tables[1:] or tables, tables[0], names, fitted.matrix) if _holds(fitted) else []
+    return _stated(rows, evidence, population, design)
 
 
 def _by_donor(
@@ -145,10 +147,13 @@ def _shares(n: NDArray[np.float64], total: NDArray[np.float64]) -> dict[str, flo
 
 
 def _means(
-    tables: list[NDArray[np.float64]], main: NDArray[np.float64], names: list[str], pairs: int
+    tables: list[NDArray[np.float64]],
+    main: NDArray[np.float64],
+    names: list[str],
+    design: NDArray[np.float64],
 ) -> list[dict[str, Any]]:
     """The mean change over donors, tested; shares are means of the donors' shares."""
-    found = composition.changes(tables, effects.paired_design(pairs))
+    found = composition.changes(tables, design)
     shares = main / np.maximum(main.sum(axis=0), 1)
     adjusted = false_discovery_control(found.p_value)
     return [
@@ -174,9 +179,27 @@ def _ratio(evidence: Evidence, population: str, design: Design, chosen: NDArray[
     variance = sides[0].variance + sides[1].variance
     rows = _by_donor(counts, change[None, :], variance[None, :], [RATIO], donors)
     if design.decision == audit.PAIRED and len(donors) >= audit.LEAST_PAIRS:
-        pooled = meta.pool(change, variance)
+        fitted = _model(evidence, design, donors)
+        if not _holds(fitted):
+            return _stated(rows, evidence, population, design)
+        pooled = meta.pool(change, variance, covariates=model.differences(fitted))
         rows.append(
             {"label": RATIO, "donor": MEAN, "log2_change": pooled.estimate, "low": pooled.low,
-             "high": pooled.high, "df": pooled.n - 1, "p_value": pooled.p_value}
+             "high": pooled.high, "df": pooled.df, "p_value": pooled.p_value}
         )  # fmt: skip
+    return _stated(rows, evidence, population, design)
+
+
+def _stated(rows: list[dict[str, Any]], evidence: Evidence, population: str, design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(contrast=evidence.contrast, population=population, sort=design.sort)
+
+
+def _model(evidence: Evidence, design: Design, donors: list[str]) -> Model:
+    """The model of these donors, units in the order test, reference of each."""
+    sides = (evidence.sides["test"], evidence.sides["reference"])
+    return design.model([(donor, side) for donor in donors for side in sides])
+
+
+def _holds(fitted: Model) -> bool:
+    """Whether the mean change can be told from all else, with an error."""
+    return not fitted.aliased and fitted.df >= model.LEAST_DF

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..names import POSITIVE
-from . import audit, effects, pseudobulk
+from . import audit, effects, model, pseudobulk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .audit import Design
@@ -26,7 +28,8 @@ class Libraries:
     """The units of one comparison: rows of `sums`, their design (the tested coefficient last), and the pairs.
 
     `pairs` is empty where donors are not paired. Where the change of one kind of cells is compared with that
-    of another, `baseline` holds the pairs of the other, in the same order.
+    of another, `baseline` holds the pairs of the other, in the same order. `formula` is the study's own,
+    empty for ~ donor + condition.
     """
 
     sums: Sums
@@ -36,6 +39,7 @@ class Libraries:
     decision: str
     sort: str
     baseline: Pairs = field(default_factory=list)
+    formula: str = ""
 
     @property
     def donors(self) -> int:
@@ -78,14 +82,17 @@ def _paired(evidence: Evidence, sums: Sums, design: Design) -> Libraries | None:
     if not pairs:
         return None
     rows = [row for _, *two in pairs for row in two]
-    return Libraries(
-        sums,
-        rows,
-        effects.paired_design(len(pairs)),
-        pairs,
-        _lowered(design.decision, len(pairs)),
-        design.sort,
-    )
+    decision = _lowered(design.decision, len(pairs))
+    fitted = design.model(keys(sums, rows))
+    if decision == audit.PAIRED and (fitted.aliased or fitted.df < model.LEAST_DF):
+        decision = audit.NOT_ESTIMABLE  # the donors with enough cells leave the formula too little
+    return Libraries(sums, rows, fitted.matrix, pairs, decision, design.sort, formula=design.formula)
+
+
+def keys(sums: Sums, rows: Sequence[int]) -> list[tuple[str, str]]:
+    """Donor and condition of the units at `rows`."""
+    part = sums.units.iloc[list(rows)]
+    return list(zip(part["donor"].astype(str), part["condition"].astype(str), strict=True))
 
 
 def _lowered(decision: str, pairs: int) -> str:
@@ -101,7 +108,9 @@ def _unpaired(evidence: Evidence, sums: Sums, design: Design) -> Libraries | Non
     side = (units["condition"].iloc[rows] == evidence.sides["test"]).to_numpy(dtype=float)
     if min(side.sum(), len(side) - side.sum()) < audit.LEAST_UNPAIRED:
         return None
-    return Libraries(sums, rows, np.column_stack([np.ones(len(rows)), side]), [], audit.UNPAIRED, design.sort)
+    fitted = design.model(keys(sums, rows))
+    decision = audit.NOT_ESTIMABLE if fitted.aliased or fitted.df < model.LEAST_DF else audit.UNPAIRED
+    return Libraries(sums, rows, fitted.matrix, [], decision, design.sort, formula=design.formula)
 
 
 def _against_rest(
@@ -130,7 +139,7 @@ def _interaction_design(donors: int) -> NDArray[np.float64]:
     """~ library + donor:CAR + side:CAR for units in the order CAR+ test, reference, rest test, reference.
 
     What a library or a donor's CAR+ cells have in common is blocked, so that one difference of differences is
-    left of every donor, and donors - 1 degrees of freedom.
+    left of every donor, and donors - 1 degrees of freedom. Covariates of a library are blocked with it.
     """
     libraries = np.tile(np.eye(2), (2, 1))
     blocks = np.kron(np.eye(donors), np.hstack([libraries, np.array([[1.0], [1], [0], [0]])]))

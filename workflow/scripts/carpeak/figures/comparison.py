@@ -12,6 +12,7 @@ import numpy as np
 
 from ..comparison import ambient_marks
 from . import style
+from .composition import SMALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,7 +276,7 @@ def _pairs(ax: Axes, table: pd.DataFrame, varied: pd.DataFrame, colours: Mapping
     chosen = varied[(varied["population"] == "car_t") & (varied["variant"] == "unintegrated")]
     without = chosen.set_index(["label", "sample"])["fraction"].reindex(with_it.index)
     labels = [
-        label for label in dict.fromkeys(with_it.index.get_level_values(0)) if with_it[label].fillna(0).any()
+        label for label in style.ordered(with_it.index.get_level_values(0)) if with_it[label].max() >= SMALL
     ]
     if not labels:
         _nothing(ax, "No CAR+ T cells.")
@@ -293,7 +294,7 @@ def _pairs(ax: Axes, table: pd.DataFrame, varied: pd.DataFrame, colours: Mapping
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.set_xlim(left=0)
-    ax.set_xlabel("% of the sample's CAR+ T cells")
+    ax.set_xlabel("% of CAR+ T cells")
     ax.grid(visible=True, axis="x")
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="best")

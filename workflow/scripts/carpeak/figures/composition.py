@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..names import FEW_CELLS, POPULATION_NAMES
+from ..names import FEW_CELLS, POPULATION_NAMES, UNASSIGNED
 from . import style
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NARROW = 0.055  # a segment below this share is named in the key only
+SMALL = 0.01  # a label below this share in every sample is drawn with the others of its kind
+OTHERS = f"others, each under {100 * SMALL:g}\u202f%"
+KEYS_A_ROW = 8
 
 
 def composition(table: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -> Figure:
@@ -25,38 +28,60 @@ def composition(table: pd.DataFrame, *, colours: Mapping[str, str], footer: str 
     """
     samples = list(colours)
     table = table[table["sample"].isin(samples)]
-    bar, dot = 0.62 + 0.3 * len(samples), 0.8 + 0.26 * _labels(table, ("t_cells", "car_t"))
-    fig = style.figure(3 * bar + dot, footer=footer)
-    grid = fig.add_gridspec(4, 2, height_ratios=[bar, bar, bar, dot])
+    parts = {name: folded(table[table["population"] == name]) for name in POPULATION_NAMES}
+    bars = [0.55 + 0.3 * len(samples) + 0.17 * -(-_labels(part) // KEYS_A_ROW) for part in parts.values()]
+    dot = 0.8 + 0.26 * max(_labels(parts["t_cells"]), _labels(parts["car_t"]), 2)
+    fig = style.figure(sum(bars) + dot, footer=footer)
+    grid = fig.add_gridspec(4, 2, height_ratios=[*bars, dot])
     for row, (population, name) in enumerate(POPULATION_NAMES.items()):
-        title = name[:1].upper() + name[1:]
-        _stacked(fig.add_subplot(grid[row, :]), table[table["population"] == population], samples, title)
+        _stacked(fig.add_subplot(grid[row, :]), parts[population], samples, f"% of {name}")
     left = fig.add_subplot(grid[3, 0])
     right = fig.add_subplot(grid[3, 1])
     for ax, population in ((left, "t_cells"), (right, "car_t")):
-        _dots(ax, table[table["population"] == population], colours)
-        ax.set_title(f"{POPULATION_NAMES[population]}: shares with 95\u202f% intervals")
+        _dots(ax, parts[population], colours)
+        ax.set_title(f"{POPULATION_NAMES[population]}, with 95\u202f% intervals")
+        ax.set_xlabel(f"% of {POPULATION_NAMES[population]}")
     left.legend(loc="lower right")
     return fig
 
 
-def _labels(table: pd.DataFrame, populations: Sequence[str]) -> int:
-    there = table[table["population"].isin(populations) & (table["n"] > 0)]
-    return max(int(there["label"].nunique()), 2)
+def folded(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one population, with labels that are small in every sample summed under `OTHERS`.
+
+    Rows are in the order of all figures; labels without any cell are left out.
+    """
+    import pandas as pd
+
+    largest = table.groupby("label")["fraction"].max().fillna(0)
+    cells = table.groupby("label")["n"].sum()
+    small = list(largest.index[(largest < SMALL) & (cells > 0) & (largest.index != UNASSIGNED)])
+    table = table[table["n"].groupby(table["label"]).transform("sum") > 0]
+    if len(small) > 1:
+        inside = table["label"].isin(small)
+        summed = table[inside].groupby("sample", sort=False, as_index=False)[["n", "fraction"]].sum()
+        total = table.drop_duplicates("sample").set_index("sample")["total"]
+        summed = summed.assign(label=OTHERS, total=summed["sample"].map(total))
+        table = pd.concat([table[~inside], summed], ignore_index=True)
+    place = {label: number for number, label in enumerate(style.ordered(table["label"]))}
+    return table.iloc[np.argsort(table["label"].map(place), kind="stable")]
+
+
+def _labels(table: pd.DataFrame) -> int:
+    return int(table["label"].nunique())
 
 
 def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) -> None:
     from matplotlib.patches import Patch
 
     ax.set_title(title)
-    labels = table.loc[table["n"] > 0, "label"].drop_duplicates().tolist()
+    labels = table["label"].drop_duplicates().tolist()
     share = table.pivot_table(index="label", columns="sample", values="fraction", dropna=False)
     share = share.reindex(columns=list(samples))
     total = table.drop_duplicates("sample").set_index("sample")["total"].reindex(list(samples)).fillna(0)
     left, few = np.zeros(len(samples)), (total < FEW_CELLS).to_numpy()
     for label in labels:
         width = share.loc[label].fillna(0).to_numpy(float)
-        colour = style.colour(label)
+        colour = _colour(label)
         bars = ax.barh(range(len(samples)), width, left=left, color=colour, height=0.78, ec="white", lw=0.8)
         for y in map(int, np.flatnonzero(few)):
             bars[y].set_alpha(0.3)
@@ -78,11 +103,15 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
     for spine in ax.spines.values():
         spine.set_visible(False)
     if labels:
-        handles = [Patch(color=style.colour(label), label=label) for label in labels]
+        handles = [Patch(color=_colour(label), label=label) for label in labels]
         ax.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=len(labels), fontsize=7.5,
-            borderaxespad=0.1, handlelength=0.9, columnspacing=0.95,
+            handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), fontsize=7.5,
+            ncols=min(len(labels), KEYS_A_ROW), borderaxespad=0.1, handlelength=0.9, columnspacing=0.95,
         )  # fmt: skip
+
+
+def _colour(label: str) -> str:
+    return style.colour("other" if label == OTHERS else label)
 
 
 def _dark(colour: str) -> bool:
@@ -91,7 +120,7 @@ def _dark(colour: str) -> bool:
 
 
 def _dots(ax: Axes, table: pd.DataFrame, colours: Mapping[str, str]) -> None:
-    labels = table.loc[table["n"] > 0, "label"].drop_duplicates().tolist()
+    labels = [label for label in table["label"].drop_duplicates() if label != OTHERS]
     shift = 0.5 / max(len(colours), 1)
     for i, sample in enumerate(colours):
         part = table[table["sample"] == sample].set_index("label").reindex(labels)
@@ -101,7 +130,6 @@ def _dots(ax: Axes, table: pd.DataFrame, colours: Mapping[str, str]) -> None:
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(max(len(labels), 1) - 0.4, -0.6)
     ax.set_xlim(left=0)
-    ax.set_xlabel("% of the sample's cells")
     ax.grid(visible=True, axis="x")
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import patheffects
 
-from ..names import POPULATION_NAMES
+from ..names import POPULATION_NAMES, UNASSIGNED
 from . import expression, shown_genes, style
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-# The genes of the paper's text and Figure 3, with the usual ones that the named labels need beside them.
 APART = 0.06  # of the extent, between two cluster numbers
+PER_ROW = 3  # panels
+KEYS_A_ROW = 5
+MIN_NAMED, NAMED_SHARE = 20, 0.015  # cells, and share of a panel's, from which a label is named on the plot
+MIN_LABEL = 20  # cells from which a label has a row in a dot plot: the mean of fewer sets no scale
+MIN_SCALE = 0.3  # log1p counts per 10,000 below which no mean is drawn dark
 
 
 def draw(
@@ -28,7 +33,7 @@ def draw(
     *,
     counts: str | Path,
     message: str,
-    colours: Mapping[str, str],
+    conditions: Mapping[str, str],
     footer: str = "",
 ) -> tuple[Figure, Figure]:
     """The UMAP and the dot plot of the population called `name`, or figures that say why there are none.
@@ -41,41 +46,42 @@ def draw(
         return style.note(text, footer=footer), style.note(text, footer=footer)
     label = "cell_type" if name == "all" else "t_state"
     sizes = cells[label].value_counts()
+    found = {one: int(sizes[one]) for one in style.ordered(map(str, sizes.index))}
     values = expression.by_label(counts, cells.set_index("cell")[label], shown_genes.of(name))
-    found = {str(one): int(n) for one, n in sizes.items()}
-    return umap(cells, label=label, colours=colours, footer=footer), dots(values, found, footer=footer)
+    figure = umap(cells, label=label, conditions=conditions, footer=footer)
+    return figure, dots(values, found, of=POPULATION_NAMES[name], footer=footer)
 
 
-def umap(cells: pd.DataFrame, *, label: str, colours: Mapping[str, str], footer: str = "") -> Figure:
-    """The UMAP by cluster, by sample and by label.
+def umap(cells: pd.DataFrame, *, label: str, conditions: Mapping[str, str], footer: str = "") -> Figure:
+    """The UMAP by label, one panel per condition with the names on the plot; then all cells by cluster.
 
-    `cells` holds umap_1, umap_2, cluster, sample and the column named `label`; `colours` are those of the
-    samples.
+    `cells` holds umap_1, umap_2, cluster, sample and the column named `label`; `conditions` names the
+    condition of every sample, in the order of the panels.
     """
-    clusters = sorted(
-        cells["cluster"].unique(), key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0)
-    )
-    panels = (
-        ("Cluster", "cluster", {c: style.cluster_colour(c) for c in clusters}),
-        ("Sample", "sample", dict(colours)),
-        ("Cell type" if label == "cell_type" else "T-cell state", label, _by_size(cells[label])),
-    )
-    rows = max(-(-len(key) // 2) for _, name, key in panels if name != "cluster")
-    fig = style.figure(3.75 + 0.17 * rows, footer=footer)
-    axes = fig.subplots(1, 3)
-    shuffled = np.random.default_rng(0).permutation(len(cells))  # else the last sample covers the others
-    for ax, (title, name, key) in zip(axes, panels):
-        scatter(ax, cells, cells[name].map(key).fillna(style.PALE).to_numpy(), shuffled)
-        ax.set_title(title)
-        if name == "cluster":
-            _numbers(ax, cells)
-        else:
-            _key(ax, cells[name].value_counts(), key)
+    condition = cells["sample"].map(conditions)
+    panels = [name for name in dict.fromkeys(conditions.values()) if (condition == name).any()]
+    key = {name: style.colour(name) for name in style.ordered(cells[label].astype(str))}
+    columns = min(len(panels) + 1, PER_ROW)
+    rows = -(-(len(panels) + 1) // columns)
+    lines = -(-len(key) // KEYS_A_ROW)
+    side = style.WIDTH / columns
+    fig = style.figure(rows * (side + 0.15) + 0.35 + 0.18 * lines, footer=footer)
+    axes = fig.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
+    shuffled = np.random.default_rng(0).permutation(len(cells))  # else the last label covers the others
+    cells, condition = cells.iloc[shuffled], condition.iloc[shuffled]
+    for ax, name in zip(axes, panels):
+        part = cells[condition == name]
+        scatter(ax, part, part[label].map(key).to_numpy())
+        ax.set_title(f"{name}: {len(part):,} cells")
+        _names(ax, part, label)
+    clusters = {name: style.cluster_colour(name) for name in cells["cluster"].unique()}
+    scatter(axes[len(panels)], cells, cells["cluster"].map(clusters).to_numpy())
+    axes[len(panels)].set_title("all, by cluster")
+    _numbers(axes[len(panels)], cells)
+    for ax in axes[len(panels) + 1 :]:
+        ax.set_axis_off()
+    _key(fig, Counter(zip(cells[label].astype(str), condition)), key, panels)
     return fig
-
-
-def _by_size(labels: pd.Series) -> dict[str, str]:
-    return {str(name): style.colour(str(name)) for name in labels.value_counts().index}
 
 
 def scatter(
@@ -123,39 +129,57 @@ def number_places(cells: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _key(ax: Axes, counts: pd.Series, colours: Mapping[str, str]) -> None:
+def _names(ax: Axes, cells: pd.DataFrame, label: str) -> None:
+    """Names of the labels at their cells; of those with too few cells here the key alone tells."""
+    sizes = cells[label].value_counts()
+    named = sizes.index[
+        (sizes >= MIN_NAMED) & (sizes >= NAMED_SHARE * len(cells)) & (sizes.index != UNASSIGNED)
+    ]
+    places = number_places(cells[cells[label].isin(named)].assign(cluster=cells[label].astype(str)))
+    halo = [patheffects.withStroke(linewidth=2.4, foreground="white")]
+    for name, (x, y) in places.items():
+        ax.text(x, y, name, ha="center", va="center", fontsize=8, fontweight="bold", path_effects=halo)
+
+
+def _key(
+    fig: Figure, counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], panels: Sequence[str]
+) -> None:
+    """The labels with their cells in each panel, or in all where there are many panels."""
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D(
-            [],
-            [],
-            marker="o",
-            ls="",
-            ms=5.5,
-            mec="none",
-            color=colour,
-            label=f"{name}  {counts.get(name, 0):,}",
-        )
-        for name, colour in colours.items()
-    ]
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=2, borderaxespad=0)
+    handles = []
+    for name, colour in colours.items():
+        cells = [counts.get((name, panel), 0) for panel in panels]
+        told = cells if len(panels) <= PER_ROW else [sum(cells)]
+        text = f"{name}  {' | '.join(f'{n:,}' for n in told)}"
+        handles.append(Line2D([], [], marker="o", ls="", ms=5.5, mec="none", color=colour, label=text))
+    title = f"cells: {' | '.join(panels)}" if len(panels) <= PER_ROW else "cells"
+    fig.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=KEYS_A_ROW,
+        title=title,
+        title_fontsize=7.5,
+        alignment="left",
+    )
 
 
-def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "") -> Figure:
+def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, of: str = "", footer: str = "") -> Figure:
     """Dot plot of genes by label: area is the share of cells that detect, colour the scaled mean.
 
     `expression` is the table of `expression.by_label`; `counts` gives the labels in order with their
-    numbers of cells. Means are scaled to each gene's largest over the labels.
+    numbers of cells. Means are scaled to each gene's largest over the labels with at least `MIN_LABEL`
+    cells, and to no less than `MIN_SCALE`; smaller labels are left out while a larger one is there.
     """
     genes = list(dict.fromkeys(expression["gene"]))
-    labels = list(counts)
+    large = [name for name, n in counts.items() if n >= MIN_LABEL]
+    labels = large or list(counts)
     mean, detected = (
         expression.pivot_table(index="label", columns="gene", values=value).loc[labels, genes].to_numpy()
         for value in ("mean", "detected")
     )
-    scaled = mean / np.maximum(mean.max(axis=0), 1e-9)
-    fig = style.figure(1.2 + 0.27 * len(labels), footer=footer)
+    scaled = mean / np.maximum(mean.max(axis=0), MIN_SCALE)
+    fig = style.figure(1.45 + 0.27 * len(labels), footer=footer)
     ax = fig.add_subplot()
     x, y = np.meshgrid(np.arange(len(genes)), np.arange(len(labels)))
     drawn = ax.scatter(
@@ -175,6 +199,13 @@ def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "
     bar.set_label("mean, of the\ngene's largest", fontsize=7.5)
     bar.outline.set_visible(False)
     bar.set_ticks([0, 0.5, 1])
+    left_out = [name for name in counts if name not in labels]
+    if left_out:
+        cells = sum(counts[name] for name in left_out)
+        ax.set_xlabel(
+            f"left out, with fewer than {MIN_LABEL} cells each: {len(left_out)} labels, {cells:,} cells",
+            fontsize=7.5, color=style.MUTED, loc="left",
+        )  # fmt: skip
     handles = [
         ax.scatter([], [], s=150 * share, color="#8a95a1", linewidths=0, label=f"{100 * share:.0f}\u202f%")
         for share in (0.1, 0.5, 1.0)
@@ -183,7 +214,7 @@ def dots(expression: pd.DataFrame, counts: Mapping[str, int], *, footer: str = "
         handles=handles,
         loc="outside upper right",
         ncols=3,
-        title="cells that detect the gene",
+        title=f"{of or 'cells'} of the label that detect the gene",
         title_fontsize=7.5,
     )
     return fig

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ..names import REMOVAL_REASONS
@@ -27,6 +29,8 @@ REASON_COLOURS = {
 }
 KEPT, REMOVED = "#5E7C99", "#D9A48F"
 BINS = 60
+RANKS_A_ROW = 3  # panels
+CELLS = LinearSegmentedColormap.from_list("cells", ["#C3CAD2", "#6E93BC", "#1F4F94"])
 
 
 def limits_of(thresholds: Mapping[str, Any]) -> dict[str, list[float]]:
@@ -119,6 +123,40 @@ def _legend(fig: Figure) -> None:
         Line2D([], [], color=style.INK, lw=1, ls=(0, (4, 2)), label="limit"),
     ]
     fig.legend(handles=handles, loc="outside upper right", ncols=3)
+
+
+def ranks(curves: Mapping[str, Mapping[str, Any]], *, samples: Sequence[str], footer: str = "") -> Figure:
+    """Barcode-rank curves of the libraries whose droplets were read; cells in blue, droplets without in grey.
+
+    `curves` holds by sample what barcode_ranks.curve returns.
+    """
+    shown = [name for name in samples if curves.get(name, {}).get("rank")]
+    if not shown:
+        return style.note("No unfiltered droplets were given: there is no barcode-rank curve.", footer=footer)
+    columns = min(RANKS_A_ROW, max(len(shown), 2))
+    rows = -(-len(shown) // columns)
+    fig = style.figure(0.4 + 2.7 * rows, footer=footer)
+    axes = fig.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for ax, name in zip(axes, shown):
+        curve = curves[name]
+        colours = CELLS(np.asarray(curve["cells"], dtype=float))
+        ax.plot(curve["rank"], curve["umis"], color=style.LINE, lw=0.8, zorder=1)
+        ax.scatter(curve["rank"], curve["umis"], c=colours, s=11, linewidths=0, zorder=2)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_title(name)
+        ax.grid(visible=True)
+        ax.set_xlabel("droplets, from the largest down")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    axes[0].set_ylabel("UMIs of the droplet")
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    bar = fig.colorbar(ScalarMappable(cmap=CELLS), ax=list(axes), shrink=0.6, aspect=14, pad=0.015)
+    bar.set_label("share of droplets at this rank\nthat are cells", fontsize=8)
+    bar.set_ticks([0, 0.5, 1], labels=["0", "50\u202f%", "100\u202f%"])
+    bar.outline.set_visible(False)
+    return fig
 
 
 def removed(samples: pd.DataFrame, *, footer: str = "") -> Figure:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..readers.genes import rows_of
-from . import ingest
+from . import barcode_ranks, ingest
 from .cell_calling import EMPTY_UP_TO
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ def empty_droplets(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Sum the droplets of the raw matrix `library` that are not among `cells` (barcodes) and hold few UMIs.
 
-    Returns droplets (with at least one UMI), effective_droplets, umis and the UMIs of each transgene feature,
-    as JSON values, and a table of the genes found there (gene as `ingest` names it, umis). Many barcodes with
-    a UMI or two are misread ones and no droplets. The effective number, (sum u)^2 / sum u^2 over the UMIs u
-    of each (Kish), hardly counts them: umis / effective_droplets is the size of the droplet that an ambient
-    UMI floats in. Memory: the sparse matrix.
+    Returns droplets (with at least one UMI), effective_droplets, umis, the UMIs of each transgene feature and
+    the barcode-rank curve (`barcode_ranks.curve`), as JSON values, and a table of the genes found there (gene
+    as `ingest` names it, umis). Many barcodes with a UMI or two are misread ones and no droplets. The
+    effective number, (sum u)^2 / sum u^2 over the UMIs u of each (Kish), hardly counts them:
+    umis / effective_droplets is the size of the droplet that an ambient UMI floats in. Memory: the sparse
+    matrix.
 
     Raises UserError when no cell is among the droplets: the two matrices are of different libraries.
     """
@@ -54,6 +55,7 @@ def empty_droplets(
         "effective_droplets": round(_effective(totals[empty]), 3),
         "umis": int(totals[empty].sum()),
         "transgene_umis": {f: int(per_gene[where].sum()) for f, where in rows.items() if where.any()},
+        "ranks": barcode_ranks.curve(totals, is_cell),
     }, table[table["umis"] > 0].reset_index(drop=True)
 
 

@@ -33,7 +33,7 @@ CORE = (
     "jinja2",
 )
 LARGEST = 4 * 10**9  # bytes of a file whose checksum is taken
-_DONE = re.compile(r"^done in ([0-9.]+) s$", re.MULTILINE)
+_DONE = re.compile(r"^done in ([0-9.]+) s, ([0-9.]+) s of CPU, ([0-9]+) MB$", re.MULTILINE)
 
 
 def collect(
@@ -54,6 +54,7 @@ def collect(
         "started": min((step["started"] for step in steps), default=None),
         "finished": max((step["finished"] for step in steps), default=None),
         "job_seconds": round(sum(step["seconds"] for step in steps), 1),
+        "cpu_seconds": round(sum(step["cpu_seconds"] for step in steps), 1),
         "seeds": {"analysis": config.get("seed"), "simulation": (config.get("demo") or {}).get("seed")},
         "platform": {
             "system": platform.platform(),
@@ -99,10 +100,10 @@ def _sha256(path: Path, _changed: int) -> str:
 
 
 def timings(logs: str | Path) -> list[dict[str, Any]]:
-    """Per job: its rule, name, start, end and seconds, in order of their ends.
+    """Per job: its rule, name, start, end, seconds, seconds of CPU and peak memory, in order of their ends.
 
-    A log's last line tells the duration, its time stamp the end. Jobs of other runs in the same folder
-    count too: their results stand.
+    A log's last line tells what the kernel counted for the job's process, its time stamp the end. Jobs of
+    other runs in the same folder count too: their results stand.
     """
     steps = []
     for log in Path(logs).rglob("*.log"):
@@ -118,7 +119,7 @@ def timings(logs: str | Path) -> list[dict[str, Any]]:
                 "started": _utc(end - seconds),
                 "finished": _utc(end),
             }
-            | {"seconds": seconds}
+            | {"seconds": seconds, "cpu_seconds": float(done.group(2)), "peak_mb": int(done.group(3))}
         )
     return sorted(steps, key=lambda step: (step["finished"], step["rule"], step["job"]))
 

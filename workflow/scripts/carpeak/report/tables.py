@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import quantities
+from ..explore import tested as pack_tested
+from ..figures import palette
 from ..names import POPULATION_NAMES
 from . import what_changed, wording
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..settings import ChangeLimits
+    from .inputs import Contrast
 
 POPULATIONS = {name: wording.upper_first(text) for name, text in POPULATION_NAMES.items()}
 PAPER = "# The statements of Zhang et al. 2025"  # the first words of the bundled claims
@@ -27,8 +31,23 @@ VARIANTS = {
     "umi_rule": "from one CAR UMI",
     "weighted": "weighted by P(CAR+)",
 }
-MAX_GENES = 150  # per comparison and direction; the file holds all
-MAX_TERMS = 60
+CLAIM_FILES = (
+    ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
+    ("claims.json", "the evidence behind every verdict"),
+)
+EVIDENCE = {
+    "captured_cells": "quality",
+    "lineages_present": "fig-composition.{contrast}",
+    "subset_count": "subsets",
+    "largest_subset": "fig-composition.{contrast}",
+    "majority": "fig-composition.{contrast}",
+    "share_change": "fig-composition.{contrast}",
+    "flow_agreement": "fig-car_detection",
+    "gene_change": "fig-claim_genes.{contrast}",
+    "term_change": "fig-enrichment.{contrast}",
+}
+MAX_GENES = 20  # per comparison and direction, of the table that needs no script; the other holds all
+MAX_TERMS = 10
 
 
 def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
@@ -44,10 +63,24 @@ def genes(de: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
     return rows
 
 
-def terms(enrichment: pd.DataFrame) -> list[dict[str, Any]]:
-    """The first terms of every CAR+ comparison and direction."""
-    part = enrichment[enrichment["population"] == "car_t"].sort_values(["p_value", "term_id"], kind="stable")
+def terms(enrichment: pd.DataFrame, limits: ChangeLimits) -> list[dict[str, Any]]:
+    """The first terms of every CAR+ comparison and direction that pass the limit; leaders only."""
+    part = enrichment[(enrichment["population"] == "car_t") & (enrichment["p_adjusted"] < limits.adjusted_p)]
+    part = part[part["leader"] == part["term_id"]].sort_values(["p_value", "term_id"], kind="stable")
     return records(part.groupby(["group", "direction"], sort=True).head(MAX_TERMS))
+
+
+def tested(
+    found: Contrast, sides: Mapping[str, str], limits: ChangeLimits, *, name: str, named: Sequence[str]
+) -> str:
+    """All tested genes and terms of a contrast as JSON for a script; `named` are genes of the claims."""
+    told: dict[str, Any] = dict(sides) | {"name": name, "named": list(named)}
+    told |= {"adjusted_p": limits.adjusted_p, "log2_fold_change": limits.log2_fold_change}
+    packed = {
+        "genes": pack_tested.genes(found.de, found.attribution, limits),
+        "terms": pack_tested.terms(found.enrichment, limits),
+    }
+    return json.dumps(packed | {"told": told}).replace("<", "\\u003c")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -56,12 +89,13 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def claims(
-    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]]
+    table: pd.DataFrame, file: str | Path, judged: Sequence[Mapping[str, Any]], *, contrast: str = ""
 ) -> list[dict[str, Any]]:
     """The verdicts in groups (C7a to C7f are one), each with its statement's note and its estimate's unit.
 
     `table` is claims.tsv; reasons are those of `judged`, the claims of claims.json: on how many patients they
-    rest is said once, above the table. What other cells show of a change stands beside (`controlled`).
+    rest is said once, above the table. What other cells show of a change stands beside (`controlled`), and
+    where the page shows what the verdict rests on (`evidence`, of the first contrast, called `contrast`).
     """
     import yaml
 
@@ -79,9 +113,55 @@ def claims(
             "unit": over_donors.get(row["claim"], unit),
             "reason": wording.typeset(reasons[row["claim"]]),
             "controlled": wording.typeset(controlled[row["claim"]]),
+            "plain": plain(
+                row, entry.get("quantity", {}).get("kind", ""), over_donors=row["claim"] in over_donors
+            ),
+            "evidence": evidence(entry.get("quantity", {}), contrast),
         }
         groups.setdefault(re.sub(r"(?<=\d)[a-z]$", "", str(row["claim"])), []).append(row)
     return [{"name": name, "claims": rows} for name, rows in groups.items()]
+
+
+def plain(row: Mapping[str, Any], kind: str, *, over_donors: bool = False) -> tuple[str, str, str] | None:
+    """A claim's estimate, interval and unit as one would say them; None where the table's own will do."""
+    value, low, high = row["estimate"], row["low"], row["high"]
+    if value is None or np.isnan(value) or over_donors:
+        return None
+    if kind == "gene_change":
+        low, high = wording.number(2**low, 1), wording.number(2**high, 1)
+        return f"{wording.number(2**value, 1)}-fold", f"{low} to {high}", f"log2 {wording.number(value)}"
+    if kind == "term_change":
+        shown = [wording.number(2**one, 0 if 2**value >= 10 else 1) for one in (value, low, high)]
+        return f"odds × {shown[0]}", f"{shown[1]} to {shown[2]}", f"log2 {wording.number(value)}"
+    if kind in ("largest_subset", "majority", "lineages_present"):
+        shown = [wording.number(100 * one, 1) for one in (value, low, high)]
+        unit = {
+            "largest_subset": "lead over the next subset",
+            "majority": "CD4 minus CD8, where it is smaller",
+        }
+        word = "%" if kind == "lineages_present" else "points"
+        return (
+            f"{shown[0]} {word}",
+            f"{shown[1]} to {shown[2]}",
+            unit.get(kind, "of all cells, the rarest lineage"),
+        )
+    return None
+
+
+def evidence(quantity: Mapping[str, Any], contrast: str) -> dict[str, str] | None:
+    """The id of what shows a claim's number, and its gene or term in the tables; none where nothing does."""
+    kind = quantity.get("kind", "")
+    link = EVIDENCE.get(kind, "").format(contrast=contrast)
+    if not link:
+        return None
+    found = {"link": link, "find": quantity.get("gene") or quantity.get("term") or ""}
+    if found["find"]:
+        place = (quantity.get("population", "car_t"), quantity.get("group", "all"))
+        found |= {
+            "section": "genes" if "gene" in quantity else "terms",
+            "cells": pack_tested.NAMES.get(place, ""),
+        }
+    return found
 
 
 def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
@@ -89,7 +169,7 @@ def crosstab(labels: pd.DataFrame) -> dict[str, Any]:
     import pandas as pd
 
     counts = pd.crosstab(labels["t_state_canonical"], labels["t_state_paper"])
-    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    counts = counts.loc[palette.ordered(counts.index), palette.ordered(counts.columns)]
     rows = [
         {"label": str(label), "total": int(row.sum()), "cells": [int(n) for n in row]}
         for label, row in counts.iterrows()
@@ -105,7 +185,7 @@ def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any
     told = set(zip(varied["variant"], varied["sample"]))  # a label that a variant does not list has share 0
     rows = {(row["label"], row["sample"]): row for row in records(main)}
     seen = {row["label"] for row in [*records(main), *records(varied)] if row["n"] > 0}
-    labels = [label for label in dict.fromkeys([*main["label"], *varied["label"]]) if label in seen]
+    labels = [label for label in palette.ordered([*main["label"], *varied["label"]]) if label in seen]
     found = []
     for label in labels:
         for sample in main["sample"].unique():
@@ -167,8 +247,7 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             "preflight.tsv",
             "layout, cells, genes, depth and transgene UMIs of every library, before any filter",
         ),
-        ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
-        ("claims.json", "the evidence behind every verdict"),
+        *(CLAIM_FILES if contrasts else ()),
         ("atlas.h5ad", "all kept cells: raw and normalised counts, labels, embeddings (scanpy, cellxgene)"),
         ("provenance.json", "versions, resolved configuration, checksums, seeds, times"),
     ]

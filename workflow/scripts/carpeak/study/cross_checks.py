@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import nearest
+from . import design
 
 if TYPE_CHECKING:
     from .samples import Sample
@@ -21,6 +22,7 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
     No matrix is opened. Where the sheet could not be read, what depends on `samples` is left out.
     """
     found = _of_samples(config, samples) if samples else []
+    found += design.problems(config["donors"], samples, config["contrasts"])
     if config["qc"]["min_genes"] >= config["qc"]["max_genes"]:
         found.append("qc: min_genes must be below max_genes")
     if config["enrichment"]["min_size"] > config["enrichment"]["max_size"]:
@@ -37,6 +39,10 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
             "leave min_umis out"
         )
     annotation = config["annotation"]
+    if annotation["states"] == "clusters" and annotation["scheme"] != "paper":
+        found.append(
+            "annotation.states: clusters are named by the paper's genes: set annotation.scheme to paper"
+        )
     if annotation["method"] == "singler" and not annotation["reference"]:
         found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
     return found + _missing_named_files(config)
@@ -45,7 +51,9 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
 def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
     found = []
     conditions = sorted({sample.condition for sample in samples})
-    alone = " (one sample alone can't be compared: add the other library)" if len(samples) == 1 else ""
+    alone = ""
+    if len(conditions) == 1:
+        alone = ". To analyse libraries of one condition without a comparison, leave contrasts out"
     for name, contrast in config["contrasts"].items() if all(conditions) else ():
         for side in ("test", "reference"):
             if contrast[side] not in conditions:
@@ -56,6 +64,13 @@ def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[st
                 )
         if contrast["test"] == contrast["reference"]:
             found.append(f"contrasts.{name}: test and reference are the same condition")
+    for name in config["conditions"] if all(conditions) else ():
+        if name not in conditions:
+            hint = nearest(name, conditions)
+            found.append(
+                f"conditions.{name}: no sample has the condition '{name}'{hint}; conditions in "
+                f"{config['samples']}: {', '.join(conditions)}"
+            )
     negative, names = config["car"]["negative_sample"], [sample.sample for sample in samples]
     if negative is not None and negative not in names:
         found.append(

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..readers import paths
 from . import config as configuration
+from . import design, sheet
 from . import downloads as downloading
-from . import sheet
 
 if TYPE_CHECKING:
     from .downloads import Download
     from .units import ReadFiles
+
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.ASCII | re.IGNORECASE)
+MAX_OTHERS = 3  # rows of the same file that a row is compared with
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,8 @@ class Sample:
     """One library, as its row of the sheet says; paths resolved.
 
     Its cells come from one source: the matrix of cells at `path` or, without one, the unfiltered droplets
-    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`).
+    at `raw_path`. Where the row names neither, both are made from `reads` by this run (`aligned`). `columns`
+    are those that only the model over donors names (`design.own_columns`).
     """
 
     sample: str
@@ -41,6 +48,7 @@ class Sample:
     sorted: str | None = None
     reads: ReadFiles | None = None
     aligned: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def adds_transgene(self) -> bool:
@@ -64,16 +72,18 @@ class Sample:
 
 
 def read_sheet(
-    path: str | Path, schema: Mapping[str, Any], *, root: Path
+    path: str | Path, schema: Mapping[str, Any], *, root: Path, own: Sequence[str] = ()
 ) -> tuple[tuple[Sample, ...], list[str]]:
     """Read the sample sheet: a sample for each row, as far as it can be understood, and what is wrong.
 
-    Relative paths start from `root`. Raises UserError for a sheet that can't be read at all.
+    Relative paths start from `root`; `own` are columns beyond the schema's that the sheet may have. Raises
+    UserError for a sheet that can't be read at all.
     """
     columns, needed = schema["properties"], schema["required"]
     rows = sheet.rows(Path(path))
     header = list(rows[0][1])
-    found = sheet.wrong_columns(header, columns, needed=needed)
+    found = sheet.wrong_columns(header, [*columns, *own], needed=needed)
+    named_here = [name for name in own if name in header]
     samples = []
     for number, row in rows:
         filled = {key: text for key, text in row.items() if text != "" and key in columns}
@@ -83,11 +93,28 @@ def read_sheet(
         wrong += map(str, configuration.problems(values, {**schema, "required": []}))
         found += [f"row {number}: {line}" for line in wrong]
         named = {"sample": f"row {number}", "condition": "", "donor": ""}
-        samples.append(_sample(named | filled | configuration.sound(values, schema), root))
+        more = {name: "" if row[name] in design.MISSING else row[name] for name in named_here}
+        sound = configuration.sound(values, schema)
+        samples.append(replace(_sample(named | filled | sound, root), columns=more))
     times = Counter(row.get("sample", "") for _, row in rows)
     twice = [name for name, n in times.items() if name and n > 1]
     found += [f"sample '{name}' occurs in more than one row; names must be unique" for name in twice]
+    for column in ("sample", "condition", "donor"):
+        found += _spellings(column, [row.get(column, "") for _, row in rows])
     return tuple(samples), found
+
+
+def _spellings(column: str, values: list[str]) -> list[str]:
+    """Sentences on values that differ by capital letters alone: a slip, and one file on some systems."""
+    spelt: dict[str, list[str]] = {}
+    for value in dict.fromkeys(values):
+        spelt.setdefault(value.casefold(), []).append(value)
+    return [
+        f"column '{column}': {' and '.join(map(repr, several))} differ by capital letters alone: write one"
+        + (" name or tell them apart" if column == "sample" else " way")
+        for several in spelt.values()
+        if len(several) > 1
+    ]
 
 
 def simulated(donors: int) -> tuple[Sample, ...]:
@@ -104,10 +131,9 @@ def simulated(donors: int) -> tuple[Sample, ...]:
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
     if column.get("type") not in {"number", "integer"}:
         return text
-    try:
-        return float(text)
-    except ValueError:
+    if not NUMBER.fullmatch(text):
         return text
+    return float(text)
 
 
 def _sample(values: Mapping[str, Any], root: Path) -> Sample:
@@ -156,8 +182,23 @@ def missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] =
             path = getattr(sample, column)
             given = sample.aligned or downloading.making(downloads, path or "")
             if path and not paths.path_exists(path) and not given:
-                found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
+                found.append(f"sample '{sample.sample}': {column} does not exist: {path}{_elsewhere(path)}")
+        if sample.path and sample.raw_path and _same_place(sample.path, sample.raw_path):
+            found.append(
+                f"sample '{sample.sample}': path and raw_path are the same: {sample.path}. raw_path is the "
+                "unfiltered matrix; leave it out where there is none"
+            )
     return found + _same_cells(samples)
+
+
+def _elsewhere(path: str) -> str:
+    """What to do where a path is an address."""
+    is_address = any(ADDRESS.match(path[at:]) for at in (0, *(i + 1 for i, c in enumerate(path) if c == "/")))
+    return ". The key download fetches files from addresses" if is_address else ""
+
+
+def _same_place(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
@@ -168,7 +209,7 @@ def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
         if not sample.matrix:
             continue
         others = rows.setdefault(os.path.realpath(sample.matrix), [])
-        for other in others:
+        for other in others[:MAX_OTHERS]:
             names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
             if sample.select == other.select:
                 how = f" and select '{sample.select}'" if sample.select else ""

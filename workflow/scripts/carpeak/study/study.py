@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cohort_block, cross_checks, fill_in, read_sources
+from . import claims_file, cohort_block, cross_checks, design, fill_in, presets, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -21,6 +21,11 @@ from .units import read as read_units
 
 BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
 ALIGNED_TRIO = ("matrix.mtx", "features.tsv", "barcodes.tsv")
+COHORT_TITLE = "CLL-1 CAR-T product against peak of expansion, {n} simulated patients"
+COHORT_DESCRIPTION = (
+    "Patients simulated around patient 4 of Zhang et al. 2025 (Front. Immunol. 15:1491341): each one "
+    "differs in strength of change, composition, CAR share, depth and number of cells."
+)
 _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
 
 
@@ -41,6 +46,17 @@ class Study:
         return [sample.sample for sample in self.samples]
 
     @property
+    def shown_conditions(self) -> dict[str, str]:
+        """The condition of every sample as the report shows it, in the order of the sheet."""
+        names: dict[str, str] = self.config.get("conditions", {})
+        return {sample.sample: names.get(sample.condition, sample.condition) for sample in self.samples}
+
+    def shown_sides(self, contrast: str) -> dict[str, str]:
+        """The conditions of a contrast, test and reference, as the report shows them."""
+        names: dict[str, str] = self.config.get("conditions", {})
+        return {side: names.get(name, name) for side, name in self.contrasts[contrast].items()}
+
+    @property
     def libraries(self) -> list[dict[str, Any]]:
         """What to look at before the run: the libraries whose matrix is given, not counted from reads."""
         columns = ("sample", "condition", "donor", "path", "raw_path", "select", "adds_transgene")
@@ -53,7 +69,7 @@ class Study:
 
     @property
     def contrasts(self) -> dict[str, dict[str, str]]:
-        """The contrasts by name, each with its conditions `test` and `reference`."""
+        """The contrasts by name, each with its conditions `test` and `reference`; may be none."""
         contrasts: dict[str, dict[str, str]] = self.config["contrasts"]
         return contrasts
 
@@ -168,7 +184,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     schema = configuration.load_yaml(workflow / "schemas/config.schema.yaml")
     if cohort_block.stands_alone(value):
         schema["required"] = []
-    config, wrong = configuration.examine(value, schema)
+    config, wrong = configuration.examine(presets.filled(value), schema)
     broken = blocks(wrong)
     if "contrasts" in broken:
         config["contrasts"] = {}
@@ -190,14 +206,15 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             with found.collecting():
                 downloads = downloading.read(config.get("download"), workflow / "schemas", root=root)
         with found.collecting():
-            samples, in_sheet = read_sheet(config["samples"], schema, root=root)
-            if config.get("demo", {}).get("donors", 1) > 1:
-                samples, in_sheet = simulated(config["demo"]["donors"]), []
+            samples, in_sheet, of_patients = _sheet(config, schema, root)
+            found.add(source, of_patients)
             samples = tuple(with_reads(sample, (reads or {}).get(sample.sample)) for sample in samples)
             in_sheet += without_cells(samples) if reads is not None else []
             if "demo" not in config and downloads is not None:
                 in_sheet += missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
+    if _nothing_to_compare(value, samples):
+        config["contrasts"] = {}
     between = cross_checks.problems(config, samples)
     if samples and not broken & set(read_sources.KEYS):
         between = read_sources.problems(config, reads or {}, samples) + between
@@ -212,6 +229,19 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     if samples:
         found.problems += [Problem("", text) for text in cross_checks.braces(study.given())]
     return study, found.problems
+
+
+def _sheet(
+    config: dict[str, Any], schema: Mapping[str, Any], root: Path
+) -> tuple[tuple[Sample, ...], list[str], list[str]]:
+    """The samples, what is wrong in their sheet, and in the patients' table behind the model."""
+    own = design.own_columns(config["donors"])
+    samples, in_sheet = read_sheet(config["samples"], schema, root=root, own=own)
+    if (n := config.get("demo", {}).get("donors", 1)) > 1:
+        samples, in_sheet = simulated(n), []
+        config["title"], config["description"] = COHORT_TITLE.format(n=n), COHORT_DESCRIPTION
+    samples, of_patients = design.filled(samples, own, patients=config["donors"]["patients"])
+    return samples, in_sheet, of_patients
 
 
 class _Found:
@@ -242,6 +272,12 @@ def _cohort(config: dict[str, Any], base: Path, workflow: Path, found: _Found) -
         found.add(config["cohort"], wrong)
         return block
     return None
+
+
+def _nothing_to_compare(value: Any, samples: Sequence[Sample]) -> bool:
+    """Whether no contrast was asked for and the sheet has one condition."""
+    asked = isinstance(value, Mapping) and "contrasts" in value
+    return not asked and len({sample.condition for sample in samples}) == 1
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:
@@ -289,4 +325,5 @@ def _gene_set(name: str, base: Path, workflow: Path) -> str:
     if name in BUNDLED_GENE_SETS:
         return str(workflow / BUNDLED_GENE_SETS[name])
     is_library = cross_checks.LIBRARY_NAME.match(name) and not (base / name).exists()
-    return name if is_library else str(base / name)
+    path = str(base / name)
+    return name if is_library else f"./{path}" if cross_checks.LIBRARY_NAME.match(path) else path
