@@ -39,7 +39,9 @@ rule preflight:
     params:
         libraries=study.libraries,
         features=study.config["transgene"]["features"],
+        claims=study.claims,
         min_cells=study.config["qc"]["min_cells"],
+        min_genes=study.config["qc"]["min_genes"],
         code=code("preflight"),
     message:
         "Look at every library before anything heavy starts"

@@ -113,6 +113,23 @@ for (const button of document.querySelectorAll("[data-save]")) {
   });
 }
 
+for (const button of document.querySelectorAll("[data-text], [data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.text || button.dataset.copy);
+    if (button.dataset.text) {
+      carpeak.save(button.dataset.file, new Blob([text.textContent], { type: "text/plain" }));
+      return;
+    }
+    try {
+      await navigator.clipboard.writeText(text.innerText);
+      button.textContent = "Copied";
+    } catch { // a browser that forbids it: the text is marked, the reader copies it
+      getSelection().selectAllChildren(text);
+    }
+  });
+}
+
 for (const box of document.querySelectorAll(".scroll")) {
   box.tabIndex = 0; // keyboards scroll what is focused
   box.setAttribute("role", "region");
