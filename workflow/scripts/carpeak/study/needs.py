@@ -31,7 +31,7 @@ NEEDS = {
     "filter_cells": Need(per_mb=24, per_100_mb=20),
     "merge": Need(per_mb=7.5),
     "embed": Need(per_mb=16, per_100_mb=6),
-    "annotate": Need(per_mb=8, per_100_mb=3),
+    "annotate": Need(per_mb=11, per_100_mb=3),
     "describe": Need(per_mb=11, per_100_mb=6),
     "contamination": Need(per_mb=6),
     "call_car": Need(per_mb=6),
