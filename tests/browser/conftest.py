@@ -37,7 +37,8 @@ class Opened:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
-            "console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None
+            "console",
+            lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None,
         )
         self.page.goto(file.as_uri())
 

@@ -130,14 +130,20 @@ def test_what_is_shown_is_what_is_saved(report, opened, folder):
     saved = pd.read_csv(io.BytesIO(data), sep="\t", keep_default_na=False).set_index("gene")
     wanted = rows[is_changed(rows)]
     assert sorted(saved.index) == sorted(wanted.index)
-    for mine, theirs in (("log2_fold_change", "log2_fold_change"), ("low", "log2_fold_change_low"), ("auc", "auc")):
+    for mine, theirs in (
+        ("log2_fold_change", "log2_fold_change"),
+        ("low", "log2_fold_change_low"),
+        ("auc", "auc"),
+    ):
         assert saved[mine].astype(float).to_numpy() == pytest.approx(
             wanted.loc[saved.index, theirs].to_numpy(), abs=0.0016
         )
     p = saved["p_adjusted"].astype(float)
     assert (p / wanted.loc[saved.index, "p_adjusted"]).between(0.93, 1.07).all()
     beside = table(folder, "attribution.peak_vs_product").query("group == 'CD4'").set_index("name")
-    assert float(saved.loc["GZMB", "car_undetected"]) == pytest.approx(beside.loc["GZMB", "undetected"], abs=6e-4)
+    assert float(saved.loc["GZMB", "car_undetected"]) == pytest.approx(
+        beside.loc["GZMB", "undetected"], abs=6e-4
+    )
     assert set(saved["cells"]) == {"CD4 CAR+"}
 
 
@@ -171,7 +177,9 @@ def test_terms_are_folded_and_found_by_synonym_and_gene(report, opened, folder):
     view = opened(report)
     root = terms(view)
     table_ = table(folder, "enrichment.peak_vs_product")
-    part = table_[(table_["population"] == "car_t") & (table_["group"] == "CD4") & (table_["direction"] == "up")]
+    part = table_[
+        (table_["population"] == "car_t") & (table_["group"] == "CD4") & (table_["direction"] == "up")
+    ]
     part = part[part["p_adjusted"] < LIMITS["adjusted_p"]]
     leaders = part[part["leader"] == part["term_id"]]
     assert count(root) == len(leaders) < len(part)
@@ -190,7 +198,12 @@ def test_terms_are_folded_and_found_by_synonym_and_gene(report, opened, folder):
     assert sorted(names(shown)) == ["GZMB", "NKG7", "PRF1"]
     name, data = view.saved(lambda: root.get_by_role("button", name="Save rows as TSV").click())
     assert name == "terms.peak_vs_product.tsv"
-    assert data.decode().splitlines()[1].split("\t")[:4] == ["CD4 CAR+", "up", "GO:0006954", "inflammatory response"]
+    assert data.decode().splitlines()[1].split("\t")[:4] == [
+        "CD4 CAR+",
+        "up",
+        "GO:0006954",
+        "inflammatory response",
+    ]
 
 
 def test_the_map_answers(report, opened, folder):
@@ -202,7 +215,9 @@ def test_the_map_answers(report, opened, folder):
     box = canvas.bounding_box()
     told = ""
     for step in range(8, 56):
-        canvas.hover(position={"x": box["width"] * (step % 8 + 0.5) / 8, "y": box["height"] * (step // 8) / 8})
+        canvas.hover(
+            position={"x": box["width"] * (step % 8 + 0.5) / 8, "y": box["height"] * (step // 8) / 8}
+        )
         if root.locator(".tip").is_visible():
             told = root.locator(".tip").inner_text()
             break
