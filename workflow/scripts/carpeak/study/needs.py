@@ -5,8 +5,8 @@ Memory is the peak of a job's process as the kernel counts it (the last line of 
 30 % more. That it grows with the inputs alone was seen up to 281,000 cells (18.3 GB where 1.4 GB of counts
 were read; the demo's rate gives 17 GB, the declared one 25). Times are generous: they end jobs that hang.
 
-Rules have no `benchmark:`. It would watch the process that hands a job over (warm.py), not the one that works;
-and it samples every 30 s after the first half minute, which misses peaks. Each sample took 10 ms of CPU.
+Rules have no `benchmark:`. It would watch the process that hands a job over (warm.py), not the one that
+works; and it samples every 30 s after the first half minute, which misses peaks. A sample took 10 ms of CPU.
 """
 
 from __future__ import annotations
