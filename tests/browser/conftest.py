@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -70,8 +71,7 @@ class Opened:
         """The name and the bytes of the file that `action` saves."""
         with self.page.expect_download() as download:
             action()
-        with open(download.value.path(), "rb") as file:
-            return download.value.suggested_filename, file.read()
+        return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
 @pytest.fixture
