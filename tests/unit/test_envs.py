@@ -65,7 +65,7 @@ def test_named_core_is_locked():
     assert tuple(map(int, versions["pynndescent"].split(".")[:2])) < (0, 6), "scanpy 1.11.5 breaks with 0.6"
 
 
-DISTRIBUTION = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+DISTRIBUTION = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def third_party(script):
