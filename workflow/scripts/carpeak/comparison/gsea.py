@@ -118,7 +118,7 @@ def _running(
 
 
 def _leading(at: NDArray[np.integer], weights: NDArray[np.float64], es: float) -> NDArray[np.integer]:
-    """Places of the genes up to the farthest point, outermost first (from it on, if the score is negative)."""
+    """Places of the genes up to the farthest point, or from it on if the score is negative."""
     after, before = _running(at[None, :], weights)
     if es >= 0:
         return at[: int(after[0].argmax()) + 1]
