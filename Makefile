@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test test-all lint accept bench calibrate lock architecture wheel clean help
+.PHONY: demo test test-all lint accept notebook notebook-html example bench calibrate lock architecture wheel clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,10 @@ $(VENV)/.run: envs/requirements.txt | $(BIN)/python
 $(VENV)/.test: envs/test.txt | $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/test.txt
 	@cp envs/test.txt $@
+
+$(VENV)/.notebook: envs/notebook.txt | $(VENV)/.run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/notebook.txt
+	@cp envs/notebook.txt $@
 
 demo: $(VENV)/.run ## the demo study, in an environment made here; prints where the report is
 	@$(BIN)/python workflow/scripts/unlock.py
@@ -56,7 +60,16 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --only-binary
 lock: $(VENV)/.test ## renew the pinned environment (envs/), needs a network
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
 	$(LOCK) -c envs/requirements.txt envs/test.in -o envs/test.txt
+	$(LOCK) -c envs/requirements.txt envs/notebook.in -o envs/notebook.txt
 	$(BIN)/python envs/make_conda.py
+
+notebook: $(VENV)/.notebook ## the notebooks, in JupyterLab, on results/
+	$(BIN)/python -m jupyterlab notebooks
+
+NOTEBOOKS := notebooks/tour.ipynb notebooks/figure3.ipynb
+notebook-html: $(VENV)/.notebook ## the notebooks run on results/, as pages in results/notebooks/
+	CARPEAK_RESULTS=$(CURDIR)/results $(BIN)/python -m nbconvert --execute --to html --embed-images \
+	  --output-dir results/notebooks $(NOTEBOOKS)
 
 bench: $(VENV)/.run ## speed beside a plain script: make bench SCRIPT=plain.py
 	@test -n "$(SCRIPT)" || { echo "name the script to compare with: make bench SCRIPT=plain.py"; exit 1; }

@@ -1,12 +1,13 @@
 """Kill runs of the demo at random, fill their disk, start a second run: the tables stay the same bytes.
 
-usage: python benchmarks/kill_runs.py [--kills 50] [--chain 5] [--disks 2] [--cells 600] [--seed 1]
-First one run on two cores and one on one core, whose tables must agree. Then chains, each in a folder of its
-own: a run is started and struck, started again as a user would and struck again, until it ends. The moments
-are drawn from the whole length of a run, told by the share of its outputs that are written, and up to three
-seconds more. A strike is kill -9 of Snakemake, of one of its jobs, or of all of them at once; each chain also
-meets a second run in its folder. In the chains of `--disks` the folder is a small file system of its own
-that fills and is made larger (Linux, root); elsewhere no file may grow beyond a limit.
+usage: python benchmarks/kill_runs.py [--kills 50] [--chain 10] [--disks 2] [--cells 600] [--seed 1]
+First one run on two cores and one on one core, whose tables must agree (with --folder, those of a former
+call). Then chains, each in a folder of its own: a run is started and struck, started again as a user would
+and struck again, until it ends. The moments are drawn from the whole length of a run, told by the share of
+its outputs that are written, and up to three seconds more. A strike is kill -9 of Snakemake, of one of its
+jobs, or of all of them at once; each chain also meets a second run in its folder. In the chains of `--disks`
+the folder is a small file system of its own that fills and is made larger (Linux, root); elsewhere no file
+may grow beyond a limit.
 Writes faults.tsv, a row per strike; exit status 1 where a table differs, a run does not go on, something
 half-written is left, or a run that has ended is not up to date.
 """
@@ -200,7 +201,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--chain", type=int, default=5, help="kills in one folder")
+    parser.add_argument("--chain", type=int, default=10, help="kills in one folder")
     parser.add_argument("--disks", type=int, default=2, help="chains of three full disks")
     parser.add_argument("--cells", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
@@ -209,13 +210,12 @@ def main():
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="kill_runs."))
     draw, options = random.Random(given.seed), demo(cells=given.cells)
-    for name in ("two", "one"):
-        (folder / name).mkdir(parents=True)
     started = time.monotonic()
-    snakemake(folder / "two", *options)
+    for name, cores in (("two", 2), ("one", 1)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        snakemake(folder / name, *options, cores=cores)
     length = time.monotonic() - started
     whole = tables(folder / "two")
-    snakemake(folder / "one", *options, cores=1)
     same = tables(folder / "one") == whole
     print(
         f"{len(whole)} tables; a run takes {length:.0f} s; on one core: {'the same' if same else 'DIFFERS'}"

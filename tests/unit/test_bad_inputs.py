@@ -251,7 +251,7 @@ LIBRARIES = [
     ("no mitochondrial genes", library(genes=[*(g for g in GENES if "MT-" not in g), CAR]), CARRIED_ON, ["ip: no mitochondrial genes"]),
     ("antibodies beside", library(genes=[*GENES, CAR, "anti-CD4"], types=PROTEIN), CARRIED_ON, ["1 of Antibody Capture: left out"]),
     ("few cells", library(matrix=counts(cells=20)), CARRIED_ON, ["ip: 20 cells, below qc.min_cells (50)", "failed"]),
-    ("the same matrix twice", lambda f: (shutil.rmtree(f / "pk"), shutil.copytree(f / "ip", f / "pk")), CARRIED_ON, ["ip and pk", "copy of the other"]),
+    ("the same matrix twice", lambda f: (shutil.rmtree(f / "pk"), shutil.copytree(f / "ip", f / "pk")), CARRIED_ON, ["pk: the same size and depth as ip", "copy of the other"]),
 ]  # fmt: skip
 
 PER_CELL = counts()

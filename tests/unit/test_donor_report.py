@@ -30,7 +30,8 @@ def results(folder, names, *, effect=UP, both=True):
     effects = evidence.measure(cohort.CLAIMS, found, variants)
     entries = [
         {"claim": one["id"], "statement": f"Statement {one['id']}.", "verdict": "supported", "estimate": 1.0,
-         "low": 0.5, "high": 1.5, "reason": "", "unit": "log2"} for one in cohort.CLAIMS
+         "low": 0.5, "high": 1.5, "reason": "", "unit": "log2", "quantity": one["quantity"]}
+        for one in cohort.CLAIMS
     ]  # fmt: skip
     io.write_table(effects, folder / "effects.tsv")
     cells = io.read_table(folder / "effects.tsv")
@@ -43,7 +44,7 @@ def results(folder, names, *, effect=UP, both=True):
     io.write_table(shifts.shifts(found), folder / "shifts.tsv")
     io.write_table(audit.table(found.designs), folder / "design.tsv")
     read = [io.read_table(folder / f"{name}.tsv") for name in ("design", "genes", "shifts")]
-    return inputs.DonorTables(read[0], [read[1]], [read[2]]), judged
+    return inputs.DonorTables(read[0], [read[1]], [read[2]], [], None), judged
 
 
 def test_one_donor_has_no_section():
@@ -64,6 +65,47 @@ def test_three_donors(tmp_path):
     assert all(row["p_value"] >= 0 for row in found["genes"]) and len(found["agreement"]) == 3
     reasons = [one["reason"] for one in json.loads((tmp_path / "claims.json").read_text())["claims"]]
     assert all(reason.startswith("3 patients: ") for reason in reasons)
+
+
+def test_every_patient_has_a_sign(tmp_path):
+    """What a patient shows is told beside the sum: signs are those of its own interval and the limit."""
+    tables, judged = results(tmp_path, "ABC")
+    judged = json.loads(json.dumps(judged))
+    gene = next(one for one in judged if one["claim"] == "C7")
+    template = gene["effects"][0]
+    gene["effects"] = [
+        template | {"donor": name, "effect": effect, "low": effect - 0.3, "high": effect + 0.3, "counts": counts}
+        for name, effect, counts in (("A", 1.0, "yes"), ("B", -1.0, "yes"), ("C", 0.35, "yes"), ("D", 2.0, "no"))
+    ]  # fmt: skip
+    row = next(one for one in donors.section(tables, judged)["claims"] if one["claim"] == "C7")
+    assert [one["what"] for one in row["patients"]] == ["for", "against", "unclear", "few"]
+    assert row["patients"][0]["title"].startswith("A, clearly for it: 1.00 (0.70 to 1.30); ")
+    gene["quantity"] = gene["quantity"] | {"direction": "down"}
+    row = next(one for one in donors.section(tables, judged)["claims"] if one["claim"] == "C7")
+    assert [one["what"] for one in row["patients"]] == ["against", "for", "unclear", "few"]
+    gene["donors"] = gene["donors"] | {"decision": "unpaired"}
+    row = next(one for one in donors.section(tables, judged)["claims"] if one["claim"] == "C7")
+    assert [one["what"] for one in row["patients"]] == ["level"] * 3 + ["few"] and row["seen"] == "–"
+
+
+def test_groups_and_times_are_told(tmp_path):
+    import dataclasses
+
+    import pandas as pd
+
+    tables, judged = results(tmp_path, "AB")
+    values = {"population": "car_t", "group": "all", "gene": "NKG7", "donors": 6, "log2_fold_change": 1.0,
+              "log2_fold_change_low": 0.5, "log2_fold_change_high": 1.5, "p_value": 0.01, "p_adjusted": 0.02}  # fmt: skip
+    outcome = pd.DataFrame([values | {"level": "yes", "against": one} for one in (np.nan, "no")])
+    times = pd.DataFrame(
+        [values | {"test": "peak", "reference": "product"}, values | {"test": "trend", "reference": np.nan}]
+    )
+    tables = dataclasses.replace(tables, outcomes=[outcome], times=times)
+    groups, over = donors.section(tables, judged)["beyond"]
+    assert [row["compared"] for row in groups["rows"]] == ["yes: test against reference", "yes more than no"]
+    assert [row["compared"] for row in over["rows"]] == ["peak against product", "trend, per step"]
+    names = [name for name, _ in donors.files(["peak_vs_product"], tables)]
+    assert {"tables/donors.outcome.peak_vs_product.tsv", "tables/donors.times.tsv"} <= set(names)
 
 
 def test_two_donors_are_told_without_a_verdict_on_patients(tmp_path):
@@ -141,6 +183,7 @@ def test_the_page_holds_the_section(tmp_path, names):
     parsed = Page(page)
     assert parsed.wrong == [] and parsed.open == []
     assert '<section id="donors">' in page and 'href="#donors"' in page
+    assert 'id="t-patients"' in page and '<i class="for" title="A, clearly for it' in page
     assert "Each patient counts once" in page
     assert ("Genes, with the patient as the unit" in page) == (names == "ABCD")
     assert ("Concordant: seen in both patients" in page) == (names == "AB")

@@ -50,6 +50,32 @@ def test_alike_donors_have_no_spread():
             meta.pool(*wrong)
 
 
+def test_an_interval_is_never_narrower_than_the_donors_own_allow():
+    """Donors who agree by chance (the same one thrice, say) are no certainty."""
+    found = meta.pool([1.0, 1.0, 1.0], [0.3, 0.3, 0.3])
+    assert found.error == 0 and found.tau == 0
+    assert found.low == pytest.approx(1 - 1.959964 * np.sqrt(0.1), rel=1e-6)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(1 / np.sqrt(0.1)), rel=1e-6)
+    apart = meta.pool([0.0, 1.0, 2.0], [0.01, 0.01, 0.01])  # elsewhere it is Hartung and Knapp's
+    assert apart.high - apart.estimate == pytest.approx(stats.t.ppf(0.975, 2) * apart.error, rel=1e-9)
+
+
+def test_regression_on_a_covariate_equals_metafor():
+    """rma(y, v, mods = ~ x, method = "PM", test = "knha") of metafor 3.8."""
+    y, v = [0.1, 1.2, 0.9, 1.1, 0.4, 2.4], [0.04, 0.05, 0.03, 0.08, 0.05, 0.06]
+    x = np.array([[0.0], [1], [0], [2], [1], [3]])
+    metafor = (
+        (0, [0.369562995, 0.294128490, -0.4470686118, 1.18619460, 0.2773202156]),
+        (1, [0.563975020, 0.190807482, 0.0342085213, 1.09374152, 0.0417311017]),
+    )
+    for tested, expected in metafor:
+        found = meta.pool(y, v, covariates=x, tested=tested)
+        ours = [found.estimate, found.error, found.low, found.high, found.p_value]
+        assert ours == pytest.approx(expected, rel=1e-6)
+        assert found.df == 4 and found.tau**2 == pytest.approx(0.197144108, rel=1e-6)
+        assert 100 * found.i2 == pytest.approx(80.437788960, rel=1e-6)
+
+
 @pytest.mark.parametrize("n", [3, 5, 8])
 def test_intervals_cover_the_mean_and_the_new_patient(n):
     generator = np.random.default_rng(n)

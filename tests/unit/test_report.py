@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak import io
-from carpeak.report import cautions, methods, provenance, tables, what_changed, wording
+from carpeak.report import cautions, costs, methods, provenance, tables, what_changed, wording
 from carpeak.settings import ChangeLimits, Settings, build
 from html_page import Page
 
@@ -368,3 +368,22 @@ def test_no_checksum_is_taken_of_huge_files(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     small, large = provenance.checksums([tmp_path / "a", tmp_path / "b"])
     assert len(small["sha256"]) == 64 and large == {"file": str(tmp_path / "b"), "bytes": 6, "sha256": None}
+
+
+def test_what_a_run_cost_is_summed_by_rule():
+    steps = [
+        {"rule": "embed", "seconds": 2.0, "cpu_seconds": 1.5, "peak_mb": 900},
+        {"rule": "embed", "seconds": 3.0, "cpu_seconds": 2.5, "peak_mb": 700},
+        {"rule": "merge", "seconds": 9.0, "cpu_seconds": 9.0, "peak_mb": 10},
+    ]
+    assert costs.by_rule(steps) == [
+        {"rule": "merge", "jobs": 1, "seconds": 9.0, "cpu_seconds": 9.0, "peak_mb": 10},
+        {"rule": "embed", "jobs": 2, "seconds": 5.0, "cpu_seconds": 4.0, "peak_mb": 900},
+    ]
+    assert costs.by_rule([]) == []
+
+
+def test_the_page_tells_what_the_run_cost(page, folder):
+    steps = io.read_json(folder / "results/provenance.json")["steps"]
+    assert steps
+    assert f"in {len(steps)} jobs, at most {max(step['peak_mb'] for step in steps):,} MB" in page

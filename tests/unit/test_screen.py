@@ -42,6 +42,16 @@ def test_a_job_is_one_line_with_its_place_and_the_time_left(shown):
     ]
 
 
+def test_jobs_that_share_a_message_share_a_line(shown):
+    log(shown, event="run_info", stats={"draw_qc": 1, "draw_car": 1, "report": 1, "total": 3})
+    for job, message in enumerate(["Draw the figures", "Draw the figures", "Write the report"]):
+        start(shown, job, "rule", message)
+    assert [line[9:].split("  (")[0] for line in lines(shown)[1:]] == [
+        "1/3  Draw the figures",
+        "3/3  Write the report",
+    ]
+
+
 def test_snakemakes_own_words_stay_in_its_log_and_others_pass(shown):
     for text in (
         "Building DAG of jobs...",
@@ -76,7 +86,7 @@ def test_no_line_is_longer_than_the_screen(shown, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     start(shown, 1, "ingest", "Read the counts of " + "x" * 300)
     monkeypatch.setenv("COLUMNS", "80")
-    start(shown, 2, "ingest", "Read the counts of " + "x" * 300)
+    start(shown, 2, "ingest", "Read the counts of " + "y" * 300)
     assert [len(line) for line in lines(shown)] == [screen.WIDTH, 80]
 
 

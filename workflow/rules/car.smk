@@ -24,7 +24,8 @@ rule contamination:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contamination"),
+        runtime=minutes("contamination"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         with_ambient=WITH_AMBIENT,
@@ -51,7 +52,8 @@ rule call_car:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("call_car"),
+        runtime=minutes("call_car"),
     params:
         samples=study.sheet("sample", "condition", "donor", "flow_car_percent", "sorted"),
         with_ambient=WITH_AMBIENT,
@@ -80,7 +82,8 @@ rule contrast_car:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast_car"),
+        runtime=minutes("contrast_car"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         min_pct=study.config["de"]["min_pct"],

@@ -20,7 +20,8 @@ rule fetch_gene_sets:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("fetch_gene_sets"),
+        runtime=minutes("fetch_gene_sets"),
     params:
         code=code("fetch_gene_sets"),
     message:
@@ -45,7 +46,8 @@ rule enrich:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("enrich"),
+        runtime=minutes("enrich"),
     params:
         limits=study.enrichment_limits,
         named=claims_file.terms(study.claims),  # tested whatever their size
@@ -70,7 +72,8 @@ rule preranked:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("preranked"),
+        runtime=minutes("preranked"),
     params:
         limits=study.enrichment_limits,
         seed=study.config["seed"],
@@ -109,7 +112,8 @@ rule judge_claims:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("judge_claims"),
+        runtime=minutes("judge_claims"),
     params:
         contrast=study.contrasts[JUDGED],
         scheme=study.config["annotation"]["scheme"],

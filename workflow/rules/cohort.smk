@@ -45,7 +45,8 @@ rule cohort:
         "../../envs/cohort.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("cohort"),
+        runtime=minutes("cohort"),
     params:
         settings=COHORT,
         schemas=str(WORKFLOW / "schemas"),
@@ -111,13 +112,14 @@ rule draw_cohort:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_cohort"),
+        runtime=minutes("draw_cohort"),
     params:
         scale=COHORT["responses"],
         footer=COHORT_FOOTER,
         code=code("draw_cohort"),
     message:
-        "Draw the patients"
+        "Draw the figures"
     script:
         "../scripts/draw_cohort.py"
 
@@ -138,7 +140,8 @@ if study.samples:
             "../../envs/cohort.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=memory("cohort_cells"),
+            runtime=minutes("cohort_cells"),
         params:
             settings=COHORT,
             schemas=str(WORKFLOW / "schemas"),

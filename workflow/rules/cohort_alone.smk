@@ -17,7 +17,8 @@ rule provenance:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("provenance"),
+        runtime=minutes("provenance"),
     params:
         config=study.config,
         inputs=study.given(),
@@ -46,7 +47,8 @@ rule cohort_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("cohort_report"),
+        runtime=minutes("cohort_report"),
     params:
         config=study.config,
         block=study.cohort,

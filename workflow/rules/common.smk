@@ -18,7 +18,7 @@ from carpeak.errors import MARK, UserError
 from carpeak.names import POPULATIONS
 from carpeak.study import claims_file
 from carpeak.study import config as configuration
-from carpeak.study import dates
+from carpeak.study import dates, needs
 from carpeak.study import study as studies
 from snakemake.logging import logger
 from snakemake.utils import update_config
@@ -82,6 +82,23 @@ def demand_runnable():
 def code(script):
     """The hash of the package's modules that scripts/SCRIPT.py runs; a param of its rule."""
     return fingerprint.code(WORKFLOW / "scripts" / f"{script}.py")
+
+
+def megabytes(paths):
+    """The size of the files that are there; while a run is planned, most are not."""
+    return sum(Path(path).stat().st_size for path in paths if Path(path).is_file()) / 10**6
+
+
+def memory(name):
+    """The resource mem_mb of the jobs of rule `name`, by the size of their inputs and the attempt."""
+    return lambda wildcards, input, attempt: needs.memory_mb(
+        name, megabytes(input), attempt=attempt
+    )
+
+
+def minutes(name):
+    """The resource runtime of the jobs of rule `name`, by the size of their inputs and the attempt."""
+    return lambda wildcards, input, attempt: needs.minutes(name, megabytes(input), attempt=attempt)
 
 
 def transgene_input(wildcards):

@@ -29,7 +29,8 @@ rule contrast:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("contrast"),
+        runtime=minutes("contrast"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         de=study.config["de"],
@@ -59,7 +60,8 @@ rule control:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("control"),
+        runtime=minutes("control"),
     params:
         conditions=lambda wildcards: study.contrasts[wildcards.contrast],
         min_pct=study.config["de"]["min_pct"],

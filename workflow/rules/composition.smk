@@ -24,7 +24,8 @@ rule compose:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("compose"),
+        runtime=minutes("compose"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
@@ -50,7 +51,8 @@ rule sex_genes:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("sex_genes"),
+        runtime=minutes("sex_genes"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         code=code("sex_genes"),

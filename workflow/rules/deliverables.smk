@@ -24,7 +24,8 @@ rule atlas:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("atlas"),
+        runtime=minutes("atlas"),
     params:
         samples=study.names,
         code=code("atlas"),
@@ -47,13 +48,16 @@ rule provenance:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("provenance"),
+        runtime=minutes("provenance"),
     params:
         config=study.config,
         inputs=study.given(),
         logs="logs",
         workflow=str(WORKFLOW),
         code=code("provenance"),
+    message:
+        "Write down versions, settings and checksums"
     script:
         "../scripts/provenance.py"
 
@@ -120,7 +124,8 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("report"),
+        runtime=minutes("report"),
     params:
         config=study.config,
         chemistry={s.sample: s.chemistry for s in study.samples if s.chemistry},

@@ -30,7 +30,8 @@ rule simulate:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=needs.of_simulation(study.config["demo"]["cells"]),
+        runtime=30,
     params:
         seed=study.config["demo"]["seed"],
         cells=study.config["demo"]["cells"],
@@ -63,7 +64,8 @@ rule planted:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("planted"),
+        runtime=minutes("planted"),
     params:
         limits={
             "adjusted_p": study.config["enrichment"]["adjusted_p"],
@@ -71,5 +73,7 @@ rule planted:
             "fdr": study.config["car"]["fdr"],
         },
         code=code("planted"),
+    message:
+        "Set what was planted beside what was found"
     script:
         "../scripts/planted.py"

@@ -40,7 +40,8 @@ rule audit_design:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory("audit_design"),
+        runtime=minutes("audit_design"),
     params:
         libraries=LIBRARIES,
         contrasts=study.contrasts,
@@ -67,7 +68,8 @@ rule measure_donors:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("measure_donors"),
+        runtime=minutes("measure_donors"),
     params:
         common=COMMON,
         contrast=next(iter(study.contrasts)),
@@ -95,7 +97,8 @@ rule compare_donors:
         "../../envs/donors.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("compare_donors"),
+        runtime=minutes("compare_donors"),
     params:
         common=COMMON,
         sizes=(study.config["enrichment"]["min_size"], study.config["enrichment"]["max_size"]),
@@ -121,11 +124,14 @@ if study.config["donors"]["outcome"]:
             "../../envs/donors.yaml"
         threads: 1
         resources:
-            mem_mb=8000,
+            mem_mb=memory("compare_outcomes"),
+            runtime=minutes("compare_outcomes"),
         params:
             common=COMMON,
             outcome=study.config["donors"]["outcome"],
             code=code("compare_outcomes"),
+        message:
+            "Compare genes between groups of donors, {wildcards.contrast}"
         script:
             "../scripts/compare_outcomes.py"
 
@@ -144,12 +150,15 @@ if study.config["donors"]["times"]:
             "../../envs/donors.yaml"
         threads: 1
         resources:
-            mem_mb=8000,
+            mem_mb=memory("compare_times"),
+            runtime=minutes("compare_times"),
         params:
             common=COMMON,
             contrast=next(iter(study.contrasts)),
             times=study.config["donors"]["times"],
             code=code("compare_times"),
+        message:
+            "Compare genes over all times"
         script:
             "../scripts/compare_times.py"
 
@@ -172,11 +181,12 @@ rule draw_donors:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_donors"),
+        runtime=minutes("draw_donors"),
     params:
         footer="Simulated data: no patient was measured." if study.config["simulated"] else "",
         code=code("draw_donors"),
     message:
-        "Draw the donors"
+        "Draw the figures"
     script:
         "../scripts/draw_donors.py"

@@ -32,12 +32,13 @@ rule download:
         "../../envs/core.yaml"
     threads: 64  # all there are: one file at a time, and nothing is analysed before all are there
     resources:
-        mem_mb=200,
+        mem_mb=memory("download"),
+        runtime=minutes("download"),
         mirror=study.mirror,  # no param: where the bytes come from must not start the analysis anew
     params:
         wanted=lambda wildcards: asdict(study.download(wildcards.file)),
         code=code("download"),
     message:
-        "Fetch {wildcards.file}"
+        "Fetch the file {wildcards.file}"
     script:
         "../scripts/download.py"

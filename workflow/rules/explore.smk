@@ -28,13 +28,14 @@ rule pack_map:
         "../../envs/stats.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("pack_map"),
+        runtime=minutes("pack_map"),
     params:
         samples=study.sheet("sample", "condition", "donor"),
         genes=[*claims_file.genes(study.claims), *study.config["report"]["genes"]],
         markers=lambda wildcards: list(shown_genes.of(wildcards.population)),
         code=code("pack_map"),
     message:
-        "Pack the interactive map of population {wildcards.population}"
+        "Pack the interactive maps"
     script:
         "../scripts/pack_map.py"

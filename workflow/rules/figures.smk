@@ -55,14 +55,15 @@ rule draw_qc:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_qc"),
+        runtime=minutes("draw_qc"),
     params:
         samples=study.names,
         footer=FOOTER,
         options=study.config["qc"],
         code=code("draw_qc"),
     message:
-        "Draw quality control"
+        "Draw the figures"
     script:
         "../scripts/draw_qc.py"
 
@@ -96,13 +97,14 @@ rule draw_population:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("draw_population"),
+        runtime=minutes("draw_population"),
     params:
         conditions=study.shown_conditions,
         footer=FOOTER,
         code=code("draw_population"),
     message:
-        "Draw population {wildcards.population}"
+        "Draw the figures"
     script:
         "../scripts/draw_population.py"
 
@@ -142,14 +144,15 @@ rule draw_car:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_car"),
+        runtime=minutes("draw_car"),
     params:
         samples=study.names,
         footer=FOOTER,
         options=study.config["car"],
         code=code("draw_car"),
     message:
-        "Draw the CAR's detection"
+        "Draw the figures"
     script:
         "../scripts/draw_car.py"
 
@@ -172,7 +175,8 @@ rule draw_composition:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_composition"),
+        runtime=minutes("draw_composition"),
     params:
         samples=study.names,
         footer=FOOTER,
@@ -235,7 +239,8 @@ rule draw_comparison:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("draw_comparison"),
+        runtime=minutes("draw_comparison"),
     params:
         samples=study.names,
         shown=lambda wildcards: study.compared(wildcards.contrast),
@@ -244,6 +249,6 @@ rule draw_comparison:
         footer=FOOTER,
         code=code("draw_comparison"),
     message:
-        "Draw the comparison, {wildcards.contrast}"
+        "Draw the figures"
     script:
         "../scripts/draw_comparison.py"

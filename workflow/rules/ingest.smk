@@ -25,7 +25,8 @@ rule ingest:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("ingest"),
+        runtime=minutes("ingest"),
     params:
         path=lambda wildcards: study.sample(wildcards.sample).matrix,
         select=lambda wildcards: study.sample(wildcards.sample).select,
@@ -56,7 +57,8 @@ rule ambient:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("ambient"),
+        runtime=minutes("ambient"),
     params:
         select=lambda wildcards: study.sample(wildcards.sample).select,
         raw_path=lambda wildcards: study.sample(wildcards.sample).raw_path,

@@ -23,7 +23,8 @@ rule embed:
         "../../envs/embed.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("embed"),
+        runtime=minutes("embed"),
     params:
         embedding={
             key: value for key, value in study.config["embedding"].items() if key != "resolution"
@@ -60,7 +61,8 @@ rule annotate:
         "../../envs/embed.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("annotate"),
+        runtime=minutes("annotate"),
     params:
         annotation=study.config["annotation"],
         code=code("annotate"),
@@ -86,7 +88,8 @@ rule describe:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("describe"),
+        runtime=minutes("describe"),
     params:
         min_pct=study.config["de"]["min_pct"],
         method=study.config["embedding"]["method"],

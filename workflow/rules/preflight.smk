@@ -30,13 +30,18 @@ rule preflight:
     priority: 1000
     conda:
         "../../envs/core.yaml"
-    threads: 64  # all there are; a cluster's profile sets fewer
+    # All there are, and a cluster's profile sets fewer. The demo's libraries come while jobs of its cohort run:
+    # waiting for all cores, this job would be the last to start.
+    threads: 1 if study.simulates else 64
     resources:
-        mem_mb=2000,
+        mem_mb=memory("preflight"),
+        runtime=minutes("preflight"),
     params:
         libraries=study.libraries,
         features=study.config["transgene"]["features"],
+        claims=study.claims,
         min_cells=study.config["qc"]["min_cells"],
+        min_genes=study.config["qc"]["min_genes"],
         code=code("preflight"),
     message:
         "Look at every library before anything heavy starts"

@@ -23,7 +23,8 @@ rule filter_cells:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory("filter_cells"),
+        runtime=minutes("filter_cells"),
     params:
         sample=lambda wildcards: {
             name: getattr(study.sample(wildcards.sample), name)
@@ -63,7 +64,8 @@ rule merge:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory("merge"),
+        runtime=minutes("merge"),
     params:
         samples=study.sheet("sample", "condition", "donor", "batch"),
         features=study.config["transgene"]["features"],

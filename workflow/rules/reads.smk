@@ -28,7 +28,8 @@ rule check_construct:
         "../../envs/align.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("check_construct"),
+        runtime=minutes("check_construct"),
     params:
         transcript=CONSTRUCT["transcript"],
         name=CONSTRUCT["name"],
@@ -63,7 +64,8 @@ rule count_transgene:
         "../../envs/align.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory("count_transgene"),
+        runtime=minutes("count_transgene"),
     params:
         pairs=lambda wildcards: study.sample(wildcards.sample).reads.pairs,
         bams=lambda wildcards: study.sample(wildcards.sample).reads.bams,
@@ -98,7 +100,8 @@ rule extend_reference:
         "../../envs/align.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory("extend_reference"),
+        runtime=minutes("extend_reference"),
     params:
         code=code("extend_reference"),
     message:
@@ -121,6 +124,7 @@ rule index_reference:
     threads: 8
     resources:
         mem_mb=int(REFERENCE["memory_gb"] * 1000),
+        runtime=1440,
     params:
         code=code("index_reference"),
     message:
@@ -149,6 +153,7 @@ rule align:
     threads: 8
     resources:
         mem_mb=int(REFERENCE["memory_gb"] * 1000),
+        runtime=1440,
     params:
         pairs=lambda wildcards: study.sample(wildcards.sample).reads.pairs,
         chemistry=lambda wildcards: study.sample(wildcards.sample).chemistry,

@@ -11,7 +11,9 @@ with job(snakemake):
         features=snakemake.params.features,
         marker_file=snakemake.input.markers,
         gene_set_files=snakemake.input.gene_sets,
+        claims=snakemake.params.claims,
         min_cells=snakemake.params.min_cells,
+        min_genes=snakemake.params.min_genes,
         threads=snakemake.threads,
     )
     found.check()

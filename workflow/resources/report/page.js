@@ -113,11 +113,32 @@ for (const button of document.querySelectorAll("[data-save]")) {
   });
 }
 
+for (const button of document.querySelectorAll("[data-text], [data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.text || button.dataset.copy);
+    if (button.dataset.text) {
+      carpeak.save(button.dataset.file, new Blob([text.textContent], { type: "text/plain" }));
+      return;
+    }
+    try {
+      await navigator.clipboard.writeText(text.innerText);
+      button.textContent = "Copied";
+    } catch { // a browser that forbids it: the text is marked, the reader copies it
+      getSelection().selectAllChildren(text);
+    }
+  });
+}
+
 for (const box of document.querySelectorAll(".scroll")) {
   box.tabIndex = 0; // keyboards scroll what is focused
   box.setAttribute("role", "region");
   box.setAttribute("aria-label", `Table under ${box.closest("section")?.querySelector("h2")?.textContent || "this heading"}`);
 }
+
+// On a phone the numbers come first; the cautions say how many they are.
+const cautions = document.getElementById("cautions");
+if (cautions && matchMedia("(max-width: 40rem)").matches) cautions.open = false;
 
 const large = document.getElementById("large");
 for (const button of document.querySelectorAll("figure .sheet button")) {

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+MAX_LISTED = 60  # problems of one file that are told at once
 MARK = "carpeak: "  # how a message to the user begins, on the screen and in a log
 
 
@@ -25,5 +26,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
 
 def listed(source: str | Path, lines: Sequence[object]) -> str:
-    """One message for everything that is wrong in the file `source`."""
-    return f"{source}:\n" + "\n".join(f"  - {line}" for line in lines)
+    """One message for everything that is wrong in the file `source`, or for the first `MAX_LISTED` of it."""
+    shown = [
+        *lines[:MAX_LISTED],
+        *([f"and {len(lines) - MAX_LISTED:,} more"] if len(lines) > MAX_LISTED else []),
+    ]
+    return f"{source}:\n" + "\n".join(f"  - {line}" for line in shown)

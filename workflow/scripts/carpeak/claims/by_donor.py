@@ -19,6 +19,7 @@ from ..donors.audit import UNPAIRED
 from ..donors.evidence import DESCRIBED, STATED
 from ..donors.verdict import Verdict
 from ..errors import UserError
+from ..study.design import MISSING
 from . import donor_words
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _associated(
             f"it has {', '.join(patients.columns)}. Name one of these in the claim."
         )
         raise UserError(msg)
-    values = dict(zip(patients["patient"].astype(str), patients[column], strict=True))
+    known = patients[~patients[column].isna() & ~patients[column].astype(str).isin(MISSING)]
+    values = dict(zip(known["patient"].astype(str), known[column], strict=True))
     sign = -1 if quantity["direction"] == "down" else 1
     both = counted.assign(effect=sign * counted["effect"], value=counted["donor"].map(values)).dropna(
         subset=["value"]
@@ -107,10 +109,22 @@ def _associated(
         if "value" in quantity:
             found = exact.fisher(both["effect"], (both["value"].astype(str) == quantity["value"]).to_numpy())
         else:
-            found = exact.spearman(both["effect"], both["value"].astype(float), seed=seed)
+            found = exact.spearman(both["effect"], _graded(both["value"], column), seed=seed)
     except ValueError:  # fewer than five patients, or all alike
         return replace(missing, n=len(both), reasons=(FEW_PATIENTS,))
     return rules.of_association(found)
+
+
+def _graded(values: pd.Series, column: str) -> np.ndarray:
+    """The values of an ordered column as numbers."""
+    try:
+        return values.astype(float).to_numpy()
+    except ValueError as error:
+        msg = (
+            f"donors.patients: the column '{column}' is to be ordered, but holds text: {error}. Write grades "
+            "as numbers, or name in the claim the `value` whose patients are compared with the others."
+        )
+        raise UserError(msg) from None
 
 
 def _one(

@@ -35,7 +35,7 @@ def findings(config: Mapping[str, Any]) -> list[str]:
 
     settings = build(Settings, config)
     composition, car, claims = (io.read_table(TABLES / f"{n}.tsv") for n in ("composition", "car", "claims"))
-    found = ["Simulated data: no patient was measured."] if settings.simulated else []
+    found = []
     for name, sides in settings.contrasts.items():
         short = headline.findings(
             sides=asdict(sides),
@@ -46,7 +46,8 @@ def findings(config: Mapping[str, Any]) -> list[str]:
             limits=settings.enrichment,
             name=name,
         )
-        found += [f"{sides.test} against {sides.reference}:"]
+        simulated = " (simulated data: no patient was measured)" if settings.simulated else ""
+        found += [f"{sides.test} against {sides.reference}{simulated}:"]
         for finding in short:
             found += textwrap.wrap(finding.text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
     verdicts = claims["verdict"].value_counts()

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..errors import UserError
+from ..study import config as configuration
 from . import launch
 
 EPILOG = """\
@@ -40,4 +41,5 @@ def run_with(args: argparse.Namespace) -> int:
     if given.suffix.lower() not in {".yaml", ".yml"}:
         msg = f"{given}: not a configuration. Name the study's config.yaml; it names the sheet."
         raise UserError(msg)
+    configuration.load_yaml(given)  # Snakemake reads it before the workflow can say what is wrong
     return launch.run(given, given.parent, args.options)

@@ -47,6 +47,7 @@ class Screen(logging.Handler):
         self.total = self.started = 0
         self.cores = 1
         self.messages: dict[int, tuple[str, str]] = {}  # job -> its rule and what it does
+        self.shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show the record, if it is for a person."""
@@ -88,6 +89,9 @@ class Screen(logging.Handler):
         if rule == "all":
             return []
         self.started += 1
+        if message in self.shown:  # jobs that share a message, such as those of figures, share a line
+            return []
+        self.shown.add(message)
         left = self._left()
         where = f"{time.strftime('%H:%M:%S')} {self.started:>{len(str(self.total))}}/{self.total}"
         return [cut(f"{where}  {message}{f'  ({left})' if left and self.started > 1 else ''}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from ..io import atomic
 
 BLOCK = 1 << 24
 WIDTH = 60
+MAX_CONSTRUCTS, LONGEST_CONSTRUCT = 50, 300_000  # vectors have up to 20,000 bases
+MIN_BASES = 16  # in a row without N: shorter ones are found in no read
 WHITESPACE = b" \t\r\n\v\f"
 BASES = b"ACGT"
 AMBIGUOUS = b"RYSWKMBDHVN"
@@ -191,12 +194,24 @@ def read_construct(path: str | Path) -> list[Record]:
     """
     found: list[Record] = []
     for record in records(path):
+        if len(found) == MAX_CONSTRUCTS or len(record) > LONGEST_CONSTRUCT:
+            msg = (
+                f"{path}: a construct has at most {MAX_CONSTRUCTS} sequences of {LONGEST_CONSTRUCT:,} bases "
+            )
+            msg += "each; this is more, as a genome or its transcripts are. Give the construct's alone."
+            raise UserError(msg)
         if any(record.name == other.name for other in found):
             msg = f"{path}: two sequences are named '{record.name}'. Rename one."
             raise UserError(msg)
         _demand_dna(record, path)
         dna = record.sequence.translate(bytes.maketrans(b"Uu", b"Tt"))
         found.append(Record(record.name, record.description, dna))
+    for record in found:
+        if not re.search(rb"[ACGT]{%d}" % MIN_BASES, record.sequence.upper()):
+            msg = (
+                f"{path}: '{record.name}' has no {MIN_BASES} known bases in a row. Give the construct's DNA."
+            )
+            raise UserError(msg)
     return found
 
 

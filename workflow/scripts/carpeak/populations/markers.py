@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, nearest
-from ..names import UNASSIGNED
+from ..names import NOT_T, T_CELL, UNASSIGNED
 
 SCHEMES = ("canonical", "paper")
 T_LINEAGES = ("CD4", "CD8")
 GENE_KEYS = ("genes", "without")
 AXES = {"CD4": ("treg", "memory", "effector", "cytotoxic"), "CD8": ("memory", "effector", "cytotoxic")}
 ENDS = ("low", "high")
+TOP_KEYS = ("coarser", "cycling")
+NO_LABELS = (UNASSIGNED, NOT_T, *T_LINEAGES)  # what cells without a state are called
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -33,7 +35,13 @@ def load(path: str | Path) -> dict[str, Any]:
         if not isinstance(value, Mapping) or not isinstance(value.get(key), Mapping):
             msg = f"{path}: the top-level key '{key}' is missing. Start from a copy of config/markers.yaml."
             raise UserError(msg)
+    _check_keys(path, "top level", value, (*TOP_KEYS, "lineages", "t_states"))
+    if T_CELL not in value["lineages"]:
+        hint = nearest(T_CELL, [str(label) for label in value["lineages"]])
+        msg = f"{path}: lineages: '{T_CELL}' is missing{hint}: the cells that can carry the CAR are called so"
+        raise UserError(msg)
     for label, panels in value["lineages"].items():
+        _check_label(path, "lineages", label)
         _check_panels(path, f"lineages: {label}", panels, {"genes", "without"})
     _check_genes(path, "the end", "cycling", value.get("cycling", []))
     for scheme in SCHEMES:
@@ -42,9 +50,11 @@ def load(path: str | Path) -> dict[str, Any]:
             msg = f"{path}: t_states: the scheme '{scheme}' is missing; {' and '.join(SCHEMES)} are needed"
             raise UserError(msg)
         for label, state in states.items():
+            _check_label(path, f"t_states: {scheme}", label)
             _check_state(path, f"t_states: {scheme}: {label}", state)
         _check_combinations(path, scheme, states)
         _check_coarser(path, scheme, states, _coarser_of(path, value).get(scheme) or {})
+    _check_keys(path, "t_states", value["t_states"], SCHEMES)
     return dict(value)
 
 
@@ -54,6 +64,19 @@ def genes(markers: Mapping[str, Any]) -> list[str]:
     panels += [state for scheme in SCHEMES for state in markers["t_states"][scheme].values()]
     named = [panel.get(key) or [] for panel in panels for key in GENE_KEYS]
     return sorted({gene for several in [*named, markers.get("cycling") or []] for gene in several})
+
+
+def _check_keys(path: str | Path, place: str, value: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key in value:
+        if key not in known:
+            msg = f"{path}: {place}: unknown key '{key}'{nearest(str(key), known)}; known: {', '.join(known)}"
+            raise UserError(msg)
+
+
+def _check_label(path: str | Path, place: str, label: Any) -> None:
+    if not isinstance(label, str) or not label.strip() or label != label.strip() or label in NO_LABELS:
+        msg = f"{path}: {place}: {label!r} can't be a label: give a name, as text without blanks at its ends"
+        raise UserError(msg)
 
 
 def _check_panels(path: str | Path, place: str, panels: Any, keys: set[str]) -> None:
@@ -75,11 +98,15 @@ def _check_panel(path: str | Path, place: str, panel: Any, keys: set[str]) -> No
             raise UserError(msg)
         if key in GENE_KEYS:
             _check_genes(path, place, key, genes)
+    both = sorted(set(panel["genes"]) & set(panel.get("without") or []))
+    if both:
+        msg = f"{path}: {place}: {', '.join(both)} is among 'genes' and 'without': a gene speaks for one"
+        raise UserError(msg)
 
 
 def _check_genes(path: str | Path, place: str, key: str, genes: Any) -> None:
-    if not (isinstance(genes, list) and all(isinstance(gene, str) for gene in genes)):
-        msg = f"{path}: {place}: '{key}' must be a list of gene symbols, as text"
+    if not (isinstance(genes, list) and all(isinstance(g, str) and g and g == g.strip() for g in genes)):
+        msg = f"{path}: {place}: '{key}' must be a list of gene symbols, as text without blanks"
         raise UserError(msg)
 
 
@@ -135,6 +162,10 @@ def _check_coarser(path: str | Path, scheme: str, states: Mapping[str, Any], coa
         msg = f"{path}: coarser: {scheme}: expected names, each with a list of states"
         raise UserError(msg)
     for name, members in coarser.items():
+        _check_label(path, f"coarser: {scheme}", name)
+        if name in states:
+            msg = f"{path}: coarser: {scheme}: '{name}' is a state of the scheme already; give another name"
+            raise UserError(msg)
         listed = members if isinstance(members, list) else []
         unknown = [one for one in listed if not isinstance(one, str) or one not in states]
         if not isinstance(members, list) or len(members) < 2 or unknown:

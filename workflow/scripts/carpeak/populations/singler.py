@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,15 @@ def read_reference(path: str | Path) -> pd.DataFrame:
     if table.shape[1] < 2 or wrong:
         where = f"column '{wrong[0]}' is not numeric" if wrong else "it has fewer than two numeric columns"
         msg = f"{path}: {where}. Expected gene symbols in the first column and one column per cell type."
+        raise UserError(msg)
+    twice = [
+        str(name) for name in table.columns if re.sub(r"\.\d+$", "", str(name)) in table.columns.drop(name)
+    ]
+    if twice or np.isinf(table.to_numpy(dtype=float)).any():
+        where = (
+            f"the column '{twice[0].rsplit('.', 1)[0]}' occurs twice" if twice else "it holds infinite values"
+        )
+        msg = f"{path}: {where}. Give the log expression of each gene in each cell type."
         raise UserError(msg)
     table.index = table.index.astype(str)
     return table[~table.index.duplicated()].dropna()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def _study(given: Path, config: str | None) -> tuple[Study, list[str]]:
     """The study of a sheet or a configuration, and what is wrong in its files."""
     is_sheet = given.suffix.lower() not in {".yaml", ".yml"}
     source = Path(config) if config else (given.parent / "config.yaml" if is_sheet else given)
-    if config or not is_sheet or source.is_file():
+    if config or not is_sheet or os.path.lexists(source):
         value = configuration.load_yaml(source)
         if is_sheet and isinstance(value, dict):
             value = {**value, "samples": str(given.absolute())}
@@ -81,6 +82,8 @@ def _examined(study: Study, libraries: list[dict[str, Any]]) -> preflight.Prefli
         features=study.config.get("transgene", {}).get("features", []),
         marker_file=markers if Path(markers).is_file() else None,
         gene_set_files=[path for path in study.own_gene_sets if Path(path).is_file()],
+        claims=study.claims,
         min_cells=study.config["qc"]["min_cells"],
+        min_genes=study.config["qc"]["min_genes"],
         threads=THREADS,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
+from ..study.cross_checks import LIBRARY_NAME
 
 if TYPE_CHECKING:
     from ..study.study import Study
@@ -22,7 +24,7 @@ def look(study: Study) -> tuple[list[str], list[str]]:
     """What is wrong with the files that are there, and what was not looked at."""
     config = study.config
     problems: list[str] = []
-    for step in (_construct, _reference, _reads, _annotation):
+    for step in (_construct, _reference, _reads, _annotation, _patients):
         problems += _told(step, study)
     return list(dict.fromkeys(problems)), list(_unseen(study, config))
 
@@ -101,17 +103,27 @@ def _demand_gtf(path: str) -> None:
         columns = first.count(b"\t") + 1
         msg = f"{path}: its first row has {columns} columns, a GTF file has 9. Give the genes as GTF."
         raise UserError(msg)
+    if b'gene_id "' not in first:
+        msg = f'{path}: its first row has no gene_id "..."; is it GFF3? Give the genes as GTF.'
+        raise UserError(msg)
 
 
 def _reads(study: Study) -> Iterator[Callable[[], object]]:
     from ..reads import bam, probe
+    from ..study.geometry import parse
 
+    given = study.config["reads"]["geometry"]
     for sample in study.samples:
         if not sample.reads:
             continue
         for first, second in sample.reads.pairs:
             if _there(first, second):
-                yield partial(_demand_pairs, probe.head, first, second)
+                yield partial(
+                    _demand_pairs,
+                    partial(probe.demand_lengths, geometry=parse(given)) if given else probe.head,
+                    first,
+                    second,
+                )
         for path in sample.reads.bams:
             if _there(path):
                 yield partial(bam.demand_bam, path)
@@ -145,6 +157,32 @@ def _annotation(study: Study) -> Iterator[Callable[[], object]]:
         yield labels
 
 
+def _patients(study: Study) -> Iterator[Callable[[], object]]:
+    path = study.config["donors"]["patients"]
+    if _there(path):
+        yield lambda: _demand_patients(path, {sample.donor for sample in study.samples})
+
+
+def _demand_patients(path: str, donors: set[str]) -> None:
+    """Raise UserError unless the table of patients has one row for each, and one for a donor of the sheet."""
+    from ..study import sheet
+
+    rows = [row for _, row in sheet.rows(Path(path))]
+    if "patient" not in rows[0]:
+        msg = f"{path}: the column 'patient' is missing; it names the donors of the sheet."
+        raise UserError(msg)
+    times = Counter(row["patient"] for row in rows)
+    if twice := [name for name, n in times.items() if n > 1]:
+        msg = f"{path}: the patient '{twice[0]}' has {times[twice[0]]} rows. Give each patient one."
+        raise UserError(msg)
+    if donors and not donors & set(times):
+        msg = (
+            f"{path}: none of its patients ({', '.join(list(times)[:5])}) is a donor of the sheet "
+            f"({', '.join(sorted(donors)[:5])}). Give both the same names."
+        )
+        raise UserError(msg)
+
+
 def _unseen(study: Study, config: Mapping[str, Any]) -> Iterator[str]:
     """What no look before the run can see, in words."""
     if any(sample.reads for sample in study.samples):
@@ -160,5 +198,7 @@ def _unseen(study: Study, config: Mapping[str, Any]) -> Iterator[str]:
         yield "whether the clusters and cells of annotation.overrides are there"
     if study.downloads:
         yield "files that the run fetches"
+    if fetched := [name for name in config["enrichment"]["gene_sets"] if LIBRARY_NAME.match(name)]:
+        yield f"gene sets that the run fetches from Enrichr ({', '.join(fetched)})"
     if any(library["raw_path"] for library in study.libraries):
         yield "counts of empty droplets beyond their files' ends"

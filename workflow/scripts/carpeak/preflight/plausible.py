@@ -24,7 +24,17 @@ MIXED = 0.05  # share of the genes that are a mouse's; a construct has a few fea
 # Counts of a gene vary at least as much from cell to cell as its mean (Poisson), and more where cells differ.
 SEEN_OFTEN = 1.0  # mean from which a gene is asked
 MIN_GENES, MIN_CELLS = 5, 30
-TOO_LITTLE = 0.5  # variance over mean, of the median gene
+TOO_LITTLE = 0.5  # variance over mean, of the median gene, or of the cells' sums
+TWOS = 10.0  # counts of 2 that are expected where the highest is 1: none by chance in 1 of 20,000 matrices
+# Columns that tables of counts bear beside the genes, and what HTSeq adds to them; no gene is called so.
+SUMMARIES = re.compile(
+    r"(grand ?)?totals?|sum|n_?counts?(_?rna)?|n_?features?(_?rna)?|n_?genes?|n_?umis?|library_?size|"
+    r"(pct|percent)[._]?(mt|mito|ribo)\w*|(seurat_|leiden_)?clusters?|leiden|louvain|orig\.ident|cell_?types?|"
+    r"__?(no_feature|ambiguous|too_low_aqual|not_aligned|alignment_not_unique)",
+    re.IGNORECASE,
+)
+SPREADSHEET_DATE = re.compile(r"\d{1,2}-(Mar|Sep|Sept|Dec)", re.IGNORECASE)
+OTHER_ID = re.compile(r"ENS(?!G\d)[A-Z]{3,4}G\d{11}")  # Ensembl's for species but man (ENSG)
 ALIASES = TABLE.with_name("aliases.tsv.gz")
 
 
@@ -45,6 +55,12 @@ def of_one_species(library: CountMatrix) -> list[str]:
         return [
             f"{library.path}: these are mouse genes ({named}, ...). Markers, gene sets and claims are "
             "human: give a matrix of human genes."
+        ]
+    others = [str(name) for name in library.gene_ids if OTHER_ID.match(name)]
+    if len(others) > len(library.gene_ids) / 2:
+        return [
+            f"{library.path}: these are genes of another species than man ({', '.join(others[:3])}, ...). "
+            "Markers, gene sets and claims are human: give a matrix of human genes."
         ]
     if share >= MIXED:
         return [
@@ -100,8 +116,8 @@ def vary_too_little(sums: NDArray[np.float64], squares: NDArray[np.float64], cel
         return ""
     mean = sums / cells
     often = mean >= SEEN_OFTEN
-    if sums.max(initial=0) and (squares == sums).all() and mean.max() > 1 - 1 / MIN_CELLS:
-        return "every value is 1, though some genes are in nearly every cell: detected or not, but no counts."
+    if (squares == sums).all() and cells * float((mean**2).sum()) / 2 > TWOS:
+        return "every value is 1, though some genes are in many cells: detected or not, but no counts."
     if often.sum() < MIN_GENES:
         return ""
     ratio = float(np.median((squares[often] / cells - mean[often] ** 2) / mean[often]))
@@ -110,4 +126,41 @@ def vary_too_little(sums: NDArray[np.float64], squares: NDArray[np.float64], cel
     return (
         f"the values vary too little from cell to cell for counts (variance over mean {ratio:.2f}; counts "
         "have 1 or more): rounded log values, or copies of one cell?"
+    )
+
+
+def of_one_depth(umis: NDArray[np.int64]) -> str:
+    """What is wrong where all cells hold nearly the same sum of counts; else an empty string.
+
+    The sum of a cell's counts varies at least as much as its mean, like each of them.
+    """
+    held = umis[umis > 0].astype(float)
+    if len(held) < MIN_CELLS or held.var() >= TOO_LITTLE * held.mean():
+        return ""
+    return (
+        f"all cells hold nearly the same sum ({held.min():,.0f} to {held.max():,.0f}): values that were "
+        "normalised (counts per 10,000 or per million) and rounded, or thinned to one depth?"
+    )
+
+
+def no_genes(library: CountMatrix) -> list[str]:
+    """Sentences on rows of a table that are no genes, such as sums: they would be taken for counts."""
+    named = [str(s) for s in library.symbols if SUMMARIES.fullmatch(s)]
+    if not named:
+        return []
+    listed = ", ".join(named[:5])
+    return [
+        f"{library.path}: {listed}: no gene is called so; sums or notes among the counts would be taken for "
+        "UMIs of a gene. Remove them from the table."
+    ]
+
+
+def spoilt_names(library: CountMatrix) -> tuple[str, ...]:
+    """Notes on gene names that a spreadsheet made dates of (MARCH1, SEPTIN2, DEC1)."""
+    dates = [str(s) for s in library.symbols if SPREADSHEET_DATE.fullmatch(s)]
+    if not dates:
+        return ()
+    return (
+        f"{len(dates)} gene names are dates ({', '.join(dates[:3])}), as spreadsheets make of MARCH1 or "
+        "SEPT2: these genes are lost",
     )

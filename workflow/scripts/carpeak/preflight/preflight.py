@@ -11,6 +11,7 @@ from ..comparison import gene_sets
 from ..errors import UserError, listed
 from ..libraries import absent_transgene
 from ..populations import markers
+from . import claimed
 from .survey import MIN_CELLS, Survey, survey_library
 
 COLUMNS = (
@@ -49,14 +50,16 @@ def examine(
     features: Sequence[str],
     marker_file: str | None = None,
     gene_set_files: Sequence[str] = (),
+    claims: Sequence[Mapping[str, Any]] = (),
     min_cells: int = 0,
+    min_genes: int = 0,
     threads: int = 1,
 ) -> Preflight:
     """Look at `libraries` (sample, condition, donor, path, raw_path, select, adds_transgene).
 
     `features` are the transgene's (none: not looked for), `marker_file` and `gene_set_files` what the run
-    will read later, `min_cells` the number of cells below which a library fails. The result is the same
-    for any number of `threads`.
+    will read later, `claims` what it will judge, `min_cells` the number of cells below which a library fails,
+    `min_genes` that of genes below which a cell does. The result is the same for any number of `threads`.
     """
     with ThreadPoolExecutor(threads) as pool:
         surveys = list(
@@ -78,12 +81,16 @@ def examine(
         mapped = [found for found in surveys if found.sample in own]  # the others count it from reads
         if len(own) == len(libraries):  # else the others' reads show the feature
             problems += _of_transgene(mapped, features)
-        problems += _of_names(whole, marker_file, gene_set_files)
+        problems += _of_names(whole, marker_file, gene_set_files, claims)
     limits = {found.sample: list(found.limits) for found in surveys}
     mapped = [found for found in whole if found.sample in own]
     _limit_by_transgene(mapped, features, limits, elsewhere=len(own) < len(libraries))
+    _limit_copies(whole, limits)
     asides = [f"{found.sample}: {line}" for found in surveys for line in found.asides]
-    return Preflight(libraries, surveys, features, problems, limits, asides + _asides(whole, min_cells))
+    listed = frozenset().union(*(survey.symbols for survey in whole))
+    asides += claimed.unknown_genes(claims, listed) if whole else []
+    asides += _asides(whole, min_cells, min_genes)
+    return Preflight(libraries, surveys, features, problems, limits, asides)
 
 
 def _of_transgene(surveys: Sequence[Survey], features: Sequence[str]) -> list[str]:
@@ -96,7 +103,12 @@ def _of_transgene(surveys: Sequence[Survey], features: Sequence[str]) -> list[st
     return [absent_transgene.absent(missing, names, custom=[name for name in custom if name not in features])]
 
 
-def _of_names(surveys: Sequence[Survey], marker_file: str | None, gene_set_files: Sequence[str]) -> list[str]:
+def _of_names(
+    surveys: Sequence[Survey],
+    marker_file: str | None,
+    gene_set_files: Sequence[str],
+    claims: Sequence[Mapping[str, Any]],
+) -> list[str]:
     found = []
     first, *others = surveys
     for other in others:
@@ -111,7 +123,9 @@ def _of_names(surveys: Sequence[Survey], marker_file: str | None, gene_set_files
     for path in filter(None, [marker_file, *gene_set_files]):
         try:
             if path == marker_file:
-                found += _unknown_markers(path, surveys)
+                panels = markers.load(path)
+                found += _unknown_markers(path, panels, surveys)
+                found += claimed.unknown_labels(claims, panels)
             else:
                 gene_sets.check_known(gene_sets.read_gmt(path), known, source=gene_sets.label(path))
         except UserError as error:
@@ -119,8 +133,8 @@ def _of_names(surveys: Sequence[Survey], marker_file: str | None, gene_set_files
     return found
 
 
-def _unknown_markers(path: str, surveys: Sequence[Survey]) -> list[str]:
-    panels = markers.load(path)["lineages"].values()
+def _unknown_markers(path: str, loaded: Mapping[str, Any], surveys: Sequence[Survey]) -> list[str]:
+    panels = loaded["lineages"].values()
     named = {gene for label in panels for panel in label for gene in panel["genes"]}
     return [
         f"sample '{found.sample}': none of the {len(named)} marker genes of {path} is among its genes "
@@ -154,19 +168,38 @@ def _limit_by_transgene(
             limits[survey.sample].append(f"no UMI of the transgene in {survey.looked_at:,} cells")
 
 
-def _asides(surveys: Sequence[Survey], min_cells: int) -> list[str]:
-    found = []
+def _limit_copies(surveys: Sequence[Survey], limits: dict[str, list[str]]) -> None:
+    """Say which libraries may be copies: between them, nothing changes."""
     seen: dict[tuple[Any, ...], str] = {}
     for survey in surveys:
+        numbers = (
+            survey.cells,
+            survey.genes,
+            survey.entries,
+            survey.median_umis,
+            *survey.transgene_umis.values(),
+        )
+        twin = seen.setdefault(numbers, survey.sample)
+        if twin != survey.sample:
+            limits[survey.sample].append(
+                f"the same size and depth as {twin}: is one a copy of the other? Between copies "
+                "nothing changes"
+            )
+
+
+def _asides(surveys: Sequence[Survey], min_cells: int, min_genes: int) -> list[str]:
+    found = []
+    for survey in surveys:
+        if survey.genes < min_genes:
+            found.append(
+                f"{survey.sample}: lists {survey.genes} genes, and qc.min_genes is {min_genes}: every cell "
+                "will be removed. Lower it for a matrix of few genes"
+            )
         if MIN_CELLS <= (survey.cells or 0) < min_cells:
             found.append(
                 f"{survey.sample}: {survey.cells} cells, below qc.min_cells ({min_cells}): it will be "
                 "reported as failed; the other libraries are analysed"
             )
-        numbers = (survey.cells, survey.genes, survey.entries, survey.median_umis)
-        twin = seen.setdefault(numbers, survey.sample)
-        if twin != survey.sample:
-            found.append(f"{twin} and {survey.sample}: the same size and depth. Is one a copy of the other?")
     return found
 
 

@@ -21,7 +21,7 @@ from ..errors import UserError
 from ..libraries import empty_droplets, ingest
 from ..readers import layouts, paths
 from ..readers.genes import rows_of
-from .plausible import endogenous, of_one_species, vary_too_little
+from .plausible import endogenous, no_genes, of_one_depth, of_one_species, spoilt_names, vary_too_little
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,8 +98,15 @@ def _surveyed(sample: str, library: CountMatrix, features: Sequence[str], *, has
     totals, looked_at, read, of_transgene = seen.totals, seen.cells, seen.read, seen.of_transgene
     n = len(library.barcodes)
     problems = _problems(library, n, empty=not totals.any())
-    if has_cells and not problems and (why := vary_too_little(seen.sums, seen.squares, looked_at)):
-        problems.append(f"{library.path}: {why} Give the raw UMI counts.")
+    problems += [
+        f"{library.path}: the transgene's feature {f} is of type {library.left_out[f]} here, and only Gene "
+        "Expression is read: its counts would be missing. Give it that type, or another feature."
+        for f in features
+        if f in library.left_out and f not in rows
+    ]
+    if has_cells and not problems:
+        why = vary_too_little(seen.sums, seen.squares, looked_at) or of_one_depth(totals[:looked_at])
+        problems += [f"{library.path}: {why} Give the raw UMI counts."] if why else []
     share = n / looked_at if looked_at else 0.0
     return Survey(
         sample=sample,
@@ -170,7 +177,7 @@ def _problems(library: CountMatrix, n: int, *, empty: bool) -> list[str]:
         found.append(
             f"{library.path}: the matrix holds one cell. Give the matrix of the single cells of a library."
         )
-    return found + of_one_species(library)
+    return found + of_one_species(library) + no_genes(library)
 
 
 def _custom(library: CountMatrix) -> tuple[str, ...]:
@@ -190,7 +197,7 @@ def _limits(library: CountMatrix) -> tuple[str, ...]:
 def _asides(library: CountMatrix) -> tuple[str, ...]:
     held = ", ".join(f"{n} of {kind}" for kind, n in library.others.items())
     left_out = [f"besides gene expression the matrix holds {held}: left out"] if held else []
-    return (*left_out, *library.notes)
+    return (*left_out, *spoilt_names(library), *library.notes)
 
 
 def _broken_files(path: str) -> list[str]:

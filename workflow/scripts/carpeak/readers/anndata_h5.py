@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import UserError
 from .hdf5 import check_lengths, opened, starts_like_one, stream
-from .library import BLOCK, Block, CountMatrix, first_with_counts, pick_expression
+from .library import BLOCK, Block, CountMatrix, first_with_counts, left_out, pick_expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,9 +67,8 @@ def open_library(path: Path) -> CountMatrix:
         entries = int(matrix["data"].shape[0]) if kind in SPARSE else shape[0] * shape[1]
         check_lengths(path, shape[::-1], (len(var), len(barcodes)))
         symbols, ids = _gene_names(var)
-        kept, types = pick_expression(
-            var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None, path
-        )
+        kinds = var["feature_types"].astype(str).to_numpy(object) if "feature_types" in var else None
+        kept, types = pick_expression(kinds, path)
     inside = slice(None) if kept is None else kept >= 0
     return CountMatrix(
         path=path,
@@ -85,6 +84,7 @@ def open_library(path: Path) -> CountMatrix:
         ),
         kept=kept,
         others={**others, **types},
+        left_out=left_out(kinds, kept, ids, symbols),
         columns={name: _column(path, f"{root}/obs/{name}") for name in columns},
     )
 

@@ -68,6 +68,16 @@ def _held(path: Path) -> str:
     """What a folder holds, for a message; nothing for a file."""
     if not path.is_dir():
         return ""
-    names = sorted(p.name for p in path.iterdir())
+    names = sorted(p.name + _what_is_no_file(p) for p in path.iterdir())
     listed = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
     return f" The folder holds {listed}." if names else " The folder is empty."
+
+
+def _what_is_no_file(path: Path) -> str:
+    """What stands at `path` in place of a file or folder."""
+    try:
+        if path.exists():
+            return "" if path.is_file() or path.is_dir() else " (a pipe or device)"
+    except OSError:  # a circle of links
+        pass
+    return " (a broken link)"

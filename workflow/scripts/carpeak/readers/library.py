@@ -31,9 +31,9 @@ class CountMatrix:
     `symbols` and `gene_ids` name the features, `barcodes` (an arrow array: raw matrices have millions)
     the cells. `entries` is the number of stored values, `stream()` yields them as blocks; what it yields
     is checked, so consumers see non-negative int32 only. `kept` maps the rows of the file to features
-    (-1: another modality, left out and counted in `others`), `cells` its cells to `barcodes` (-1: of another
-    library). `columns` are what the file tells of each cell, by name, read when called. `notes` say what was
-    changed in reading.
+    (-1: another modality, left out and counted in `others`, its names and types in `left_out`), `cells` its
+    cells to `barcodes` (-1: of another library). `columns` are what the file tells of each cell, by name,
+    read when called. `notes` say what was changed in reading.
     """
 
     path: Path
@@ -45,6 +45,7 @@ class CountMatrix:
     stream: Callable[[], Iterator[Block]]
     kept: NDArray[np.int32] | None = None
     others: dict[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     cells: NDArray[np.int32] | None = None
     columns: Mapping[str, Callable[[], NDArray[np.object_]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -92,8 +93,9 @@ def not_counts(values: NDArray[np.generic]) -> str:
     """Say what is wrong with `values` as counts: an empty string for non-negative integers."""
     if not len(values):
         return ""
-    if values.dtype.kind not in "biuf":
-        return f"{'texts' if values.dtype.kind in 'OSU' else 'values of another kind'} in place of numbers"
+    if values.dtype.kind not in "iuf":
+        kinds = {"b": "true or false (detected or not)"} | dict.fromkeys("OSU", "texts")
+        return f"{kinds.get(values.dtype.kind, 'values of another kind')} in place of numbers"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return "missing or infinite values"
     low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
@@ -138,3 +140,19 @@ def pick_expression(
     kept = np.where(inside, np.cumsum(inside) - 1, -1).astype(np.int32)
     names, counts = np.unique(types[~inside].astype(str), return_counts=True)
     return kept, {str(n): int(c) for n, c in zip(names, counts)}
+
+
+def left_out(
+    types: NDArray[np.object_] | None,
+    kept: NDArray[np.int32] | None,
+    *names: NDArray[np.object_],
+) -> dict[str, str]:
+    """Type of every feature that `pick_expression` leaves out, by each of its `names`."""
+    if types is None or kept is None:
+        return {}
+    outside = kept < 0
+    return {
+        str(name): str(kind)
+        for several in names
+        for name, kind in zip(several[outside], types[outside], strict=True)
+    }

@@ -61,8 +61,8 @@ def trios(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def trios_in(folder: Path) -> dict[str, dict[str, str]]:
-    """`trios` of the files in `folder`."""
-    return trios(path.name for path in folder.iterdir() if path.is_file())
+    """`trios` of the files in `folder`, without those that macOS leaves beside every file (._NAME)."""
+    return trios(path.name for path in folder.iterdir() if path.name[:2] != "._" and path.is_file())
 
 
 def trio_of(file: Path) -> dict[str, str] | None:
@@ -70,7 +70,7 @@ def trio_of(file: Path) -> dict[str, str] | None:
     match = NAME.fullmatch(file.name)
     if not match or KINDS[match["kind"][0]] != "matrix":
         return None
-    return {**trios_in(file.parent)[match["prefix"]], "matrix": file.name}
+    return {**trios_in(file.parent).get(match["prefix"], {}), "matrix": file.name}
 
 
 def matrix_file(path: Path) -> tuple[Path, str]:

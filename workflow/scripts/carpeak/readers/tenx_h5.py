@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import UserError
 from .genes import HUMAN, OTHER_SPECIES
 from .hdf5 import check_lengths, objects, opened, starts_like_one, stream, text
-from .library import Block, CountMatrix, pick_expression
+from .library import Block, CountMatrix, left_out, pick_expression
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,6 +66,7 @@ def open_library(path: Path) -> CountMatrix:
         stream=lambda: stream(path, group.name, by_cell=True),
         kept=kept,
         others=others,
+        left_out=left_out(group.types, kept, group.ids, group.symbols),
     )
 
 

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from . import paths
-from .library import Block, CountMatrix, pick_expression
+from .library import Block, CountMatrix, left_out, pick_expression
 from .text import AGAIN, GZIP, Source, head, on_disk, pieces, translated, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAGIC = b"%%matrixmarket"
+LONGEST_ENTRY = 1 << 22  # bytes of a line; three numbers and their padding take less than a hundred
 HEADER = 1 << 16  # bytes that the header surely fits in; Cell Ranger writes some hundred
 BLANKS = re.compile(rb"[ \t]+")
 MARGINS = re.compile(rb"^[ \t]+|[ \t\r]+$", re.MULTILINE)
@@ -108,6 +109,7 @@ def open_trio(trio: Trio, path: Path, *, where: str = "10x folder") -> CountMatr
         stream=lambda: _stream(trio.matrix, header),
         kept=kept,
         others=others,
+        left_out=left_out(types, kept, ids, symbols),
         notes=_last_value_in_doubt(trio.matrix),
     )
 
@@ -151,7 +153,16 @@ def _read_names(source: Source) -> list[pa.Array]:
             parse_options=pa.csv.ParseOptions(delimiter="\t", quote_char=False),
             convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
-    return [table.column(i).combine_chunks() for i in range(width)]
+    return [_plain(table.column(i).combine_chunks()) for i in range(width)]
+
+
+def _plain(names: pa.Array) -> pa.Array:
+    """Names without blanks at their ends, nor the quotes that R and spreadsheets put around every one."""
+    import pyarrow.compute as pc
+
+    names = pc.utf8_trim_whitespace(names)
+    quoted = pc.and_(pc.starts_with(names, '"'), pc.ends_with(names, '"'))
+    return pc.utf8_trim(names, '"') if len(names) and pc.all(quoted).as_py() else names
 
 
 def _read_header(source: Source) -> Header:
@@ -186,7 +197,7 @@ def _stream(source: Source, header: Header) -> Iterator[Block]:
     """Yield blocks of the entries; whole numbers as integers, values that are none as floats."""
     seen, skip = 0, header.lines
     with translated(source.name):
-        for piece in pieces(source):
+        for piece in pieces(source, longest=LONGEST_ENTRY):
             text = piece
             while skip and text:
                 text, skip = text.partition(b"\n")[2], skip - 1

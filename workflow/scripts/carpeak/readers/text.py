@@ -70,10 +70,11 @@ def whole(source: Source) -> bytes:
         return stream.read().removeprefix(b"\xef\xbb\xbf")
 
 
-def pieces(source: Source) -> Iterator[bytes]:
+def pieces(source: Source, *, longest: int = LONGEST_LINE) -> Iterator[bytes]:
     """Yield the text of `source` in pieces of about `PIECE` bytes that end with a line's end.
 
-    While a piece is used, a second thread unpacks the next one: both take about the same time.
+    While a piece is used, a second thread unpacks the next one: both take about the same time. Raises
+    UserError for a line of more than `longest` bytes.
     """
     with unpacked(source) as stream, ThreadPoolExecutor(max_workers=1) as second:
         rest = b""
@@ -86,8 +87,8 @@ def pieces(source: Source) -> Iterator[bytes]:
                 rest = piece[end:]
             else:
                 rest += piece
-            if len(rest) > LONGEST_LINE:
-                msg = f"{source.name}: a line of more than {LONGEST_LINE:,} bytes: not a text file in lines."
+            if len(rest) > longest:
+                msg = f"{source.name}: a line of more than {longest:,} bytes: no text in lines. {AGAIN}"
                 raise UserError(msg)
         if rest:
             yield rest

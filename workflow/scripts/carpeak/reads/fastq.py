@@ -6,6 +6,7 @@ loop: 16 us for a pair of 28 and 90 bases, against 2 us in blocks (1.2 us of the
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -61,7 +62,7 @@ class Reader:
     def take(self, reads: int) -> Block:
         """The next `reads` records, fewer at the end; UserError where the file is damaged."""
         while self.lines < 4 * reads and not self.ended:
-            chunk = self.file.read(CHUNK)
+            chunk = self._read()
             if not chunk:
                 self.ended = True
                 rest = b"".join(self.held).rstrip(b"\r\n")
@@ -79,6 +80,14 @@ class Reader:
         self._check(block)
         self.seen += len(block)
         return block
+
+    def _read(self) -> bytes:
+        """The next bytes; an error is told here, where it is known which of two open files is meant."""
+        try:
+            return self.file.read(CHUNK)
+        except (EOFError, OSError, zlib.error) as error:
+            msg = f"{self.path}: the gzip file is damaged or cut short ({error}). Copy it again."
+            raise UserError(msg) from None
 
     def _check(self, block: Block) -> None:
         codes = np.frombuffer(block.data, np.uint8)

@@ -35,6 +35,11 @@ def head(first: str | Path, second: str | Path) -> Head:
     return Head((first, second), *mates)
 
 
+def demand_lengths(first: str | Path, second: str | Path, *, geometry: Geometry) -> None:
+    """Raise UserError where the first reads of a lane are too short for the geometry, or cannot be cDNA."""
+    _lengths(head(first, second), geometry)
+
+
 def examine(
     files: Sequence[tuple[str | Path, str | Path]], geometry: Geometry, barcodes: Barcodes
 ) -> list[str]:

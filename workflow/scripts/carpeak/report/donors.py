@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import donor_words
+from ..donors.subgroups import TREND
 from ..donors.units import AGAINST_REST
 
 if TYPE_CHECKING:
@@ -23,8 +24,17 @@ NOTES = {
     "differs:chemistry": "sides differ in chemistry",
 }
 SORTS = {"unsorted": "", "CAR+": "sorted for the CAR", "CAR-": "sorted against the CAR"}
+SHOWN = {  # what one patient shows: sign, words
+    "for": ("+", "clearly for it"),
+    "against": ("\N{MINUS SIGN}", "clearly against it"),
+    "unclear": ("?", "not clear"),
+    "few": ("\N{MIDDLE DOT}", "too few cells to count"),
+    "level": ("\N{BULLET}", "one side"),
+}
+NAMED = 8  # so many patients have their names in the strip, more have signs
 NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "p_adjusted")
 MAX_GENES = 30
+FEW_GENES = 10
 POPULATIONS = {"t_cells": "T cells", "car_t": "CAR+ T cells"}
 
 
@@ -35,9 +45,56 @@ def section(tables: DonorTables | None, judged: Sequence[Mapping[str, Any]]) -> 
     return {
         "designs": _designs(tables.design),
         "claims": [_claim(one) for one in judged if "donors" in one],
+        "shown": [{"what": what, "sign": sign, "words": words} for what, (sign, words) in SHOWN.items()],
+        "named": NAMED,
         "genes": [row for table in tables.genes for row in _genes(table)],
         "agreement": [text for table in tables.genes for text in _agreement(table)],
         "shifts": [row for table in tables.shifts for row in _shifts(table)],
+        "beyond": _beyond(tables),
+    }
+
+
+def _beyond(tables: DonorTables) -> list[dict[str, Any]]:
+    """The tables on groups of patients and on more than two times, with their first genes."""
+    found = []
+    for table in tables.outcomes:
+        told = [
+            f"{level}: test against reference" if against == "" else f"{level} more than {against}"
+            for level, against in zip(table["level"], table["against"].fillna(""), strict=True)
+        ]
+        found.append(
+            _first(
+                table.assign(compared=told),
+                "Groups of patients",
+                "How genes change within each group, and how much more in one than in another. A patient is "
+                "compared with itself. All genes: tables/donors.outcome.CONTRAST.tsv.",
+            )
+        )
+    if tables.times is not None:
+        table = tables.times
+        told = [
+            "trend, per step" if test == TREND else f"{test} against {reference}"
+            for test, reference in zip(table["test"], table["reference"], strict=True)
+        ]
+        found.append(
+            _first(
+                table.assign(compared=told),
+                "Over all times",
+                "Every time against every earlier one, and the trend over their order, from one model with "
+                "the patient blocked. All genes: tables/donors.times.tsv.",
+            )
+        )
+    return [one for one in found if one["rows"]]
+
+
+def _first(table: pd.DataFrame, title: str, text: str) -> dict[str, Any]:
+    """The first genes of every comparison of all CAR+ T cells."""
+    part = table[(table["population"] == "car_t") & (table["group"] == "all")]
+    rows = part.groupby("compared", sort=False).head(FEW_GENES).assign(cells=POPULATIONS["car_t"])
+    return {
+        "title": title,
+        "text": text,
+        "rows": [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")],
     }
 
 
@@ -75,7 +132,11 @@ def _designs(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the table of claims by donors."""
     found = entry["donors"]
+    patients = [_patient(row, entry) for row in entry.get("effects", ())]
+    tested = found["decision"] != "unpaired" and entry["quantity"]["kind"] != "patient_association"
     return {
+        "patients": patients,
+        "seen": f"{found['clearly_for']} of {found['donors']}" if tested and found["donors"] else "–",
         "claim": entry["claim"],
         "statement": entry["statement"],
         "verdict": entry["verdict"],
@@ -87,6 +148,29 @@ def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
             key: _nan(found[key])
             for key in ("estimate", "low", "high", "new_low", "new_high", "tau", "p_adjusted")
         },
+    }
+
+
+def _patient(row: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str]:
+    """What one patient shows: a key of SHOWN, and the numbers behind it."""
+    found, effect = entry["donors"], float(row["effect"])
+    down = entry["quantity"].get("direction") == "down"
+    if row["low"] is None:  # a count has no interval
+        what, numbers = ("for" if effect == 0 else "against"), ""
+    else:
+        clear = (row["low"] > 0 or row["high"] < 0) and abs(effect) >= found["limit"]
+        what = ("for" if (effect > 0) != down else "against") if clear else "unclear"
+        numbers = f": {effect:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    if found["decision"] == "unpaired" or entry["quantity"]["kind"] == "patient_association":
+        what = "level"
+    if row["counts"] != "yes":
+        what = "few"
+    cells = f"{row['n_reference']:,} and {row['n_test']:,} cells"
+    return {
+        "donor": str(row["donor"]),
+        "what": what,
+        "sign": SHOWN[what][0],
+        "title": f"{row['donor']}, {SHOWN[what][1]}{numbers}; {cells}",
     }
 
 
@@ -130,7 +214,7 @@ def _shifts(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
-def files(contrasts: Sequence[str]) -> list[tuple[str, str]]:
+def files(contrasts: Sequence[str], tables: DonorTables | None = None) -> list[tuple[str, str]]:
     """Files that a run with several donors leaves beside the others, and what each holds."""
     found = [
         ("tables/design.tsv", "which donors have both sides of a contrast, and what can't be told from it"),
@@ -143,6 +227,10 @@ def files(contrasts: Sequence[str]) -> list[tuple[str, str]]:
             (f"tables/donors.sets.{name}.tsv", "gene sets compared over donors"),
             (f"tables/donors.composition.{name}.tsv", "shares by donor and in the mean, with log-ratios"),
         ]
+        if tables and tables.outcomes:
+            found.append((f"tables/donors.outcome.{name}.tsv", "genes compared within groups of patients"))
+    if tables and tables.times is not None:
+        found.append(("tables/donors.times.tsv", "genes compared over all times"))
     return found
 
 

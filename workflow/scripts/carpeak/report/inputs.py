@@ -55,11 +55,16 @@ class CarSource:
 
 @dataclass(frozen=True)
 class DonorTables:
-    """The audit of designs, and per contrast the genes and the shares compared over donors."""
+    """The audit of designs, and per contrast the genes and the shares compared over donors.
+
+    `outcomes` (per contrast) and `times` are there where the study asks for them.
+    """
 
     design: pd.DataFrame
     genes: list[pd.DataFrame]
     shifts: list[pd.DataFrame]
+    outcomes: list[pd.DataFrame]
+    times: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,8 @@ def _donors(paths: Mapping[str, Any]) -> DonorTables | None:
         io.read_table(paths["design"]),
         [io.read_table(path) for path in paths["donor_genes"]],
         [io.read_table(path) for path in paths["donor_shifts"]],
+        [io.read_table(path) for path in paths.get("donor_outcomes", ())],
+        io.read_table(paths["donor_times"]) if "donor_times" in paths else None,
     )
 
 

@@ -47,6 +47,11 @@ def paragraphs(
         ("Labels", _labels(settings.annotation, versions)),
         ("CAR detection", _car(settings)),
         ("Comparison", _comparison(settings, versions)),
+        ("Verdicts", _verdicts()),
+        (
+            "Workflow",
+            f"All steps ran as one Snakemake workflow. {_v(versions, 'carpeak', 'snakemake', 'numpy')}.",
+        ),
     ]
 
 
@@ -236,4 +241,19 @@ def _comparison(settings: Settings, versions: Mapping[str, str]) -> str:
         f" {limits.min_size} to {limits.max_size} tested genes against the background of tested genes"
         f" ({_v(versions, 'gseapy')}).{GSEA if limits.gsea else ''} Transgene features took part in none of"
         " this."
+    )
+
+
+def _verdicts() -> str:
+    return (
+        "Each claim names a quantity and a limit of interest, set before the study was judged. A claim is"
+        " supported where the 95 % interval lies beyond the limit in the direction stated, opposed where "
+        "it lies beyond the limit the other way, absent where the 90 % interval lies within the limit on "
+        "both sides (two one-sided tests at 5 %), and indeterminate otherwise; P values decide nothing. "
+        "For genes the limit is at least the change that most genes of lineages without a CAR show "
+        "between the same libraries. A verdict must hold without Harmony and at the other sequencing "
+        "depth (genes and terms at full, shares at equal depth), or it is indeterminate, as is one on a "
+        "state that a library cannot tell apart. Fewer than 50 cells on a side give no verdict. Intervals"
+        " cover the sampling of cells from the libraries at hand; with several patients the patient is "
+        "the unit."
     )

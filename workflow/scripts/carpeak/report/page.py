@@ -19,14 +19,17 @@ from . import (
     cautions,
     cohort,
     condition_names,
+    costs,
     donors,
     glossary,
     headline,
     libraries,
     library_verdict,
+    limits_used,
     methods,
     planted,
     provenance,
+    references,
     tables,
     what_changed,
     wording,
@@ -110,6 +113,15 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
     packages = results.provenance["packages"]
     car_fit = car_change.of_fits(results.car_fit)
     by_donor = donors.section(results.donors, judged)
+    paper = _of_the_paper(results.claims)
+    method = methods.paragraphs(
+        settings, thresholds=results.thresholds, integration=results.integration, versions=packages
+    )
+    called = any(one["cells_called"] for one in results.ingested.values())
+    works = {
+        heading: references.cited(heading, settings, paper=paper, called=called) for heading, _ in method
+    }
+    cited = {one.key: one for found in works.values() for one in found}
     return {
         "config": settings,
         "simulated": settings.simulated,
@@ -165,10 +177,14 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "alone": None if results.claims else alone.section(results.samples, composition, car),
         "varied": tables.varied(composition, results.composition_varied),
         "variants": {k: text for k, text in tables.VARIANTS.items() if k in variants},
-        "methods": methods.paragraphs(
-            settings, thresholds=results.thresholds, integration=results.integration, versions=packages
+        "methods": [(heading, text, works[heading]) for heading, text in method],
+        "references": sorted(cited.values(), key=lambda work: work.key),
+        "bibtex": references.bibtex(cited.values()),
+        "limits": limits_used.listed(
+            settings, thresholds=results.thresholds, claims=results.claims.stated if results.claims else None
         ),
         "provenance": results.provenance,
+        "costs": costs.by_rule(results.provenance["steps"]),
         "maps": {
             name: {"title": tables.POPULATIONS[name], "data": results.maps[name].replace("</", "<\\/")}
             for name in reversed(list(results.maps))
@@ -179,11 +195,11 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             results.ambient,
             fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
         ),
-        "paper_claims": _of_the_paper(results.claims),
+        "paper_claims": paper,
         "most_genes": tables.MAX_GENES,
         "most_terms": tables.MAX_TERMS,
         "files": [
-            *(donors.files(list(settings.contrasts)) if by_donor else []),
+            *(donors.files(list(settings.contrasts), results.donors) if by_donor else []),
             *tables.file_list(
                 [f"figures/{path.name}" for path in results.figures],
                 list(settings.contrasts),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import wording
-from .what_changed import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +25,11 @@ def rows(table: pd.DataFrame | None, *, adjusted_p: float) -> list[dict[str, str
         | {"where": row["sample"] if isinstance(row["sample"], str) else ""}
         for row in table.to_dict("records")
     ]
+
+
+def percent(share: float) -> str:
+    """A share with one decimal, and as many more as tell it from its neighbours here."""
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def _share(what: str, row: Mapping[Any, Any]) -> dict[str, str]:

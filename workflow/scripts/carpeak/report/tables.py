@@ -77,8 +77,8 @@ def tested(
     told: dict[str, Any] = dict(sides) | {"name": name, "named": list(named)}
     told |= {"adjusted_p": limits.adjusted_p, "log2_fold_change": limits.log2_fold_change}
     packed = {
-        "genes": pack_tested.genes(found.de, found.attribution),
-        "terms": pack_tested.terms(found.enrichment),
+        "genes": pack_tested.genes(found.de, found.attribution, limits),
+        "terms": pack_tested.terms(found.enrichment, limits),
     }
     return json.dumps(packed | {"told": told}).replace("<", "\\u003c")
 

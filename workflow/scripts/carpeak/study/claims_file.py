@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import UserError, listed
 from . import config as configuration
 
 
@@ -18,11 +19,18 @@ def read(path: str | Path, schema_path: str | Path) -> list[dict[str, Any]]:
     value = configuration.check(configuration.load_yaml(path), schema_path, source=str(path))
     schema = configuration.load_yaml(schema_path)["properties"]["claims"]["items"]
     claims: list[dict[str, Any]] = [configuration.with_defaults(claim, schema) for claim in value["claims"]]
-    names = [claim["id"] for claim in claims]
-    for name in names:
-        if names.count(name) > 1:
-            msg = f"{path}: two claims are called '{name}'. Give each an id of its own."
-            raise UserError(msg)
+    times = Counter(claim["id"] for claim in claims)
+    wrong = [
+        f"two claims are called '{name}': give each an id of its own" for name, n in times.items() if n > 1
+    ]
+    for claim in claims:
+        quantity = claim["quantity"]
+        if quantity.get("largest") and quantity["largest"] not in quantity.get("labels", []):
+            wrong.append(f"claim {claim['id']}: largest, '{quantity['largest']}', is not among its labels")
+        if quantity.get("over") and quantity["over"] == quantity.get("label"):
+            wrong.append(f"claim {claim['id']}: label and over are the same, '{quantity['over']}'")
+    if wrong:
+        raise UserError(listed(path, wrong))
     return claims
 
 

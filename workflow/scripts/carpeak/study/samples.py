@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,11 @@ from . import downloads as downloading
 if TYPE_CHECKING:
     from .downloads import Download
     from .units import ReadFiles
+
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.ASCII | re.IGNORECASE)
+MAX_OTHERS = 3  # rows of the same file that a row is compared with
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,22 @@ def read_sheet(
     times = Counter(row.get("sample", "") for _, row in rows)
     twice = [name for name, n in times.items() if name and n > 1]
     found += [f"sample '{name}' occurs in more than one row; names must be unique" for name in twice]
+    for column in ("sample", "condition", "donor"):
+        found += _spellings(column, [row.get(column, "") for _, row in rows])
     return tuple(samples), found
+
+
+def _spellings(column: str, values: list[str]) -> list[str]:
+    """Sentences on values that differ by capital letters alone: a slip, and one file on some systems."""
+    spelt: dict[str, list[str]] = {}
+    for value in dict.fromkeys(values):
+        spelt.setdefault(value.casefold(), []).append(value)
+    return [
+        f"column '{column}': {' and '.join(map(repr, several))} differ by capital letters alone: write one"
+        + (" name or tell them apart" if column == "sample" else " way")
+        for several in spelt.values()
+        if len(several) > 1
+    ]
 
 
 def simulated(donors: int) -> tuple[Sample, ...]:
@@ -110,10 +131,9 @@ def simulated(donors: int) -> tuple[Sample, ...]:
 def _typed(text: str, column: Mapping[str, Any]) -> str | float:
     if column.get("type") not in {"number", "integer"}:
         return text
-    try:
-        return float(text)
-    except ValueError:
+    if not NUMBER.fullmatch(text):
         return text
+    return float(text)
 
 
 def _sample(values: Mapping[str, Any], root: Path) -> Sample:
@@ -162,8 +182,23 @@ def missing_files(samples: tuple[Sample, ...], downloads: tuple[Download, ...] =
             path = getattr(sample, column)
             given = sample.aligned or downloading.making(downloads, path or "")
             if path and not paths.path_exists(path) and not given:
-                found.append(f"sample '{sample.sample}': {column} does not exist: {path}")
+                found.append(f"sample '{sample.sample}': {column} does not exist: {path}{_elsewhere(path)}")
+        if sample.path and sample.raw_path and _same_place(sample.path, sample.raw_path):
+            found.append(
+                f"sample '{sample.sample}': path and raw_path are the same: {sample.path}. raw_path is the "
+                "unfiltered matrix; leave it out where there is none"
+            )
     return found + _same_cells(samples)
+
+
+def _elsewhere(path: str) -> str:
+    """What to do where a path is an address."""
+    is_address = any(ADDRESS.match(path[at:]) for at in (0, *(i + 1 for i, c in enumerate(path) if c == "/")))
+    return ". The key download fetches files from addresses" if is_address else ""
+
+
+def _same_place(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
@@ -174,7 +209,7 @@ def _same_cells(samples: tuple[Sample, ...]) -> list[str]:
         if not sample.matrix:
             continue
         others = rows.setdefault(os.path.realpath(sample.matrix), [])
-        for other in others:
+        for other in others[:MAX_OTHERS]:
             names = f"samples '{other.sample}' and '{sample.sample}' name the same path"
             if sample.select == other.select:
                 how = f" and select '{sample.select}'" if sample.select else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     )
     numbered = [
         (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
+        for number, line in enumerate(re.split("\r\n|\n|\r", text), start=1)
         if line.strip() and not line.startswith("#")
     ]
     lines = [line for _, line in numbered]

@@ -21,6 +21,11 @@ from .units import read as read_units
 
 BUNDLED_GENE_SETS = {"GO_BP": "resources/go_bp.gmt.gz"}
 ALIGNED_TRIO = ("matrix.mtx", "features.tsv", "barcodes.tsv")
+COHORT_TITLE = "CLL-1 CAR-T product against peak of expansion, {n} simulated patients"
+COHORT_DESCRIPTION = (
+    "Patients simulated around patient 4 of Zhang et al. 2025 (Front. Immunol. 15:1491341): each one "
+    "differs in strength of change, composition, CAR share, depth and number of cells."
+)
 _SIMULATED_TRIO = ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz")
 
 
@@ -228,13 +233,14 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
 
 
 def _sheet(
-    config: Mapping[str, Any], schema: Mapping[str, Any], root: Path
+    config: dict[str, Any], schema: Mapping[str, Any], root: Path
 ) -> tuple[tuple[Sample, ...], list[str], list[str]]:
     """The samples, what is wrong in their sheet, and in the patients' table behind the model."""
     own = design.own_columns(config["donors"])
     samples, in_sheet = read_sheet(config["samples"], schema, root=root, own=own)
-    if config.get("demo", {}).get("donors", 1) > 1:
-        samples, in_sheet = simulated(config["demo"]["donors"]), []
+    if (n := config.get("demo", {}).get("donors", 1)) > 1:
+        samples, in_sheet = simulated(n), []
+        config["title"], config["description"] = COHORT_TITLE.format(n=n), COHORT_DESCRIPTION
     samples, of_patients = design.filled(samples, own, patients=config["donors"]["patients"])
     return samples, in_sheet, of_patients
 
@@ -320,4 +326,5 @@ def _gene_set(name: str, base: Path, workflow: Path) -> str:
     if name in BUNDLED_GENE_SETS:
         return str(workflow / BUNDLED_GENE_SETS[name])
     is_library = cross_checks.LIBRARY_NAME.match(name) and not (base / name).exists()
-    return name if is_library else str(base / name)
+    path = str(base / name)
+    return name if is_library else f"./{path}" if cross_checks.LIBRARY_NAME.match(path) else path

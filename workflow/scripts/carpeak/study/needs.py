@@ -1,0 +1,82 @@
+"""What the jobs of each rule need: memory and time by the size of their inputs, for schedulers.
+
+Memory is the peak of a job's process as the kernel counts it (the last line of its log), on the demo of
+15,414 cells, less what the libraries take before any data (about 200 MB), over the size of its inputs, and
+30 % more. That it grows with the inputs alone was seen up to 281,000 cells (18.3 GB where 1.4 GB of counts
+were read; the demo's rate gives 17 GB, the declared one 25). Times are generous: they end jobs that hang.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BASE_MB = 300.0  # Python and the libraries
+MINUTES = 15.0
+SIMULATION_MB, SIMULATION_PER_CELL = 400.0, 0.05
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory before any data (MB) and per MB of input; minutes before any data and per 100 MB of input."""
+
+    base: float = BASE_MB
+    per_mb: float = 2.0
+    minutes: float = MINUTES
+    per_100_mb: float = 1.0
+
+
+NEEDS = {
+    "ingest": Need(per_mb=5, per_100_mb=3),
+    "ambient": Need(per_mb=3.5, per_100_mb=3),
+    "filter_cells": Need(per_mb=24, per_100_mb=20),
+    "merge": Need(per_mb=7.5),
+    "embed": Need(per_mb=16, per_100_mb=6),
+    "annotate": Need(per_mb=8, per_100_mb=3),
+    "describe": Need(per_mb=11, per_100_mb=6),
+    "contamination": Need(per_mb=6),
+    "call_car": Need(per_mb=6),
+    "contrast_car": Need(per_mb=11),
+    "compose": Need(base=400),
+    "contrast": Need(per_mb=18, per_100_mb=4),
+    "control": Need(per_mb=14, per_100_mb=3),
+    "sex_genes": Need(per_mb=4),
+    "measure_donors": Need(per_mb=18, per_100_mb=6),
+    "compare_donors": Need(per_mb=18, per_100_mb=10),
+    "compare_outcomes": Need(per_mb=18, per_100_mb=6),
+    "compare_times": Need(per_mb=18, per_100_mb=6),
+    "enrich": Need(per_mb=6, per_100_mb=10),
+    "preranked": Need(per_mb=6, per_100_mb=10),
+    "judge_claims": Need(per_mb=3),
+    "draw_qc": Need(base=400, per_mb=20),
+    "draw_population": Need(per_mb=6),
+    "draw_car": Need(base=400, per_mb=20),
+    "draw_composition": Need(base=400),
+    "draw_comparison": Need(per_mb=6),
+    "pack_map": Need(per_mb=9),
+    "atlas": Need(per_mb=11),
+    "report": Need(per_mb=8),
+    "cohort_cells": Need(base=400),
+    "draw_cohort": Need(base=400),
+    "count_transgene": Need(base=1500, per_mb=0.02, minutes=60, per_100_mb=1),
+    "check_construct": Need(base=1500),
+    "extend_reference": Need(base=700, per_mb=0.05, minutes=60),
+    "download": Need(minutes=720, per_100_mb=0),
+    "fetch_gene_sets": Need(base=500),
+}
+
+
+def of_simulation(cells: int) -> int:
+    """MB of memory to declare for simulating a study of so many cells (all libraries)."""
+    return round(SIMULATION_MB + SIMULATION_PER_CELL * cells)
+
+
+def memory_mb(rule: str, input_mb: float, *, attempt: int) -> int:
+    """Memory to declare for a job of `rule` with `input_mb` of inputs; half as much more at each attempt."""
+    need = NEEDS.get(rule, Need())
+    return round((need.base + need.per_mb * input_mb) * (1 + 0.5 * (attempt - 1)))
+
+
+def minutes(rule: str, input_mb: float, *, attempt: int) -> int:
+    """Minutes to declare for a job of `rule` with `input_mb` of inputs; as much more at each attempt."""
+    need = NEEDS.get(rule, Need())
+    return round((need.minutes + need.per_100_mb * input_mb / 100) * attempt)
