@@ -200,7 +200,9 @@ def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any
     return found
 
 
-def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[str, str]]:
+def file_list(
+    figures: Sequence[str], contrasts: Sequence[str], *, ranked: bool = False
+) -> list[tuple[str, str]]:
     """Files that a run leaves beside the report, and what each holds."""
     listed = [
         ("tables/samples.tsv", "barcodes read and kept, removals by reason, thresholds, per sample"),
@@ -242,6 +244,10 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             ),
             (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),
         ]
+    listed += [
+        (f"tables/gsea.{name}.tsv", "gene sets at either end of all genes, ranked by their change (GSEA)")
+        for name in (contrasts if ranked else ())
+    ]
     listed += [
         (
             "preflight.tsv",
