@@ -68,9 +68,10 @@ notebook: $(VENV)/.notebook ## the notebooks, in JupyterLab, on results/
 	$(BIN)/python -m jupyterlab notebooks
 
 NOTEBOOKS := notebooks/tour.ipynb notebooks/figure3.ipynb
+# Pages that load nothing from a network.
+AS_PAGE := --to html --embed-images --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url=
 notebook-html: $(VENV)/.notebook ## the notebooks run on results/, as pages in results/notebooks/
-	CARPEAK_RESULTS=$(CURDIR)/results $(BIN)/python -m nbconvert --execute --to html --embed-images \
-	  --output-dir results/notebooks $(NOTEBOOKS)
+	CARPEAK_RESULTS=$(CURDIR)/results $(BIN)/python -m nbconvert --execute $(AS_PAGE) --output-dir results/notebooks $(NOTEBOOKS)
 
 $(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt

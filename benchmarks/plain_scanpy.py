@@ -17,6 +17,7 @@ STARTED = time.perf_counter()
 
 import json  # noqa: E402
 import warnings  # noqa: E402
+from itertools import chain  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 warnings.filterwarnings("ignore")
@@ -81,12 +82,14 @@ def embed(cells: anndata.AnnData, resolution: float, stages: Stages) -> None:
 
 
 def name_clusters(cells: anndata.AnnData, panels: dict[str, list[str]], column: str) -> None:
-    """Name each cluster by the panel whose genes score highest on average."""
-    for name, genes in panels.items():
-        known = [gene for gene in genes if gene in cells.var_names]
-        sc.tl.score_genes(cells, known, score_name=f"score {name}", random_state=0)
-    means = cells.obs.groupby("leiden", observed=True)[[f"score {name}" for name in panels]].mean()
-    best = means.idxmax(axis=1).str.removeprefix("score ")
+    """Name each cluster by the panel whose genes stand out most in it, as one reads a scaled dot plot."""
+    known = {name: [gene for gene in genes if gene in cells.var_names] for name, genes in panels.items()}
+    shown = sc.get.obs_df(cells, keys=["leiden", *dict.fromkeys(chain(*known.values()))])
+    means = shown.groupby("leiden", observed=True).mean()
+    scaled = ((means - means.mean()) / means.std()).fillna(0.0)
+    best = {
+        cluster: max(known, key=lambda name: row[known[name]].mean()) for cluster, row in scaled.iterrows()
+    }
     cells.obs[column] = cells.obs["leiden"].astype(str).map(best).astype("category")
 
 
