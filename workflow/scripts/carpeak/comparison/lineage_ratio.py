@@ -50,13 +50,13 @@ def _rates(errors: pd.DataFrame) -> np.ndarray | None:
     """Per set: cells of each gate (CD4, CD8) called CD4, called CD8, called neither (sets x 2 x 3)."""
     sets = []
     for _, one in errors[errors["scheme"] == "lineage"].groupby("set", sort=False):
-        by = one.set_index("label")
-        if not {"CD4", "CD8"} <= set(by.index) or by["true_cells"].min() < LEAST_CELLS:
+        by = one.set_index("label")[["hits", "false", "true_cells"]].astype(int).to_dict("index")
+        if not {"CD4", "CD8"} <= set(by) or min(row["true_cells"] for row in by.values()) < LEAST_CELLS:
             continue
         called = []
         for gate, other in (("CD4", "CD8"), ("CD8", "CD4")):
-            right, wrong = int(by.loc[gate, "hits"]), int(by.loc[other, "false"])
-            rest = int(by.loc[gate, "true_cells"]) - right - wrong
+            right, wrong = by[gate]["hits"], by[other]["false"]
+            rest = by[gate]["true_cells"] - right - wrong
             called.append((right, wrong, rest) if gate == "CD4" else (wrong, right, rest))
         sets.append(called)
     return np.array(sets, dtype=float) if sets else None
