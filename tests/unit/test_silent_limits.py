@@ -84,7 +84,9 @@ def test_what_is_expected_comes_from_captured_cells_lanes_and_what_is_stated():
     rng = np.random.default_rng(0)
     counts = sparse.csr_matrix(rng.poisson(rng.gamma(0.5, 1, 400), (1000, 400)).astype(np.int32))
     masks = {"mito": np.arange(400) < 10, "transgene": np.zeros(400, bool)}
-    _, found = qc.judge(counts, **masks, options=QcSettings(min_genes=10, max_mito_percent=1.0))
+    _, found = qc.judge(
+        counts, **masks, options=QcSettings(preset="paper", min_genes=10, max_mito_percent=1.0)
+    )
     assert found["expected_doublet_rate"] == pytest.approx(0.008), (
         "cells removed for other reasons were captured"
     )

@@ -6,8 +6,6 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
-
 
 rule fetch_gene_sets:
     """Download an Enrichr library once; the only step that uses a network."""
@@ -61,12 +59,38 @@ rule enrich:
         "../scripts/enrich.py"
 
 
+rule preranked:
+    """Rank all tested genes by their change and see which gene sets lie at one end; only where asked for."""
+    input:
+        de="results/tables/de.{contrast}.tsv",
+        gene_sets=study.gene_set_files,
+    output:
+        table="results/tables/gsea.{contrast}.tsv",
+    log:
+        "logs/preranked/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("preranked"),
+        runtime=minutes("preranked"),
+    params:
+        limits=study.enrichment_limits,
+        seed=study.config["seed"],
+        code=code("preranked"),
+    message:
+        "Rank all genes of {wildcards.contrast} and test gene sets at both ends"
+    script:
+        "../scripts/preranked.py"
+
+
 rule judge_claims:
     """Give every claim a verdict with an estimate and an interval."""
     input:
         unpack(donors_input),
         claims=study.config["claims"],
         samples="results/tables/samples.tsv",
+        car="results/tables/car.tsv",
         composition="results/tables/composition.tsv",
         composition_sensitivity="results/tables/sensitivity.composition.tsv",
         de=f"results/tables/de.{JUDGED}.tsv",

@@ -92,9 +92,10 @@ rule describe:
         runtime=minutes("describe"),
     params:
         min_pct=study.config["de"]["min_pct"],
+        method=study.config["embedding"]["method"],
         seed=study.config["seed"],
         code=code("describe"),
     message:
-        "UMAP and cluster markers of population {wildcards.population}"
+        "Compute UMAPs and cluster markers"
     script:
         "../scripts/describe.py"

@@ -121,8 +121,8 @@ def _graded(values: pd.Series, column: str) -> np.ndarray:
         return values.astype(float).to_numpy()
     except ValueError as error:
         msg = (
-            f"donors.patients: the column '{column}' is to be ordered, but holds text: {error}. Write grades as "
-            "numbers, or name in the claim the `value` whose patients are compared with the others."
+            f"donors.patients: the column '{column}' is to be ordered, but holds text: {error}. Write grades "
+            "as numbers, or name in the claim the `value` whose patients are compared with the others."
         )
         raise UserError(msg) from None
 

@@ -7,7 +7,7 @@ speaks of. Words for the keys are the report's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,6 +71,13 @@ class Evidence:
     least_verdict: int
     draws: int
     seed: int
+    held: dict[str, sparse.csr_matrix] = field(default_factory=dict)
+
+    def of_gene(self, gene: str) -> sparse.csr_matrix:
+        """The counts of one gene, cells x 1 (taken out once: every draw of a claim asks for them again)."""
+        if gene not in self.held:
+            self.held[gene] = self.counts[:, np.flatnonzero(self.genes == gene)].tocsr()
+        return self.held[gene]
 
 
 def measure(
@@ -167,7 +174,9 @@ def _chosen(
 ) -> NDArray[np.bool_]:
     """The cells that a claim speaks of."""
     cells, population = evidence.cells, quantity.get("population", "all")
-    chosen = (cells["condition"].isin(_conditions(evidence, quantity)) & (cells["sort"] == sort)).to_numpy()
+    chosen = (
+        cells["condition"].isin(_conditions(evidence, quantity)) & audit.in_sort(cells["sort"], sort)
+    ).to_numpy()
     if population != "all":
         chosen &= cells["is_t"].to_numpy(dtype=bool)
     if population == "car_t":

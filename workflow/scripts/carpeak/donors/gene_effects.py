@@ -37,8 +37,8 @@ def of_claim(
     columns = evidence.genes == quantity["gene"] if of_gene else np.ones(len(evidence.genes), dtype=bool)
     if not columns.any():
         return {}
-    counts = evidence.counts[:, np.flatnonzero(columns)] if of_gene else evidence.counts
-    sums = pseudobulk.sums(counts, evidence.cells, evidence.n_umis, chosen=chosen)
+    counts = evidence.of_gene(quantity["gene"]) if of_gene else evidence.counts
+    sums = pseudobulk.sums(counts, evidence.cells, evidence.n_umis, chosen=chosen, spread=of_gene and alone)
     pairs = [] if levels else _pairs(evidence, sums.units)
     rows = _alone(evidence, sums.units) if levels else effects.rows_of(pairs)
     if not rows:

@@ -38,30 +38,35 @@ class Sums:
 
 
 def sums(
-    counts: sparse.csr_matrix, cells: pd.DataFrame, n_umis: NDArray[np.float64], *, chosen: NDArray[np.bool_]
+    counts: sparse.csr_matrix,
+    cells: pd.DataFrame,
+    n_umis: NDArray[np.float64],
+    *,
+    chosen: NDArray[np.bool_],
+    spread: bool = True,
 ) -> Sums:
     """Sum `counts` (cells x genes, raw) over the `chosen` cells of every donor and condition.
 
     `cells` has donor and condition in the order of `counts`, `n_umis` each cell's depth (the transgene
-    excluded). Units stand in the order of donor, then condition.
+    excluded). Units stand in the order of donor, then condition. Without `spread` the squares stay 0, at less
+    than half the time. Unit by unit, so that no copy of the whole matrix is made.
     """
     part = cells.loc[chosen, UNIT].astype(str)
     units = part.groupby(UNIT, sort=True).size().rename("n_cells").reset_index()
-    where = np.flatnonzero(chosen)
-    unit = codes(cells, units, chosen)[where]
-    member = sparse.csr_matrix(
-        (np.ones(len(where)), (unit, np.arange(len(where)))), shape=(len(units), len(where))
-    )
-    matrix, depth = counts[where].astype(np.float64), n_umis[where]
-    squares = matrix.copy()
-    squares.data **= 2
-    return Sums(
-        units.assign(n_umis=member @ depth),
-        (member @ matrix).toarray(),
-        (member @ squares).toarray(),
-        (member @ sparse.diags_array(depth) @ matrix).toarray(),
-        member @ depth**2,
-    )
+    unit = codes(cells, units, chosen)
+    order = np.argsort(unit[chosen], kind="stable")
+    of_units = np.split(np.flatnonzero(chosen)[order], np.cumsum(units["n_cells"].to_numpy())[:-1])
+    umis, squares, crossed = (np.zeros((len(units), counts.shape[1])) for _ in range(3))
+    depths, depth_squares = np.zeros(len(units)), np.zeros(len(units))
+    for number, rows in enumerate(of_units if len(units) else ()):
+        matrix, depth = counts[rows].astype(np.float64), n_umis[rows]
+        umis[number] = np.asarray(matrix.sum(axis=0)).ravel()
+        depths[number], depth_squares[number] = depth.sum(), depth @ depth
+        if spread:
+            crossed[number] = matrix.T @ depth
+            matrix.data **= 2
+            squares[number] = np.asarray(matrix.sum(axis=0)).ravel()
+    return Sums(units.assign(n_umis=depths), umis, squares, crossed, depth_squares)
 
 
 def codes(cells: pd.DataFrame, units: pd.DataFrame, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:

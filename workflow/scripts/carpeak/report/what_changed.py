@@ -73,7 +73,7 @@ def sentences(
     else:
         found += [_largest(before, after, reference, test), *_moves(before, after, reference, test)]
         found += _lineages(composition, reference, test)
-    found += _detection(car, reference, test)
+    found += detection(car, reference, test)
     found += _genes(de, test, limits, few, few_cells(composition, sides, "t_cells"))
     compared = ((de["population"] == "car_t") & (de["group"] == "CD4")).any()
     return found + (_terms(enrichment, test, limits.adjusted_p) if compared and not few else [])
@@ -82,12 +82,15 @@ def sentences(
 def few_cells(composition: pd.DataFrame, sides: Mapping[str, str], population: str = "car_t") -> str:
     """Which sides hold too few cells of a population for conclusions; nothing where none does."""
     kind = "CAR+ T cells" if population == "car_t" else "T cells"
-    parts = []
+    parts, none = [], []
     for side in (sides["reference"], sides["test"]):
         rows = shares(composition, population, side)
         n = int(rows["n"].sum())
         if len(rows) and n < FEW_CELLS:
+            none += [] if n else [side]
             parts.append(f"{side} holds {f'only {n:,}' if n else 'no'} {kind}")
+    if len(none) > 1:
+        return f"neither {none[0]} nor {none[1]} holds {kind}"
     return f"{' and '.join(parts)}, too few for conclusions" if parts else ""
 
 
@@ -154,8 +157,9 @@ def _span(row: pd.Series) -> str:
     return f"{percent(row['fraction'])} ({percent(row['fraction_low'])} to {percent(row['fraction_high'])})"
 
 
-def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
-    rows = [row for side in (reference, test) for row in car[car["condition"] == side].to_dict("records")]
+def detection(car: pd.DataFrame, *conditions: str) -> list[str]:
+    """In which share of the T cells the CAR was detected, and what share carries it, library by library."""
+    rows = [row for side in conditions for row in car[car["condition"] == side].to_dict("records")]
     parts = [
         f"{_detected(row['detected_fraction'], int(row['t_cells']))} T cells of {row['sample']}"
         for row in rows

@@ -7,7 +7,9 @@ its transgene. The truth is written beside them.
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +61,11 @@ def simulate(
     variant: design.Variant = "paper",
     seed: int = 1,
     donors: int = 1,
-) -> tuple[Biology, list[Simulated]]:
+) -> tuple[Biology, Sequence[Simulated] | Iterator[Simulated]]:
     """Simulate the study with `cells` captured cells in all libraries together.
 
-    With several `donors` every one has two libraries, and the biology returned is what they have in common.
+    With several `donors` every one has two libraries, which come one after the other (those of 30 would not
+    fit into memory), and the biology returned is what they have in common.
     """
     if variant not in design.VARIANTS:
         msg = f"demo.variant is '{variant}'. Choose one of {', '.join(design.VARIANTS)}."
@@ -86,15 +89,13 @@ def simulate(
 
 def _cohort(
     nature: Biology, donors: int, *, cells: int, variant: design.Variant, seed: int
-) -> list[Simulated]:
+) -> Iterator[Simulated]:
     """The libraries of several donors, those of the first donor first."""
-    libraries = []
     for rank, donor in enumerate(cohort.donors(nature, donors, cells=cells, variant=variant, seed=seed)):
         for side, (library, number) in enumerate(donor.libraries):
             rng = np.random.default_rng([seed, 200, rank, side])
             at_peak = library.name.endswith("peak")
-            libraries.append(simulate_library(library, donor.nature, number, at_peak=at_peak, rng=rng))
-    return libraries
+            yield simulate_library(library, donor.nature, number, at_peak=at_peak, rng=rng)
 
 
 def write_study(
@@ -102,12 +103,13 @@ def write_study(
     genes: pd.DataFrame,
     names: dict[str, str],
     nature: Biology,
-    libraries: list[Simulated],
+    libraries: Iterable[Simulated],
 ) -> None:
-    """Write all libraries as Cell Ranger does, and the truth, into `folder`."""
+    """Write all libraries as Cell Ranger does, and the truth, into `folder`; each is let go once written."""
     folder = Path(folder)
     own = pd.DataFrame({"gene_id": list(design.FEATURES), "symbol": list(design.FEATURES)})
     features = pd.concat([genes[["gene_id", "symbol"]], own], ignore_index=True)
+    cells, written = [], []
     for library in libraries:
         kept, raw = library.barcodes.cell, library.matrix
         for kind, matrix, barcodes in (
@@ -116,7 +118,8 @@ def write_study(
         ):
             target = folder / library.name / f"{kind}_feature_bc_matrix"
             write_folder(target, matrix, features=features, barcodes=list(barcodes), software=SOFTWARE)
-    cells = pd.concat([cell_table(library) for library in libraries], ignore_index=True)
-    write_table(cells, folder / "truth.cells.tsv.gz")
-    write_table(gene_table(nature, libraries), folder / "truth.genes.tsv")
+        cells.append(cell_table(library))
+        written.append(dataclasses.replace(library, matrix=raw[:0]))
+    write_table(pd.concat(cells, ignore_index=True), folder / "truth.cells.tsv.gz")
+    write_table(gene_table(nature, written), folder / "truth.genes.tsv")
     write_table(term_table(nature, names), folder / "truth.terms.tsv")
