@@ -51,12 +51,6 @@ def simulated(one, n, rate, *, nature, seed):
     return counts[:, : -len(design.FEATURES)], kinds == "doublet", between
 
 
-def told_of(rate, found, *, stated):
-    """What the report's caution would be."""
-    beyond = doublets.STATED_WITHIN if stated else doublets.DIFFER
-    return doublets.disagreement(rate, found, beyond=beyond)
-
-
 def measured(one, n, rate, *, nature, genes, seed):
     """The rows of one library."""
     counts, doublet, between = simulated(one, n, rate, nature=nature, seed=seed)
@@ -84,7 +78,7 @@ def measured(one, n, rate, *, nature, genes, seed):
             "expected_percent": 100 * told,
             "found_percent": np.nan if found is None else 100 * found,
             "used_percent": 100 * used,
-            "told": "" if kind == "rate alone" else told_of(told, found, stated=kind == "stated"),
+            "told": "" if kind == "rate alone" else doublets.told_of(told, found, stated=kind == "stated"),
             "source": source,
             "removed": int(called.sum()),
             "recall": is_doublet[called].sum() / is_doublet.sum(),

@@ -26,6 +26,7 @@ FLOORS = (
     ("claims", "figures", "preflight"),
     ("donors",),
     ("comparison", "compare"),
+    ("seurat",),
     ("cohort", "car", "populations", "libraries", "reads", "simulate", "download"),
     ("construct", "study"),
     ("readers",),

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,8 @@ class Opened:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
-            "console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None
+            "console",
+            lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None,
         )
         self.page.goto(file.as_uri())
 
@@ -69,8 +71,7 @@ class Opened:
         """The name and the bytes of the file that `action` saves."""
         with self.page.expect_download() as download:
             action()
-        with open(download.value.path(), "rb") as file:
-            return download.value.suggested_filename, file.read()
+        return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
 @pytest.fixture

@@ -746,11 +746,14 @@ def test_the_general_list_is_judged_like_the_papers():
     """Every statement reads and every term is in the bundled file; none speaks of the paper's own numbers."""
     claims = claims_file.read(GENERAL, SCHEMA)
     kinds = {claim["quantity"]["kind"] for claim in claims}
-    assert kinds == {"majority", "gene_change", "term_change"}
+    assert kinds == {"majority", "gene_change", "term_change", "share_change", "flow_agreement"}
     assert all(claim["quantity"]["min_effect_reason"] for claim in claims)
     known = {one.term_id for one in read_gmt(ROOT / "workflow/resources/go_bp.gmt.gz")}
     assert set(claims_file.terms(claims)) <= known
     main, others = judge.assemble(study(), contrast=CONTRAST, scheme="canonical", limits=LIMITS, seed=0)
     found = {one["claim"]: one for one in judge.judge(claims, main, others)}
     assert found["G1"]["verdict"] == SUPPORTED
+    assert found["G6b"]["main"]["verdict"] == found["G6d"]["main"]["verdict"] == SUPPORTED
+    assert found["G6a"]["main"]["verdict"] == ABSENT
+    assert found["G7"]["verdict"] == NONE, "no flow cytometry"
     assert found["G2a"]["verdict"] == NONE, "the made-up tables hold no comparison of all CAR+ T cells"

@@ -49,7 +49,7 @@ def test_several_libraries_give_median_and_range():
     car = pd.DataFrame(rows, columns=["sample", "condition", "car_fraction"]).assign(
         t_cells=100, identifiable="True", car_fraction_low=0.1, car_fraction_high=0.95, detected_fraction=0.1
     )
-    tile = headline._car_share(car, ("product", "peak"))
+    tile = headline.car_share(car, ("product", "peak"))
     assert tile.before == "40.0\u00a0%"
     assert tile.before_span == "20.0\u00a0% to 90.0\u00a0% in 3 libraries"
     assert tile.after_span == "10.0\u00a0% to 95.0\u00a0%"
@@ -67,7 +67,7 @@ def test_findings_are_short(tables):
 
 
 def test_bars_add_up_and_small_subsets_are_joined(tables):
-    for bar in headline.bars(SIDES, tables["composition"]):
+    for bar in headline.bars(("product", "peak"), tables["composition"]):
         assert sum(share for _, share, _ in bar.parts) == pytest.approx(1)
         assert all(share >= headline.SHOWN for name, share, _ in bar.parts if name != "other")
 

@@ -34,7 +34,7 @@ def test_an_expected_rate_far_too_high_removes_few_single_cells(expected):
     found = doublets.find_doublets(counts, rate=expected, seed=0)
     assert 1 - found.called[~is_doublet].mean() >= 0.95
     assert found.called[is_doublet].mean() >= 0.4
-    assert found.differs == ("fewer" if expected > 3 * found.found else "")
+    assert found.differs == ("fewer" if expected > 3 * found.found else "high")
 
 
 def test_an_expected_rate_far_too_low_still_finds_the_clear_ones():
@@ -51,6 +51,23 @@ def test_the_rate_that_is_cut_for():
     assert doublets.settled_rate(0.40, 0.12, stated=True) == 0.40
     assert doublets.settled_rate(0.38, None, stated=False) == doublets.RATE_ALONE
     assert doublets.settled_rate(0.38, None, stated=True) == doublets.RATE_ALONE
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "stated", "told"),
+    [
+        (0.06, 0.07, False, ""),
+        (0.06, 0.13, False, "high"),
+        (0.16, 0.09, False, "high"),
+        (0.20, 0.09, True, ""),
+        (0.38, 0.04, False, "fewer"),
+        (0.01, 0.20, False, "more"),
+        (0.40, 0.09, True, "fewer"),
+        (0.08, None, False, "untold"),
+    ],
+)
+def test_what_the_reader_is_told_of_the_rates(expected, found, stated, told):
+    assert doublets.told_of(expected, found, stated=stated) == told
 
 
 def test_what_is_expected_comes_from_captured_cells_lanes_and_what_is_stated():
@@ -137,6 +154,8 @@ LIMITS = {"status": "ok", "message": "", "expected_doublet_rate": 0.38, "found_d
 REGISTERED = {
     "doublets_fewer": ({"thresholds": {"s1": LIMITS | {"doublet_rates_differ": "fewer"}}}, ["38 %", "4.0 %", "lanes"]),
     "doublets_more": ({"thresholds": {"s1": LIMITS | {"doublet_rates_differ": "more"}}}, ["doublet_percent", "may remain"]),
+    "doublets_high": ({"thresholds": {"s1": LIMITS | {"doublet_rates_differ": "high"}}}, ["doublet_percent", "may remain", "only a part"]),
+    "doublets_untold": ({"thresholds": {"s1": LIMITS | {"doublet_rates_differ": "untold", "found_doublet_rate": None}}}, ["don't tell", "at most 10 %"]),
     "car_in_other_cells": (
         {"car": [{"sample": "s1", "not_told": "car_in_other_cells", "false_positive_rate": 1.0, "detected_fraction": 0.97}]},
         ["100 %", "97 %", "endogenous gene"],

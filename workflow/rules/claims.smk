@@ -6,8 +6,6 @@ OUTPUTS: tables/enrichment.CONTRAST.tsv, tables/sensitivity.enrichment.CONTRAST.
     tables/claims.tsv, claims.json; resources/enrichr/LIBRARY.gmt where a library had to be fetched.
 """
 
-JUDGED = next(iter(study.contrasts))  # claims are judged on the first contrast
-
 
 rule fetch_gene_sets:
     """Download an Enrichr library once; the only step that uses a network."""
@@ -67,6 +65,7 @@ rule judge_claims:
         unpack(donors_input),
         claims=study.config["claims"],
         samples="results/tables/samples.tsv",
+        car="results/tables/car.tsv",
         composition="results/tables/composition.tsv",
         composition_sensitivity="results/tables/sensitivity.composition.tsv",
         de=f"results/tables/de.{JUDGED}.tsv",

@@ -152,9 +152,27 @@ def donor_tables(wildcards):
     }
 
 
+def compared_input(wildcards):
+    """What the report tells of a comparison; nothing where the study compares nothing."""
+    if not study.contrasts:
+        return {}
+    return {
+        "claims": "results/tables/claims.tsv",
+        "claims_details": "results/claims.json",
+        "claims_file": study.config["claims"],
+        "de": expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
+        "enrichment": expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
+        "attribution": expand(
+            "results/tables/attribution.{contrast}.tsv", contrast=study.contrasts
+        ),
+    }
+
+
 def planted_input(wildcards):
-    """What the simulator planted beside what was found; only where the study is simulated by this run."""
-    return {"planted": "results/tables/planted.tsv"} if study.simulates else {}
+    """What the simulator planted beside what was found; only where this run simulates and compares."""
+    if not (study.simulates and study.contrasts):
+        return {}
+    return {"planted": "results/tables/planted.tsv"}
 
 
 def members_input(wildcards):
@@ -201,6 +219,10 @@ config["title"], config["simulated"] = (
     study.config["simulated"],
 )  # for report/workflow.rst
 
+SEVERAL_DONORS = bool(study.contrasts) and len({s.donor for s in study.samples}) > 1
+DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
+JUDGED = next(iter(study.contrasts), "")  # claims are judged on the first contrast, if there is one
+CLAIMS = ["results/tables/claims.tsv"] if study.contrasts else []
 DELIVERABLES = ["results/report.html", "results/provenance.json"]
 if study.samples:
     DELIVERABLES += ["results/preflight.tsv", "results/atlas.h5ad", "results/tables/sex_genes.tsv"]
@@ -209,7 +231,7 @@ if study.samples:
 wildcard_constraints:
     sample="|".join(map(re.escape, study.names)),
     population="|".join(POPULATIONS),
-    contrast="|".join(map(re.escape, study.contrasts)),
+    contrast="|".join(map(re.escape, study.contrasts)) or "(?!)",  # nothing matches
 
 
 onstart:

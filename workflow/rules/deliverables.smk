@@ -38,7 +38,7 @@ rule atlas:
 rule provenance:
     """Versions, resolved configuration, checksums of the inputs, seeds and times."""
     input:
-        "results/claims.json",
+        CLAIMS or "results/tables/composition.tsv",
         expand("results/ingest/{sample}.json", sample=study.names),
     output:
         provenance="results/provenance.json",
@@ -68,6 +68,7 @@ rule report:
         unpack(origins_input),
         unpack(cohort_input),
         unpack(donor_tables),
+        unpack(compared_input),
         unpack(planted_input),
         preflight="results/preflight.tsv",
         samples="results/tables/samples.tsv",
@@ -80,12 +81,6 @@ rule report:
         car_cd8="results/tables/car_cd8.tsv",
         composition="results/tables/composition.tsv",
         composition_varied="results/tables/sensitivity.composition.tsv",
-        claims="results/tables/claims.tsv",
-        claims_details="results/claims.json",
-        claims_file=study.config["claims"],
-        de=expand("results/tables/de.{contrast}.tsv", contrast=study.contrasts),
-        enrichment=expand("results/tables/enrichment.{contrast}.tsv", contrast=study.contrasts),
-        attribution=expand("results/tables/attribution.{contrast}.tsv", contrast=study.contrasts),
         thresholds=expand("results/qc/{sample}.thresholds.json", sample=study.names),
         integration=expand(
             "results/populations/{population}/integration.json", population=POPULATIONS
@@ -97,6 +92,7 @@ rule report:
             *QC_FIGURES,
             *POPULATION_FIGURES,
             *CAR_FIGURES,
+            *SHARE_FIGURES,
             *COMPARISON_FIGURES,
             *DONOR_FIGURES,
         ],

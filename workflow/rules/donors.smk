@@ -11,7 +11,6 @@ from dataclasses import asdict
 
 from carpeak.donors import audit
 
-SEVERAL_DONORS = len({sample.donor for sample in study.samples}) > 1
 LIBRARIES = [asdict(library) for library in audit.libraries_of(study.samples)]
 CELLS = {
     "counts": "results/counts.h5ad",
@@ -19,7 +18,6 @@ CELLS = {
     "t_labels": "results/populations/t_cells/labels.parquet",
     "calls": "results/car/calls.parquet",
 }
-DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
 COMMON = {
     "libraries": LIBRARIES,
     "contrasts": study.contrasts,

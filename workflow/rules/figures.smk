@@ -2,7 +2,8 @@
 
 INPUTS: results/qc/, results/counts.h5ad, results/populations/, results/car/calls.parquet, results/tables/
 OUTPUTS: results/figures/{qc_metrics,qc_removed,qc_ranks}, {umap,markers}.{population},
-    car_{umap,detection,umis}, {composition,claim_genes,volcano,enrichment,sensitivity}.{contrast}, each .svg and .png
+    car_{umap,detection,umis}, {composition,claim_genes,volcano,enrichment,sensitivity}.{contrast}, each .svg and
+    .png; where nothing is compared, composition alone
 """
 
 FOOTER = "Simulated data: no patient was measured." if study.config["simulated"] else ""
@@ -11,6 +12,7 @@ POPULATION_FIGURES = expand(
     "results/figures/{name}.{population}.svg", population=POPULATIONS, name=["umap", "markers"]
 )
 CAR_FIGURES = expand("results/figures/car_{name}.svg", name=["umap", "detection", "umis"])
+SHARE_FIGURES = [] if study.contrasts else ["results/figures/composition.svg"]
 COMPARISON_FIGURES = expand(
     "results/figures/{name}.{contrast}.svg",
     contrast=study.contrasts,
@@ -153,6 +155,36 @@ rule draw_car:
         "Draw the figures"
     script:
         "../scripts/draw_car.py"
+
+
+rule draw_composition:
+    """What all libraries consist of, where nothing is compared."""
+    input:
+        composition="results/tables/composition.tsv",
+    output:
+        composition=report(
+            "results/figures/composition.svg",
+            caption="../report/composition.rst",
+            category="4 Composition",
+            labels={"figure": "composition"},
+        ),
+        composition_png="results/figures/composition.png",
+    log:
+        "logs/draw_composition.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("draw_composition"),
+        runtime=minutes("draw_composition"),
+    params:
+        samples=study.names,
+        footer=FOOTER,
+        code=code("draw_composition"),
+    message:
+        "Draw what every library consists of"
+    script:
+        "../scripts/draw_composition.py"
 
 
 rule draw_comparison:

@@ -92,6 +92,7 @@ rule describe:
         runtime=minutes("describe"),
     params:
         min_pct=study.config["de"]["min_pct"],
+        method=study.config["embedding"]["method"],
         seed=study.config["seed"],
         code=code("describe"),
     message:

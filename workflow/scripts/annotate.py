@@ -6,18 +6,25 @@ with job(snakemake):
     from carpeak import io
     from carpeak.populations import annotate, axes
     from carpeak.settings import AnnotationSettings, build
+    from carpeak.seurat import cluster_states
 
-    inherited = snakemake.input.get("inherited")
-    labels, scores, resolution = annotate.annotate(
-        io.read_h5ad(snakemake.input.counts),
-        io.read_table(snakemake.input.embedding),
-        io.read_table(snakemake.input.clusters),
-        io.read_arrays(snakemake.input.neighbors),
-        population=snakemake.wildcards.population,
-        settings=build(AnnotationSettings, snakemake.params.annotation),
-        model=axes.load(snakemake.input.model),
+    source, population = snakemake.input, snakemake.wildcards.population
+    inherited, counts = source.get("inherited"), io.read_h5ad(source.counts)
+    settings = build(AnnotationSettings, snakemake.params.annotation)
+    embedding, clusters = io.read_table(source.embedding), io.read_table(source.clusters)
+    found = annotate.annotate(
+        counts,
+        embedding,
+        clusters,
+        io.read_arrays(source.neighbors),
+        population=population,
+        settings=settings,
+        model=axes.load(source.model),
         inherited=None if inherited is None else io.read_table(inherited),
     )
+    if settings.states == "clusters" and population == "t_cells" and len(embedding):
+        found = cluster_states.annotated(found[0], counts, clusters, settings)
+    labels, scores, resolution = found
     io.write_table(labels, snakemake.output.labels)
     io.write_table(scores, snakemake.output.scores)
     io.write_json(io.plain(resolution), snakemake.output.resolution)

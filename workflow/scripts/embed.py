@@ -6,6 +6,7 @@ with job(snakemake):
     from carpeak import io
     from carpeak.populations import embed, members
     from carpeak.settings import EmbeddingSettings, build
+    from carpeak.seurat import recipes
 
     counts = io.read_h5ad(snakemake.input.counts)
     labels, calls = (snakemake.input.get(name) for name in ("labels", "calls"))
@@ -16,15 +17,17 @@ with job(snakemake):
         calls=io.read_table(calls) if calls else None,
     )
     counts = counts[members]
+    settings = build(EmbeddingSettings, snakemake.params.embedding)
     result = embed.embed(
         counts.X,
         cells=counts.obs_names,
         genes=counts.var_names,
         batch=counts.obs["batch"].astype(str),
         transgene=counts.var["transgene"].to_numpy(dtype=bool),
-        settings=build(EmbeddingSettings, snakemake.params.embedding),
+        settings=settings,
         resolution=snakemake.params.resolution,
         seed=snakemake.params.seed,
+        steps=recipes.STEPS[settings.method],
     )
     io.write_table(result.points, snakemake.output.embedding)
     io.write_table(result.clusters, snakemake.output.clusters)

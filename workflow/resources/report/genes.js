@@ -22,8 +22,7 @@ carpeak.genes = (() => {
     }
 
     changed(i) {
-      const { change, p_adjusted: p } = this.data;
-      return Math.abs(change.values[i]) >= this.told.log2_fold_change && 10 ** -p.values[i] < this.told.adjusted_p;
+      return this.data.passes.names[this.data.passes.codes[i]] === "yes"; // judged before rounding
     }
 
     inCells(i) {

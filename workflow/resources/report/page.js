@@ -136,6 +136,10 @@ for (const box of document.querySelectorAll(".scroll")) {
   box.setAttribute("aria-label", `Table under ${box.closest("section")?.querySelector("h2")?.textContent || "this heading"}`);
 }
 
+// On a phone the numbers come first; the cautions say how many they are.
+const cautions = document.getElementById("cautions");
+if (cautions && matchMedia("(max-width: 40rem)").matches) cautions.open = false;
+
 const large = document.getElementById("large");
 for (const button of document.querySelectorAll("figure .sheet button")) {
   button.addEventListener("click", () => {

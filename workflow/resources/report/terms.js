@@ -47,7 +47,7 @@ carpeak.terms = (() => {
 
     inView(i) {
       return this.name("cells", i) === this.cells && this.name("direction", i) === this.direction
-        && (!this.only.checked || 10 ** -this.data.p_adjusted.values[i] < this.told.adjusted_p);
+        && (!this.only.checked || this.name("passes", i) === "yes");
     }
 
     build() {

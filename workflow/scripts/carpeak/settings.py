@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 class QcSettings:
     """Which barcodes are kept as cells."""
 
-    preset: Literal["paper", "adaptive"] = "paper"
+    preset: Literal["paper", "adaptive"] = "adaptive"
     min_genes: int = 100
     max_genes: int = 30_000
     mads: float = 3.0
@@ -42,6 +42,7 @@ class Resolution:
 class EmbeddingSettings:
     """Normalisation, integration, clusters and UMAP."""
 
+    method: Literal["recommended", "paper", "scanpy"] = "recommended"
     n_variable_genes: int = 2000
     n_pcs: int = 30
     n_neighbors: int = 15
@@ -76,6 +77,7 @@ class AnnotationSettings:
     method: Literal["markers", "singler"] = "markers"
     reference: str | None = None
     scheme: Literal["canonical", "paper"] = "canonical"
+    states: Literal["cells", "clusters"] = "cells"
     overrides: tuple[Override, ...] = ()
 
 
@@ -217,6 +219,7 @@ class Settings:
     transgene: TransgeneSettings
     title: str = "CAR-T product against peak"
     description: str = ""
+    preset: Literal["recommended", "paper"] = "recommended"
     simulated: bool = False
     data_root: str | None = None
     download: DownloadSettings | None = None

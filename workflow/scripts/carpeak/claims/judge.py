@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import io
 from . import controls
 from .quantities import KINDS, UNITS, at_other_limits
+from .shares import LINEAGES
 from .verdict import ABSENT, INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ WORDS = {
 }
 SCHEMES = ("paper", "canonical")
 DECIDING = ("unintegrated", "equal_depth", "full_depth")
-ON_COMPOSITION = ("lineages_present", "subset_count", "largest_subset", "majority")
+ON_COMPOSITION = ("lineages_present", "subset_count", "largest_subset", "majority", "share_change")
 ON_EXPRESSION = ("gene_change", "term_change")
 
 
@@ -49,7 +50,7 @@ def assemble(
     """The tables of the main analysis, and those of every variant by its name.
 
     `frames` are the run's tables: samples, composition, de, enrichment, the last three again as
-    NAME_sensitivity with the column `variant`, and attribution. `scheme` is the configured one of T-cell
+    NAME_sensitivity with the column `variant`, attribution and car. `scheme` is the configured one of T-cell
     states, `resolution` what libraries can't tell of them (`states.resolution`); for the rest see `Tables`.
     """
     resolution = {"states": [], "coarser": {}} | dict(resolution or {})
@@ -69,6 +70,7 @@ def assemble(
         terms=frozenset(enrichment["term_id"]) | frozenset(enrichment_varied["term_id"]),
         floor=floor,
         attribution=frames.get("attribution"),
+        car=frames.get("car"),
         scheme=scheme,
         coarser=frozenset(name for names in resolution["coarser"].values() for name in names),
         blurred=frozenset(
@@ -152,7 +154,8 @@ def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
     if kind not in ON_COMPOSITION or name == "full_depth" or quantity["scheme"] != "configured":
         return False
     population = "all" if kind == "lineages_present" else quantity["population"]
-    population += "_lineage" if kind == "majority" else ""
+    of_lineages = kind == "majority" or (kind == "share_change" and quantity["label"] in LINEAGES)
+    population += "_lineage" if of_lineages else ""
     return population in set(tables.composition["population"])
 
 

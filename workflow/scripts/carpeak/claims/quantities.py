@@ -15,6 +15,7 @@ import numpy as np
 from ..comparison import ambient_marks, enrichment
 from ..names import UNASSIGNED
 from ..stats import intervals
+from . import shares
 from .verdict import (
     ABSENT,
     CELLS,
@@ -266,6 +267,8 @@ KINDS: dict[str, Callable[[Tables, Mapping[str, Any]], Finding]] = {
     "subset_count": subset_count,
     "largest_subset": largest_subset,
     "majority": majority,
+    "share_change": shares.share_change,
+    "flow_agreement": shares.flow_agreement,
     "gene_change": gene_change,
     "term_change": term_change,
     "patient_association": untestable,  # of one donor; of several see by_donor
@@ -277,6 +280,8 @@ UNITS = {
     "subset_count": "subsets",
     "largest_subset": "share, less that of the largest other subset",
     "majority": "difference of shares, on the less favourable side",
+    "share_change": "difference of shares",
+    "flow_agreement": "difference of shares, estimated less flow cytometry",
     "gene_change": "log2 fold change",
     "term_change": "log2 odds ratio; negative where genes that changed the other way lead",
     "patient_association": "",

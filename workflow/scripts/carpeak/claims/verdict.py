@@ -47,7 +47,8 @@ class Tables:
     any enrichment of the run lists, `floor` how far genes move in cells that nothing changed
     (`library_effect`; None where the study can't tell), `attribution` what CAR-undetected cells and an equal
     mix of states show of each change (`attribution`). `scheme` is the configured one; `coarser` are names
-    that join several states, `blurred` the (condition, scheme, state) that a library can't tell apart.
+    that join several states, `blurred` the (condition, scheme, state) that a library can't tell apart. `car`
+    is tables/car.tsv.
     """
 
     samples: pd.DataFrame
@@ -64,6 +65,7 @@ class Tables:
     scheme: str = "canonical"
     coarser: frozenset[str] = frozenset()
     blurred: frozenset[tuple[str, str, str]] = frozenset()
+    car: pd.DataFrame | None = None
 
     def counts(self, population: str, *conditions: str, scheme: str = "configured") -> pd.Series:
         """Cells per label, summed over the samples of `conditions` (default: both of the contrast)."""

@@ -10,6 +10,7 @@ from ..donors import audit
 from ..errors import UserError, listed
 from ..preflight import preflight
 from ..preflight.check import check
+from ..study.study import Study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,8 @@ def run(args: argparse.Namespace) -> None:
         print(preflight.as_text(checked.seen))
     if checked.later:
         print(f"Note: made or fetched by the run, and looked at then: {', '.join(checked.later)}\n")
+    if checked.study.samples and not checked.study.contrasts:
+        print(f"{_uncompared(checked.study)}\n")
     if n > 1 and checked.study.contrasts:
         libraries_known = audit.libraries_of(checked.study.samples)
         formula = checked.study.config["donors"]["formula"]
@@ -47,3 +50,12 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(listed(f"{problems} to fix before the study can run", checked.problems))
     beyond = f" Not looked at: {'; '.join(checked.unseen)}." if checked.unseen else ""
     print(f"Nothing is wrong.{beyond}")
+
+
+def _uncompared(study: Study) -> str:
+    """What becomes of a study without a contrast."""
+    conditions = sorted({sample.condition for sample in study.samples})
+    why = f"one condition ({conditions[0]})" if len(conditions) == 1 else "no contrast is asked for"
+    return (
+        f"Note: {why}: nothing is compared; changed genes, gene sets and claims are left out of the report."
+    )

@@ -30,13 +30,14 @@ transgene:
 {note}
   features: {features}
 
-# Which barcodes count as cells: by limits from each library itself (paper: those of Zhang et al. 2025).
-qc:
-  preset: adaptive
-
-# Which conditions of samples.tsv are compared; the fold change is test over reference.
+# recommended: what agrees best with real labels; paper: the steps of Zhang et al. 2025 (config/README.md).
+preset: recommended
+"""
+CONTRASTS = """
+# Which conditions of samples.tsv are compared; the fold change is test over reference. With libraries of one
+# condition, remove this block: nothing is compared then.
 contrasts:
-  peak_vs_product: {{test: peak, reference: product}}
+  peak_vs_product: {test: peak, reference: product}
 """
 SHEET_NOTE = f"""\
 # One row per library. Replace {FILL_IN}: condition (product, peak; see contrasts in config.yaml) and donor.
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     args.study.mkdir(parents=True, exist_ok=True)
     features = list(dict.fromkeys(name for _, survey in libraries for name in survey.custom))
     _write(sheet, _sheet([found for found, _ in libraries], args.study))
-    _write(config, _config(features))
+    _write(config, _config(features) + (CONTRASTS if len(libraries) > 1 else ""))
     print(_told(libraries, [s for _, s in surveyed if not s.layout], features))
     print(
         f"Written: {config} and {sheet}.\nReplace every {FILL_IN} in them, then: carpeak check {args.study}"

@@ -11,6 +11,8 @@ from .packed_table import Column, pack
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..settings import ChangeLimits
+
 GROUPS = (("car_t", "CD4"), ("car_t", "CD8"), ("car_t", "all"), ("t_cells", "all"))  # population, lineage
 NAMES = {
     ("car_t", "CD4"): "CD4 CAR+",
@@ -32,6 +34,7 @@ GENE_COLUMNS = (
     Column("auc", "number"),
     Column("p_adjusted", "p", P_STEP),
     Column("ambient_from", "name"),
+    Column("passes", "name"),
 )
 TERM_COLUMNS = (
     Column("cells", "name"),
@@ -43,16 +46,18 @@ TERM_COLUMNS = (
     Column("odds", "number", 0.005),
     Column("p_adjusted", "p", P_STEP),
     Column("leader", "name"),
+    Column("passes", "name"),
     Column("genes", "text"),
 )
 
 
-def genes(de: pd.DataFrame, attribution: pd.DataFrame | None = None) -> dict[str, Any]:
+def genes(de: pd.DataFrame, attribution: pd.DataFrame, limits: ChangeLimits) -> dict[str, Any]:
     """Every gene tested at equal depth in each of `GROUPS`, with its change at full depth beside.
 
-    `de` is tables/de.CONTRAST.tsv. `half` is half the width of the 95 % interval of `change`. With
-    `attribution` (tables/attribution.CONTRAST.tsv) also the change in CAR-undetected T cells, and in CAR+
-    T cells at an equal mix of states.
+    `de` is tables/de.CONTRAST.tsv. `half` is half the width of the 95 % interval of `change`; `passes` tells
+    the genes beyond both `limits`, before anything is rounded. From `attribution`
+    (tables/attribution.CONTRAST.tsv) come the change in CAR-undetected T cells, and in CAR+ T cells at an
+    equal mix of states.
     """
     table = _cells(de)
     full = table[table["depth"] == "full"].set_index(["cells", "gene"])["log2_fold_change"]
@@ -61,27 +66,27 @@ def genes(de: pd.DataFrame, attribution: pd.DataFrame | None = None) -> dict[str
     place = list(zip(table["cells"], table["gene"], strict=True))
     table["half"] = (table["log2_fold_change_high"] - table["log2_fold_change_low"]) / 2
     table["full"] = full.reindex(place).to_numpy()
-    table["undetected"], table["within"] = np.nan, np.nan
-    if attribution is not None and len(attribution):
-        found = attribution[attribution["kind"] == "gene"]
-        groups = found["group"].map(lambda group: NAMES.get(("car_t", str(group)), ""))
-        found = found.assign(cells=groups).set_index(["cells", "name"])
-        beside = found.reindex(place)
-        table["undetected"] = beside["undetected"].to_numpy(dtype=np.float64)
-        table["within"] = beside["within_states"].to_numpy(dtype=np.float64)
+    large = table["change"].abs() >= limits.log2_fold_change
+    table["passes"] = np.where(large & (table["p_adjusted"] < limits.adjusted_p), "yes", "")
+    found = attribution[attribution["kind"] == "gene"]
+    groups = [NAMES.get(("car_t", str(group)), "") for group in found["group"]]
+    beside = found.assign(cells=groups).set_index(["cells", "name"]).reindex(place)
+    table["undetected"] = beside["undetected"].to_numpy(dtype=np.float64)
+    table["within"] = beside["within_states"].to_numpy(dtype=np.float64)
     return pack(table, GENE_COLUMNS)
 
 
-def terms(enrichment: pd.DataFrame) -> dict[str, Any]:
+def terms(enrichment: pd.DataFrame, limits: ChangeLimits) -> dict[str, Any]:
     """Every term with a changed gene in each of `GROUPS`; `odds` is log2 of the odds ratio.
 
     `enrichment` is tables/enrichment.CONTRAST.tsv; `leader` is the id of the term that stands for a
-    redundant one.
+    redundant one; `passes` tells the terms below the limit.
     """
     table = _cells(enrichment)
     table = table.sort_values(["cells", "direction", "p_value", "term_id"], kind="stable")
     with np.errstate(divide="ignore"):
         table["odds"] = np.log2(table["odds_ratio"].to_numpy(dtype=np.float64))
+    table["passes"] = np.where(table["p_adjusted"] < limits.adjusted_p, "yes", "")
     return pack(table, TERM_COLUMNS)
 
 

@@ -48,7 +48,7 @@ class Doublets:
 
     `source` says where the threshold is from: "valley" of the simulated scores, "expected_rate" or "off".
     `found` is the rate that the scores show (None where they do not tell), `used` the one that the cut is
-    made for, `differs` "more" or "fewer" where far more or fewer were found than expected.
+    made for, `differs` what the reader must know of the two rates (`told_of`).
     """
 
     scores: NDArray[np.float64] | None
@@ -79,8 +79,8 @@ def find_doublets(
     """
     if rate <= 0:
         return NOT_LOOKED_FOR
-    told = (counts.getnnz(axis=0) > 0) if ignored is None else (counts.getnnz(axis=0) > 0) & ~ignored
-    if counts.shape[0] < MIN_CELLS or told.sum() <= N_PCS:
+    known = (counts.getnnz(axis=0) > 0) if ignored is None else (counts.getnnz(axis=0) > 0) & ~ignored
+    if counts.shape[0] < MIN_CELLS or known.sum() <= N_PCS:
         message = f"Doublets were not looked for: fewer than {MIN_CELLS} cells or {N_PCS + 1} genes."
         return Doublets(None, None, None, "off", message)
     if _copies(counts):
@@ -97,8 +97,21 @@ def find_doublets(
         source,
         found=found,
         used=used,
-        differs=disagreement(rate, found, beyond=STATED_WITHIN if stated else DIFFER),
+        differs=told_of(rate, found, stated=stated),
     )
+
+
+def told_of(rate: float, found: float | None, *, stated: bool) -> str:
+    """What the reader must know of the expected and the found rate; empty where they go together.
+
+    "more" or "fewer": far more or fewer were found than expected. "high": one of them is so high that the
+    scores see only a part of the doublets, and nobody stated the rate. "untold": the scores tell nothing.
+    """
+    if found is None:
+        return "untold"
+    if differs := disagreement(rate, found, beyond=STATED_WITHIN if stated else DIFFER):
+        return differs
+    return "high" if not stated and max(rate, found) > RATE_ALONE else ""
 
 
 def _copies(counts: sparse.csr_matrix) -> bool:

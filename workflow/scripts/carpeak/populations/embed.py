@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,21 @@ class Embedding:
     report: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Steps:
+    """One recipe: which genes vary, their components, and clusters from each cell's neighbours.
+
+    `variable(counts, log, batch, candidates, n_genes)` gives a mask over genes,
+    `components(log, n_pcs, seed)` scores (cells x components), `clusters(neighbors, resolution, seed)` names;
+    `neighbors` is how many neighbours of a cell the clusters are made from, where the settings ask for fewer.
+    """
+
+    variable: Callable[..., NDArray[np.bool_]]
+    components: Callable[..., NDArray[np.float64]]
+    clusters: Callable[..., NDArray[np.str_]]
+    neighbors: int = 0
+
+
 def embed(
     counts: sparse.csr_matrix,
     *,
@@ -49,8 +64,9 @@ def embed(
     settings: EmbeddingSettings,
     resolution: float,
     seed: int,
+    steps: Steps | None = None,
 ) -> Embedding:
-    """Embed and cluster cells with and without Harmony.
+    """Embed and cluster cells with and without Harmony, by the recipe `steps` (default: scanpy's).
 
     `counts` is cells x genes (UMIs), `batch` the library of each cell, `transgene` a mask over genes,
     `settings` the configuration's ``embedding`` block. With fewer than ``min_cells`` cells there
@@ -61,12 +77,14 @@ def embed(
     n_pcs, n_cells = settings.n_pcs, counts.shape[0]
     if n_cells < settings.min_cells:
         return _too_few(cells, settings.min_cells, n_pcs)
+    steps = steps or SCANPY
     log = matrix.normalise(counts, exclude=transgene)
     candidates = ~transgene & ~in_groups(genes, settings.exclude_genes)
-    chosen = variable_genes(log, batch, candidates=candidates, n_genes=settings.n_variable_genes)
-    pcs = principal_components(log[:, np.flatnonzero(chosen)], n_pcs, seed=seed)
-    plain = graph.nearest(pcs, settings.n_neighbors, seed=seed)
-    clusters_plain = leiden(graph.fuzzy_weights(*plain), resolution=resolution, seed=seed)
+    chosen = steps.variable(counts, log, batch, candidates, settings.n_variable_genes)
+    pcs = steps.components(log[:, np.flatnonzero(chosen)], n_pcs, seed)
+    asked = max(settings.n_neighbors, steps.neighbors)
+    plain = graph.nearest(pcs, asked, seed=seed)
+    clusters_plain = steps.clusters(plain, resolution, seed)
     report: dict[str, Any] = {
         "status": "ok",
         "message": "",
@@ -84,8 +102,8 @@ def embed(
     report["message"] = _reason_for_no_harmony(batch, settings.integration)
     if not report["message"]:
         corrected, report["converged"] = integration.harmonise(pcs, batch, preset=settings.harmony, seed=seed)
-        nearest = graph.nearest(corrected, settings.n_neighbors, seed=seed)
-        clusters = leiden(graph.fuzzy_weights(*nearest), resolution=resolution, seed=seed)
+        nearest = graph.nearest(corrected, asked, seed=seed)
+        clusters = steps.clusters(nearest, resolution, seed)
         report["harmony"] = {"preset": settings.harmony, **integration.HARMONY[settings.harmony]}
         report["ari"] = float(adjusted_rand_score(clusters, clusters_plain))
         report["lisi_before"] = integration.lisi(pcs, batch, seed=seed)
@@ -99,7 +117,12 @@ def embed(
         clusters=pd.DataFrame(
             {"cell": list(cells), "cluster": clusters, "cluster_unintegrated": clusters_plain}
         ),
-        neighbors=_named(harmony=nearest, pc=plain),
+        neighbors=_named(
+            **{
+                space: (indices[:, : settings.n_neighbors], distances[:, : settings.n_neighbors])
+                for space, (indices, distances) in (("harmony", nearest), ("pc", plain))
+            }
+        ),
         report=report,
     )
 
@@ -214,3 +237,10 @@ def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArr
         n_iterations=5,
     )
     return graph.by_size(cells.obs["leiden"].astype(int).to_numpy())
+
+
+SCANPY = Steps(
+    lambda _, log, batch, candidates, n: variable_genes(log, batch, candidates=candidates, n_genes=n),
+    lambda log, n_pcs, seed: principal_components(log, n_pcs, seed=seed),
+    lambda near, resolution, seed: leiden(graph.fuzzy_weights(*near), resolution=resolution, seed=seed),
+)

@@ -36,7 +36,6 @@ def load(path: str | Path) -> dict[str, Any]:
             msg = f"{path}: the top-level key '{key}' is missing. Start from a copy of config/markers.yaml."
             raise UserError(msg)
     _check_keys(path, "top level", value, (*TOP_KEYS, "lineages", "t_states"))
-    _check_keys(path, "t_states", value["t_states"], SCHEMES)
     if T_CELL not in value["lineages"]:
         hint = nearest(T_CELL, [str(label) for label in value["lineages"]])
         msg = f"{path}: lineages: '{T_CELL}' is missing{hint}: the cells that can carry the CAR are called so"
@@ -55,6 +54,7 @@ def load(path: str | Path) -> dict[str, Any]:
             _check_state(path, f"t_states: {scheme}: {label}", state)
         _check_combinations(path, scheme, states)
         _check_coarser(path, scheme, states, _coarser_of(path, value).get(scheme) or {})
+    _check_keys(path, "t_states", value["t_states"], SCHEMES)
     return dict(value)
 
 

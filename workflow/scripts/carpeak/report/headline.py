@@ -31,7 +31,10 @@ SHOWN = 0.03  # share of a condition's CAR+ T cells from which a subset has a pa
 
 @dataclass(frozen=True)
 class Tile:
-    """A number before and after: `name`, the two values as text with their spans, and where to read on."""
+    """A number before and after: `name`, the two values as text with their spans, and where to read on.
+
+    `before` is empty where there is one value.
+    """
 
     name: str
     before: str
@@ -63,14 +66,14 @@ def tiles(
 ) -> list[Tile]:
     """CAR+ share, CD4:CD8 ratio and the subset that moved most, where they can be given; then the claims."""
     order = (sides["reference"], sides["test"])
-    found = [_car_share(car, order), _ratio(composition, order), _moved(composition, order)]
+    found = [car_share(car, order), ratio(composition, order), _moved(composition, order)]
     return [*(tile for tile in found if tile), _claims(claims)]
 
 
-def bars(sides: Mapping[str, str], composition: pd.DataFrame) -> list[Bar]:
-    """One bar per condition; none for a condition without CAR+ T cells."""
+def bars(order: Sequence[str], composition: pd.DataFrame) -> list[Bar]:
+    """One bar per condition of `order`; none for a condition without CAR+ T cells."""
     found = []
-    for side in (sides["reference"], sides["test"]):
+    for side in order:
         rows = what_changed.shares(composition, "car_t", side)
         rows = rows[rows["n"] > 0]
         large = rows[rows["fraction"] >= SHOWN]
@@ -136,7 +139,8 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f}{NBSP}%"
 
 
-def _car_share(car: pd.DataFrame, order: Sequence[str]) -> Tile | None:
+def car_share(car: pd.DataFrame, order: Sequence[str]) -> Tile | None:
+    """The share of T cells with the CAR in each condition of `order`, detected where none is estimated."""
     texts = []
     estimated = bool(_identifiable(car).any())
     column = "car_fraction" if estimated else "detected_fraction"
@@ -156,7 +160,8 @@ def _identifiable(car: pd.DataFrame) -> pd.Series:
     return car["identifiable"].astype(str).eq("True")  # missing where a rule gives no share
 
 
-def _ratio(composition: pd.DataFrame, order: Sequence[str]) -> Tile | None:
+def ratio(composition: pd.DataFrame, order: Sequence[str]) -> Tile | None:
+    """The CD4 to CD8 ratio of CAR+ T cells in each condition of `order`."""
     texts = []
     for side in order:
         counts = _per_library(composition, "car_t_lineage", side)
@@ -189,7 +194,8 @@ def _moved(composition: pd.DataFrame, order: Sequence[str]) -> Tile | None:
 
 
 def _tile(name: str, texts: Sequence[tuple[str, str]], link: str) -> Tile:
-    (before, before_span), (after, after_span) = texts
+    before, before_span = texts[0] if len(texts) > 1 else ("", "")
+    after, after_span = texts[-1]
     return Tile(name, before, after, before_span, after_span, link)
 
 

@@ -21,7 +21,7 @@ DE_COLUMNS = [
 ATTRIBUTION_COLUMNS = ["kind", "group", "name", "undetected", "within_states"]
 TABLES = (
     *("preflight", "samples", "ambient", "car", "car_contrast", "car_cd8"),
-    *("composition", "composition_varied", "claims"),
+    *("composition", "composition_varied"),
 )
 
 
@@ -32,6 +32,16 @@ class Contrast:
     de: pd.DataFrame
     enrichment: pd.DataFrame
     attribution: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ClaimTables:
+    """The verdicts: claims.tsv, the claims of claims.json, the file that states them, the genes it names."""
+
+    table: pd.DataFrame
+    judged: list[dict[str, Any]]
+    stated: Path
+    genes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,9 @@ class Inputs:
     """The inputs of rule report.
 
     Tables are those of results/tables under the same name; `ingested` and `thresholds` are by sample,
-    `integration` and `labels` by population, `contrasts` by name; `judged` are the claims of claims.json,
-    `claims_file` is the file that states them, `claimed_genes` the genes it names, `donors` is missing in a
-    study of one donor; `maps` are the packed maps by population, `planted` is there where this run simulated
-    the study, `style` and `behaviour` are texts.
+    `integration` and `labels` by population, `contrasts` by name; `donors` is missing in a study of one
+    donor; `maps` are the packed maps by population, `planted` is there where this run simulated the study,
+    `style` and `behaviour` are texts. Where the study compares nothing, there are no contrasts and no claims.
     """
 
     preflight: pd.DataFrame
@@ -84,11 +93,8 @@ class Inputs:
     composition: pd.DataFrame
     composition_varied: pd.DataFrame
     contrasts: Mapping[str, Contrast]
-    claims: pd.DataFrame
-    judged: list[dict[str, Any]]
+    claims: ClaimTables | None
     donors: DonorTables | None
-    claims_file: Path
-    claimed_genes: tuple[str, ...]
     provenance: Mapping[str, Any]
     figures: tuple[Path, ...]
     maps: Mapping[str, str]
@@ -120,18 +126,24 @@ def read(paths: Mapping[str, Any], *, contrasts: Iterable[str]) -> Inputs:
                 io.read_table(attribution, usecols=ATTRIBUTION_COLUMNS),
             )
             for name, de, enrichment, attribution in zip(
-                contrasts, paths["de"], paths["enrichment"], paths["attribution"], strict=True
+                contrasts, *(paths.get(name, ()) for name in ("de", "enrichment", "attribution")), strict=True
             )
         },
+        claims=_claims(paths),
         donors=_donors(paths),
-        judged=io.read_json(paths["claims_details"])["claims"],
-        claims_file=Path(paths["claims_file"]),
-        claimed_genes=_claimed_genes(paths["claims_file"]),
         planted=io.read_table(paths["planted"]) if "planted" in paths else None,
         maps={Path(path).stem: _text(path) for path in paths["maps"]},
         template=Path(paths["template"]),
         figures=tuple(map(Path, paths["figures"])),
     )
+
+
+def _claims(paths: Mapping[str, Any]) -> ClaimTables | None:
+    if "claims" not in paths:
+        return None
+    judged = io.read_json(paths["claims_details"])["claims"]
+    stated = paths["claims_file"]
+    return ClaimTables(io.read_table(paths["claims"]), judged, Path(stated), _claimed_genes(stated))
 
 
 def _donors(paths: Mapping[str, Any]) -> DonorTables | None:

@@ -49,12 +49,13 @@ class Limit:
 
 
 def listed(
-    settings: Settings, *, thresholds: Mapping[str, Mapping[str, Any]], claims: str | Path
+    settings: Settings, *, thresholds: Mapping[str, Mapping[str, Any]], claims: str | Path | None
 ) -> list[Limit]:
     """The limits of the configuration, those that the data gave, and those of the claims.
 
     A value that the configuration states and that equals the default counts as default. `thresholds` are
-    the files of quality control by sample, `claims` is the claims file.
+    the files of quality control by sample, `claims` is the claims file,
+    None where nothing is claimed.
     """
     usual = Settings(samples="", transgene=TransgeneSettings(features=()))
     found = []
@@ -67,7 +68,7 @@ def listed(
             who = f"{PRESET} {settings.qc.preset}"
         found.append(Limit(what, _text(value), who, f"{block}.{key}"))
     found += _from_data(thresholds)
-    return found + _of_claims(claims)
+    return found + (_of_claims(claims) if claims else [])
 
 
 def _from_data(thresholds: Mapping[str, Mapping[str, Any]]) -> Iterable[Limit]:

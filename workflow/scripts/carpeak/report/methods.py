@@ -9,6 +9,23 @@ if TYPE_CHECKING:
     from ..settings import AnnotationSettings, EmbeddingSettings, QcSettings, Settings
 
 
+SHARED = "a graph of 20 shared neighbours, weighted by Jaccard's index and pruned at 1/15"
+SCALED = "genes centred, scaled to unit variance and cut at 10, as Seurat's ScaleData and RunPCA"
+RECIPES = {  # of variable genes, components and clusters, by embedding.method
+    "recommended": (
+        "Seurat's vst within each library, those of most libraries first",
+        SCALED,
+        f"scanpy's Leiden on {SHARED}",
+    ),
+    "paper": ("Seurat's vst", SCALED, f"Louvain, the best of 10 starts, on {SHARED}"),
+    "scanpy": (
+        "scanpy, by binned dispersions within each library",
+        "scanpy, genes not scaled",
+        "scanpy's Leiden on a graph of {neighbors} neighbours with UMAP's weights",
+    ),
+}
+
+
 def paragraphs(
     settings: Settings,
     *,
@@ -105,15 +122,15 @@ def _embedding(
         if options.integration == "harmony"
         else "not integrated"
     )
+    variable, components, clusters = RECIPES[options.method]
     return (
         "Counts were scaled to 10,000 per cell, the transgene left out of the total, and"
-        f" log1p-transformed. {options.n_variable_genes:,} variable genes (scanpy, by binned dispersions"
-        f" within each library; never the transgene; groups left out: {excluded}) gave {options.n_pcs}"
-        f" principal components (scanpy), {harmony}. Cells were clustered (scanpy's Leiden on a graph of"
-        f" {options.n_neighbors} neighbours with UMAP's weights; resolution {resolution.all:g} for all"
-        f" cells, {resolution.t_cells:g} for T cells, {resolution.car_t:g} for CAR+ T cells);"
-        " clustering was repeated without Harmony. The UMAP layout minimises UMAP's objective by an"
-        f" optimiser of carpeak's own, in full batches. Seed {seed}."
+        f" log1p-transformed. {options.n_variable_genes:,} variable genes ({variable}; never the transgene;"
+        f" groups left out: {excluded}) gave {options.n_pcs} principal components ({components}), {harmony}."
+        f" Cells were clustered ({clusters.format(neighbors=options.n_neighbors)}; resolution"
+        f" {resolution.all:g} for all cells, {resolution.t_cells:g} for T cells, {resolution.car_t:g} for"
+        " CAR+ T cells); clustering was repeated without Harmony. The UMAP layout minimises UMAP's objective"
+        f" by an optimiser of carpeak's own, in full batches. Seed {seed}."
         f" {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
     )
 
@@ -129,6 +146,16 @@ def _labels(options: AnnotationSettings, versions: Mapping[str, str]) -> str:
             " where probability or score is low."
         )
     overrides = len(options.overrides)
+    if options.states == "clusters":
+        states = (
+            " T-cell states were given to whole clusters by the genes of Zhang et al. 2025 (CD4 Tem: CD4,"
+            " CCR7, GZMB; CD4 Tn: CD4, TCF7, LEF1; CD8 Teff: CD8A, CD8B, GZMB, GNLY; CD8 Tn: CD8A, CD8B,"
+            " TCF7, LEF1; Treg: IL2RA, FOXP3): the name whose genes lie highest in the cluster relative to"
+            " the others."
+        )
+        return (
+            lineages + states + (f" {overrides} label(s) were set by hand after review." if overrides else "")
+        )
     text = (
         f"{lineages} T-cell states were given to cells within each library, from where a cell stands between"
         " CD4 and CD8, naive and memory, central and effector memory, not cytotoxic and cytotoxic,"
@@ -193,8 +220,11 @@ def _reads(settings: Settings) -> str:
 
 def _comparison(settings: Settings, versions: Mapping[str, str]) -> str:
     options, limits = settings.de, settings.enrichment
+    shares = "Shares carry 95 % Jeffreys intervals of cell sampling."
+    if not settings.contrasts:
+        return f"{shares} Conditions were not compared."
     return (
-        "Shares carry 95 % Jeffreys intervals of cell sampling. Genes detected in at least"
+        f"{shares} Genes detected in at least"
         f" {100 * options.min_pct:g} % of either side were compared between conditions by Wilcoxon's"
         f" rank-sum test (with tie and continuity correction) in all CAR+ T cells, in their CD4 and CD8 and"
         f" in all T cells ({options.min_cells} or more cells on a side), as sequenced and after thinning"
@@ -210,12 +240,13 @@ def _comparison(settings: Settings, versions: Mapping[str, str]) -> str:
 def _verdicts() -> str:
     return (
         "Each claim names a quantity and a limit of interest, set before the study was judged. A claim is"
-        " supported where the 95 % interval lies beyond the limit in the direction stated, opposed where it"
-        " lies beyond the limit the other way, absent where the 90 % interval lies within the limit on both"
-        " sides (two one-sided tests at 5 %), and indeterminate otherwise; P values decide nothing. For genes"
-        " the limit is at least the change that most genes of lineages without a CAR show between the"
-        " same libraries. A verdict must hold without Harmony and at the other sequencing depth (genes and terms at"
-        " full, shares at equal depth), or it is indeterminate, as is one on a state that a library cannot"
-        " tell apart. Fewer than 50 cells on a side give no verdict. Intervals cover the sampling of cells"
-        " from the libraries at hand; with several patients the patient is the unit."
+        " supported where the 95 % interval lies beyond the limit in the direction stated, opposed where "
+        "it lies beyond the limit the other way, absent where the 90 % interval lies within the limit on "
+        "both sides (two one-sided tests at 5 %), and indeterminate otherwise; P values decide nothing. "
+        "For genes the limit is at least the change that most genes of lineages without a CAR show "
+        "between the same libraries. A verdict must hold without Harmony and at the other sequencing "
+        "depth (genes and terms at full, shares at equal depth), or it is indeterminate, as is one on a "
+        "state that a library cannot tell apart. Fewer than 50 cells on a side give no verdict. Intervals"
+        " cover the sampling of cells from the libraries at hand; with several patients the patient is "
+        "the unit."
     )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ..comparison import car_contrast
 from ..settings import Settings, build
 from . import (
+    alone,
     by_rule,
     car_change,
     car_source,
@@ -38,7 +39,7 @@ from . import inputs as report_inputs
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .inputs import Inputs
+    from .inputs import ClaimTables, Inputs
 
 VERDICTS = {
     "supported": "supported",
@@ -107,11 +108,12 @@ def page(
 def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) -> dict[str, Any]:
     car, composition = results.car, results.composition
     variants = set(results.composition_varied["variant"])
-    rules_compared = by_rule.conclusions(results.judged, variants)
+    judged = results.claims.judged if results.claims else []
+    rules_compared = by_rule.conclusions(judged, variants)
     packages = results.provenance["packages"]
     car_fit = car_change.of_fits(results.car_fit)
-    by_donor = donors.section(results.donors, results.judged)
-    paper = results.claims_file.read_text(encoding="utf-8").startswith(tables.PAPER)
+    by_donor = donors.section(results.donors, judged)
+    paper = _of_the_paper(results.claims)
     method = methods.paragraphs(
         settings, thresholds=results.thresholds, integration=results.integration, versions=packages
     )
@@ -163,16 +165,24 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
         "claims": tables.claims(
-            results.claims, results.claims_file, results.judged, contrast=next(iter(settings.contrasts), "")
-        ),
+            results.claims.table,
+            results.claims.stated,
+            judged,
+            contrast=next(iter(settings.contrasts), ""),
+        )
+        if results.claims
+        else [],
         "verdicts": VERDICTS,
-        "contrasts": _contrasts(results, settings),
+        "contrasts": _contrasts(results, settings, results.claims) if results.claims else [],
+        "alone": None if results.claims else alone.section(results.samples, composition, car),
         "varied": tables.varied(composition, results.composition_varied),
         "variants": {k: text for k, text in tables.VARIANTS.items() if k in variants},
         "methods": [(heading, text, works[heading]) for heading, text in method],
         "references": sorted(cited.values(), key=lambda work: work.key),
         "bibtex": references.bibtex(cited.values()),
-        "limits": limits_used.listed(settings, thresholds=results.thresholds, claims=results.claims_file),
+        "limits": limits_used.listed(
+            settings, thresholds=results.thresholds, claims=results.claims.stated if results.claims else None
+        ),
         "provenance": results.provenance,
         "costs": costs.by_rule(results.provenance["steps"]),
         "maps": {
@@ -196,15 +206,19 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
     }
 
 
+def _of_the_paper(claims: ClaimTables | None) -> bool:
+    return claims is not None and claims.stated.read_text(encoding="utf-8").startswith(tables.PAPER)
+
+
 def _limits(preflight: pd.DataFrame) -> dict[str, str]:
     return dict(zip(preflight["sample"].astype(str), preflight["limits"].fillna("").astype(str)))
 
 
-def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
+def _contrasts(results: Inputs, settings: Settings, claims: ClaimTables) -> list[dict[str, Any]]:
     found = []
     for name, tables_of in results.contrasts.items():
         sides = asdict(settings.contrasts[name])
-        bars = headline.bars(sides, results.composition)
+        bars = headline.bars((sides["reference"], sides["test"]), results.composition)
         heading, replication = cautions.replication(results.samples, (sides["reference"], sides["test"]))
         found.append(
             {
@@ -221,7 +235,7 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                     enrichment=tables_of.enrichment,
                     limits=settings.enrichment,
                 ),
-                "tiles": headline.tiles(sides, results.composition, results.car, results.claims),
+                "tiles": headline.tiles(sides, results.composition, results.car, claims.table),
                 "bars": bars,
                 "key": list(dict.fromkeys((label, colour) for bar in bars for label, _, colour in bar.parts)),
                 "short": headline.findings(
@@ -236,9 +250,7 @@ def _contrasts(results: Inputs, settings: Settings) -> list[dict[str, Any]]:
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),
                 "terms": tables.terms(tables_of.enrichment, settings.enrichment),
-                "tested": tables.tested(
-                    tables_of, sides, settings.enrichment, name=name, named=results.claimed_genes
-                ),
+                "tested": tables.tested(tables_of, sides, settings.enrichment, name=name, named=claims.genes),
             }
         )
     return found

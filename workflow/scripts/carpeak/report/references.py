@@ -50,7 +50,7 @@ WORKS = {
         Work("wolf2018", "Wolf et al. 2018", "Wolf, F. A. and Angerer, P. and Theis, F. J.",
              "SCANPY: large-scale single-cell gene expression data analysis", "Genome Biology", 2018,
              "19:15", "10.1186/s13059-017-1382-0"),
-        Work("moelder2021", "Mölder et al. 2021", "Mölder, F. and Jablonski, K. P. and Letcher, B. and others",
+        Work("moelder2021", "Mölder et al. 2021", "Mölder, F. and Jablonski, K. P. and others",
              "Sustainable data analysis with Snakemake", "F1000Research", 2021, "10:33",
              "10.12688/f1000research.29032.2"),
         Work("wolock2019", "Wolock et al. 2019", "Wolock, S. L. and Lopez, R. and Klein, A. M.",

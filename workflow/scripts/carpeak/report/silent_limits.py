@@ -19,12 +19,23 @@ CAUTIONS = {
     "doublets_fewer": (
         "Library {sample}: {expected:.0f} % doublets were expected from its number of cells, and the scores "
         "show about {found:.1f} %. The scores decided. Cells of several lanes, or a kit with fewer "
-        "doublets? Give the sheet's column lanes or doublet_percent."
+        "doublets? Give the sheet's column lanes or doublet_percent: where more than 10 % are doublets, the "
+        "scores see only a part of them, and most may remain."
     ),
     "doublets_more": (
         "Library {sample}: {expected:.1f} % doublets were expected from its number of cells, and the scores "
         "show about {found:.0f} %. Was it loaded with far more cells than were kept? Give the sheet's column "
         "doublet_percent; until then many doublets may remain."
+    ),
+    "doublets_high": (
+        "Library {sample}: {expected:.0f} % doublets were expected from its number of cells, and the scores "
+        "show about {found:.0f} %. Where more than 10 % are doublets, the scores see only a part of them: half "
+        "of them or more may remain. If the kit's maker states the rate, give the sheet's column "
+        "doublet_percent."
+    ),
+    "doublets_untold": (
+        "Library {sample}: the scores don't tell doublets from single cells here. Of the {expected:.1f} % that "
+        "were expected from its number of cells, at most 10 % were removed."
     ),
     "car_in_other_cells": (
         "Library {sample}: the CAR was seen in {others:.0f} % of the cells that can't carry it, and in "
@@ -39,7 +50,7 @@ def told(*, thresholds: Mapping[str, Mapping[str, Any]], car: Sequence[Mapping[s
     found = []
     for sample, value in thresholds.items():
         if key := value.get("doublet_rates_differ"):
-            expected, seen = value["expected_doublet_rate"], value["found_doublet_rate"]
+            expected, seen = value["expected_doublet_rate"], value["found_doublet_rate"] or 0.0
             found.append(
                 CAUTIONS[f"doublets_{key}"].format(sample=sample, expected=100 * expected, found=100 * seen)
             )

@@ -31,12 +31,18 @@ VARIANTS = {
     "umi_rule": "from one CAR UMI",
     "weighted": "weighted by P(CAR+)",
 }
+CLAIM_FILES = (
+    ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
+    ("claims.json", "the evidence behind every verdict"),
+)
 EVIDENCE = {
     "captured_cells": "quality",
     "lineages_present": "fig-composition.{contrast}",
     "subset_count": "subsets",
     "largest_subset": "fig-composition.{contrast}",
     "majority": "fig-composition.{contrast}",
+    "share_change": "fig-composition.{contrast}",
+    "flow_agreement": "fig-car_detection",
     "gene_change": "fig-claim_genes.{contrast}",
     "term_change": "fig-enrichment.{contrast}",
 }
@@ -71,8 +77,8 @@ def tested(
     told: dict[str, Any] = dict(sides) | {"name": name, "named": list(named)}
     told |= {"adjusted_p": limits.adjusted_p, "log2_fold_change": limits.log2_fold_change}
     packed = {
-        "genes": pack_tested.genes(found.de, found.attribution),
-        "terms": pack_tested.terms(found.enrichment),
+        "genes": pack_tested.genes(found.de, found.attribution, limits),
+        "terms": pack_tested.terms(found.enrichment, limits),
     }
     return json.dumps(packed | {"told": told}).replace("<", "\\u003c")
 
@@ -241,8 +247,7 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             "preflight.tsv",
             "layout, cells, genes, depth and transgene UMIs of every library, before any filter",
         ),
-        ("tables/claims.tsv", "verdict, estimate, interval and reason of every claim"),
-        ("claims.json", "the evidence behind every verdict"),
+        *(CLAIM_FILES if contrasts else ()),
         ("atlas.h5ad", "all kept cells: raw and normalised counts, labels, embeddings (scanpy, cellxgene)"),
         ("provenance.json", "versions, resolved configuration, checksums, seeds, times"),
     ]

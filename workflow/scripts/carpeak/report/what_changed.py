@@ -73,7 +73,7 @@ def sentences(
     else:
         found += [_largest(before, after, reference, test), *_moves(before, after, reference, test)]
         found += _lineages(composition, reference, test)
-    found += _detection(car, reference, test)
+    found += detection(car, reference, test)
     found += _genes(de, test, limits, few, few_cells(composition, sides, "t_cells"))
     compared = ((de["population"] == "car_t") & (de["group"] == "CD4")).any()
     return found + (_terms(enrichment, test, limits.adjusted_p) if compared and not few else [])
@@ -154,8 +154,9 @@ def _span(row: pd.Series) -> str:
     return f"{percent(row['fraction'])} ({percent(row['fraction_low'])} to {percent(row['fraction_high'])})"
 
 
-def _detection(car: pd.DataFrame, reference: str, test: str) -> list[str]:
-    rows = [row for side in (reference, test) for row in car[car["condition"] == side].to_dict("records")]
+def detection(car: pd.DataFrame, *conditions: str) -> list[str]:
+    """In which share of the T cells the CAR was detected, and what share carries it, library by library."""
+    rows = [row for side in conditions for row in car[car["condition"] == side].to_dict("records")]
     parts = [
         f"{_detected(row['detected_fraction'], int(row['t_cells']))} T cells of {row['sample']}"
         for row in rows

@@ -39,6 +39,10 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
             "leave min_umis out"
         )
     annotation = config["annotation"]
+    if annotation["states"] == "clusters" and annotation["scheme"] != "paper":
+        found.append(
+            "annotation.states: clusters are named by the paper's genes: set annotation.scheme to paper"
+        )
     if annotation["method"] == "singler" and not annotation["reference"]:
         found.append("annotation.reference: method singler needs a reference (a table of genes x cell types)")
     return found + _missing_named_files(config)
@@ -47,7 +51,9 @@ def problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
 def _of_samples(config: Mapping[str, Any], samples: Sequence[Sample]) -> list[str]:
     found = []
     conditions = sorted({sample.condition for sample in samples})
-    alone = " (one sample alone can't be compared: add the other library)" if len(samples) == 1 else ""
+    alone = ""
+    if len(conditions) == 1:
+        alone = ". To analyse libraries of one condition without a comparison, leave contrasts out"
     for name, contrast in config["contrasts"].items() if all(conditions) else ():
         for side in ("test", "reference"):
             if contrast[side] not in conditions:

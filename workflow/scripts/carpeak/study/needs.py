@@ -49,6 +49,7 @@ NEEDS = {
     "draw_qc": Need(base=400, per_mb=20),
     "draw_population": Need(per_mb=6),
     "draw_car": Need(base=400, per_mb=20),
+    "draw_composition": Need(base=400),
     "draw_comparison": Need(per_mb=6),
     "pack_map": Need(per_mb=9),
     "atlas": Need(per_mb=11),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, listed
 from ..readers import paths
-from . import claims_file, cohort_block, cross_checks, design, fill_in, read_sources
+from . import claims_file, cohort_block, cross_checks, design, fill_in, presets, read_sources
 from . import config as configuration
 from . import downloads as downloading
 from .downloads import Download
@@ -69,7 +69,7 @@ class Study:
 
     @property
     def contrasts(self) -> dict[str, dict[str, str]]:
-        """The contrasts by name, each with its conditions `test` and `reference`."""
+        """The contrasts by name, each with its conditions `test` and `reference`; may be none."""
         contrasts: dict[str, dict[str, str]] = self.config["contrasts"]
         return contrasts
 
@@ -184,7 +184,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
     schema = configuration.load_yaml(workflow / "schemas/config.schema.yaml")
     if cohort_block.stands_alone(value):
         schema["required"] = []
-    config, wrong = configuration.examine(value, schema)
+    config, wrong = configuration.examine(presets.filled(value), schema)
     broken = blocks(wrong)
     if "contrasts" in broken:
         config["contrasts"] = {}
@@ -213,6 +213,8 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             if "demo" not in config and downloads is not None:
                 in_sheet += missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
+    if _nothing_to_compare(value, samples):
+        config["contrasts"] = {}
     between = cross_checks.problems(config, samples)
     if samples and not broken & set(read_sources.KEYS):
         between = read_sources.problems(config, reads or {}, samples) + between
@@ -270,6 +272,12 @@ def _cohort(config: dict[str, Any], base: Path, workflow: Path, found: _Found) -
         found.add(config["cohort"], wrong)
         return block
     return None
+
+
+def _nothing_to_compare(value: Any, samples: Sequence[Sample]) -> bool:
+    """Whether no contrast was asked for and the sheet has one condition."""
+    asked = isinstance(value, Mapping) and "contrasts" in value
+    return not asked and len({sample.condition for sample in samples}) == 1
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:
