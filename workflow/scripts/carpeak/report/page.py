@@ -194,6 +194,7 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             car,
             results.ambient,
             fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
+            thresholds=results.thresholds,
         ),
         "paper_claims": paper,
         "most_genes": tables.MAX_GENES,

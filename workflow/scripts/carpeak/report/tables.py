@@ -219,6 +219,7 @@ def file_list(
             "cells with XIST and with Y genes per sample and cell type: chimerism, swaps",
         ),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
+        ("tables/cd4_cd8.tsv", "CD4 per CD8 T cell per sample, with intervals that hold typing error"),
         (
             "tables/sensitivity.composition.tsv",
             "the same without Harmony, at equal depth, from two UMIs, other scheme",
