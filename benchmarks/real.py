@@ -249,7 +249,8 @@ def _genes(study: Study, de: pd.DataFrame) -> dict[str, float]:
     change = part["log2_fold_change"]
     hit = (part["p_adjusted"] < LIMITS.adjusted_p) & (change.abs() >= LIMITS.log2_fold_change)
     true = pd.Series(study.changed, dtype=float).reindex(part.index)
-    planted, single = true.notna(), part.index.isin(list(study.single))
+    planted = true.notna() | part.index.isin(list(study.in_set))
+    single = part.index.isin(list(study.single))
     covered = (part["log2_fold_change_low"] <= true.fillna(0)) & (
         true.fillna(0) <= part["log2_fold_change_high"]
     )
