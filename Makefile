@@ -60,6 +60,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --only-binary
 lock: $(VENV)/.test ## renew the pinned environment (envs/), needs a network
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
 	$(LOCK) -c envs/requirements.txt envs/test.in -o envs/test.txt
+	$(LOCK) -c envs/requirements.txt benchmarks/requirements.in -o benchmarks/requirements.txt
 	$(LOCK) -c envs/requirements.txt envs/notebook.in -o envs/notebook.txt
 	$(BIN)/python envs/make_conda.py
 
@@ -67,13 +68,20 @@ notebook: $(VENV)/.notebook ## the notebooks, in JupyterLab, on results/
 	$(BIN)/python -m jupyterlab notebooks
 
 NOTEBOOKS := notebooks/tour.ipynb notebooks/figure3.ipynb
+# Pages that load nothing from a network.
+AS_PAGE := --to html --embed-images --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url=
 notebook-html: $(VENV)/.notebook ## the notebooks run on results/, as pages in results/notebooks/
-	CARPEAK_RESULTS=$(CURDIR)/results $(BIN)/python -m nbconvert --execute --to html --embed-images \
-	  --output-dir results/notebooks $(NOTEBOOKS)
+	CARPEAK_RESULTS=$(CURDIR)/results $(BIN)/python -m nbconvert --execute $(AS_PAGE) --output-dir results/notebooks $(NOTEBOOKS)
 
-bench: $(VENV)/.run ## speed beside a plain script: make bench SCRIPT=plain.py
-	@test -n "$(SCRIPT)" || { echo "name the script to compare with: make bench SCRIPT=plain.py"; exit 1; }
-	$(BIN)/python benchmarks/against_script.py $(SCRIPT)
+$(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
+	@cp benchmarks/requirements.txt $@
+
+bench: $(VENV)/.bench ## speed beside a plain scanpy script; fails where the target is missed
+	$(BIN)/python benchmarks/against_script.py
+
+example: $(VENV)/.run ## docs/example/report.html anew from results/ of the demo, for a release
+	$(BIN)/python docs/make_example.py
 
 calibrate: $(VENV)/.run ## the CAR caller on simulated libraries, into docs/
 	$(BIN)/python benchmarks/calibrate.py --out docs

@@ -21,7 +21,7 @@ STAGES = {
         "singler",
     ],
     "stats": [*BASE, "formulaic", "gseapy", "requests"],
-    "report": [*BASE, "matplotlib", "jinja2", "scanpy"],
+    "report": [*BASE, "matplotlib", "pillow", "jinja2", "scanpy"],
     "donors": [*BASE, "formulaic", "gseapy", "pydeseq2", "requests", "statsmodels"],
     "cohort": [*BASE, "lifelines", "statsmodels"],
     "align": [*BASE, "pysam"],

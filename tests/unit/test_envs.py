@@ -24,15 +24,23 @@ def test_every_requirement_is_pinned_and_hashed():
         assert "--hash=sha256:" in block, block[:60]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "test.txt", "requirements.in", "test.in"])
-def test_no_index_or_host_is_named(name):
-    text = (ENVS / name).read_text()
+LISTS = {
+    **{name: ENVS / f"{name}.txt" for name in ("requirements", "test", "notebook")},
+    "bench": ROOT / "benchmarks/requirements.txt",
+}
+
+
+@pytest.mark.parametrize("file", [*LISTS.values(), *(path.with_suffix(".in") for path in LISTS.values())])
+def test_no_index_or_host_is_named(file):
+    text = file.read_text()
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
 
 
-def test_the_test_lock_agrees_with_the_run_lock():
-    run, test = make_conda.pins(LOCK), make_conda.pins((ENVS / "test.txt").read_text())
-    assert {name: test.get(name) for name in run} == run
+@pytest.mark.parametrize("name", ["test", "notebook", "bench"])
+def test_other_locks_agree_with_the_run_lock(name):
+    run, other = make_conda.pins(LOCK), make_conda.pins(LISTS[name].read_text())
+    assert {package: other.get(package) for package in run} == run
+    assert set(other) > set(run)
 
 
 @pytest.mark.parametrize("stage", sorted(make_conda.STAGES))
@@ -57,7 +65,7 @@ def test_named_core_is_locked():
     assert tuple(map(int, versions["pynndescent"].split(".")[:2])) < (0, 6), "scanpy 1.11.5 breaks with 0.6"
 
 
-DISTRIBUTION = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+DISTRIBUTION = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def third_party(script):

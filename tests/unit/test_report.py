@@ -387,3 +387,12 @@ def test_the_page_tells_what_the_run_cost(page, folder):
     steps = io.read_json(folder / "results/provenance.json")["steps"]
     assert steps
     assert f"in {len(steps)} jobs, at most {max(step['peak_mb'] for step in steps):,} MB" in page
+
+
+def test_rows_that_are_cut_on_paper_are_announced(page, folder):
+    """Every table whose rows beyond the 30th are not printed says how many there are."""
+    assert ".long tbody tr:nth-child(n + 31) { display: none; }" in page
+    tables = re.findall(r'<div class="table long">.*?<tbody>(.*?)</tbody>', page, re.S)
+    long = [n for n in (table.count("<tr>") for table in tables) if n > 30]
+    assert re.findall(r"On paper: the first 30 of ([0-9,]+) rows", page) == [f"{n:,}" for n in long]
+    assert long

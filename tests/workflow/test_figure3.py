@@ -2,6 +2,8 @@
 
 import html
 import re
+import subprocess
+import sys
 
 import fixtures_results
 import fixtures_scripts
@@ -58,3 +60,22 @@ def test_a_study_without_t_cells(tmp_path, monkeypatch):
     said = "".join(output.get("text", "") for cell in cells for output in cell["outputs"])
     assert "0 CAR+ T cells are too few for a map." in said
     assert images(cells) == 4, "neither a map of CAR+ cells nor their genes"
+
+
+def test_the_notebook_is_kept_with_its_panels_and_becomes_a_page_that_loads_nothing(tmp_path):
+    pytest.importorskip("nbconvert", reason="nbconvert is not installed: make notebook installs it")
+    (options,) = re.findall(r"^AS_PAGE := (.*)$", (fixtures_scripts.ROOT / "Makefile").read_text(), re.M)
+    notebook = fixtures_scripts.ROOT / "notebooks/figure3.ipynb"
+    command = [
+        sys.executable,
+        "-m",
+        "nbconvert",
+        *options.split(),
+        "--output-dir",
+        str(tmp_path),
+        str(notebook),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    page = (tmp_path / "figure3.html").read_text()
+    assert len(re.findall(r"<img[^>]+src=.data:image/png;base64,", page)) == 6
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.(https?:)?//", page)

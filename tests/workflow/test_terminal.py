@@ -19,13 +19,17 @@ def test_the_demo_fits_a_screen(printed):
     assert [line for line in printed if len(line) > WIDTH and "file://" not in line and "/" not in line] == []
 
 
-def test_every_job_has_one_line_in_words_and_those_of_figures_share_one(printed, small):
+def test_every_job_is_told_in_words_and_those_of_figures_share_a_line(printed, small):
     jobs = [match for line in printed if (match := re.match(r"\d\d:\d\d:\d\d +(\d+)/(\d+)  (.*)", line))]
     log = min((small / ".snakemake/log").glob("*.log"))  # later ones are of tests that ask again
     messages = re.findall(r"^    message: (.*)$", log.read_text(), re.M)
     assert len(messages) == int(jobs[0][2]), "every job but the target has a message"
     assert [job[3].split("  (")[0] for job in jobs] == list(dict.fromkeys(messages))
-    assert {m for m in messages if messages.count(m) > 1} == {"Draw the figures", "Pack the interactive maps"}
+    assert {m for m in messages if messages.count(m) > 1} == {
+        "Draw the figures",
+        "Pack the interactive maps",
+        "Compute UMAPs and cluster markers",
+    }
     numbers = [int(job[1]) for job in jobs]
     assert numbers == sorted(set(numbers)) and numbers[-1] <= int(jobs[0][2])
     assert all(len(message.split()) > 2 and "{" not in message for message in messages)

@@ -96,6 +96,6 @@ rule describe:
         seed=study.config["seed"],
         code=code("describe"),
     message:
-        "UMAP and cluster markers of population {wildcards.population}"
+        "Compute UMAPs and cluster markers"
     script:
         "../scripts/describe.py"

@@ -100,7 +100,8 @@ class Screen(logging.Handler):
         rule, _ = self.messages.get(record.__dict__["job_id"], ("", ""))
         self.waiting[rule] -= 1
         if rule == "preflight" and PREFLIGHT.is_file():
-            return ["", *map(cut, PREFLIGHT.read_text(encoding="utf-8").splitlines()), ""]
+            told = PREFLIGHT.read_text(encoding="utf-8").splitlines()
+            return ["", *(cut(line) for line in told if line), ""]
         return []
 
     def _error(self, record: logging.LogRecord) -> list[str]:
