@@ -65,8 +65,8 @@ def test_nothing_of_a_hostile_study_runs_or_breaks_the_page(hostile, opened, wid
 def test_its_tables_map_and_downloads_still_work(hostile, opened):
     view = opened(hostile)
     view.page.locator("#genes").scroll_into_view_if_needed()
-    view.page.wait_for_selector('[data-kind="genes"] tr[aria-rowindex]')
-    root = view.page.locator('[data-kind="genes"]')
+    view.page.wait_for_selector('.tested[data-kind="genes"] tr[aria-rowindex]')
+    root = view.page.locator('.tested[data-kind="genes"]')
     root.get_by_label("Genes", exact=True).fill("onerror")
     row = root.locator("tr[aria-rowindex]").first
     assert row.locator("button").inner_text() == ATTACK
@@ -81,7 +81,7 @@ def test_its_tables_map_and_downloads_still_work(hostile, opened):
     for one in NAMES:
         assert one in data.decode()
     view.page.locator("#terms").scroll_into_view_if_needed()
-    root = view.page.locator('[data-kind="terms"]')
+    root = view.page.locator('.tested[data-kind="terms"]')
     root.get_by_label("Terms", exact=True).fill("onerror")
     root.locator("tr[aria-rowindex] button").first.click()
     root.get_by_role("button", name="Show them in the table of genes").click()

@@ -39,14 +39,14 @@ def table(folder, name):
 def genes(view):
     """The table of genes, unpacked and ready."""
     view.page.locator("#genes").scroll_into_view_if_needed()
-    view.page.wait_for_selector('[data-kind="genes"] tr[aria-rowindex]')
-    return view.page.locator('[data-kind="genes"]')
+    view.page.wait_for_selector('.tested[data-kind="genes"] tr[aria-rowindex]')
+    return view.page.locator('.tested[data-kind="genes"]')
 
 
 def terms(view):
     view.page.locator("#terms").scroll_into_view_if_needed()
-    view.page.wait_for_selector('[data-kind="terms"] tr[aria-rowindex]')
-    return view.page.locator('[data-kind="terms"]')
+    view.page.wait_for_selector('.tested[data-kind="terms"] tr[aria-rowindex]')
+    return view.page.locator('.tested[data-kind="terms"]')
 
 
 def names(root):
