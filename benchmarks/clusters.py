@@ -68,15 +68,10 @@ def real(folder: Path) -> Iterator[tuple[str, Cells, np.ndarray]]:
     table = pd.read_csv(folder / "cite_malt_gated/protein_gates.csv").set_index("barcode")["gate_l2"]
     yield _set("cite_malt", counts, features, table.reindex(barcodes))
     gates = labelled.mimitou(folder, [])
-    known = gates.gate != "other"
-    names = np.char.add(np.char.add(gates.lineage.astype(str), " "), gates.gate.astype(str))
-    yield (
-        "t_cells",
-        Cells(
-            "cite_mimitou", gates.counts, gates.genes, np.where(known, names, ""), np.full(len(known), "a")
-        ),
-        np.ones(len(known), dtype=bool),
-    )
+    gates = gates.taken(np.flatnonzero(gates.gate != "other"))
+    names = np.array([f"{a} {b}" for a, b in zip(gates.lineage, gates.gate, strict=True)])
+    cells = Cells("cite_mimitou", gates.counts, gates.genes, names, np.full(len(names), "a"))
+    yield "t_cells", cells, np.ones(len(names), dtype=bool)
     counts, features, barcodes = labelled.read_mtx(next((folder / "pbmc3k").glob("counts_*")))
     table = pd.read_csv(folder / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
     table.index = table.index.str.replace("-1", "")

@@ -56,7 +56,9 @@ def measured(one, n, rate, *, nature, genes, seed):
     counts, doublet, between = simulated(one, n, rate, nature=nature, seed=seed)
     mito = genes["symbol"].str.startswith("MT-").to_numpy()
     table = qc.metrics(counts, mito=mito)
-    passed = np.flatnonzero(qc.reasons(table, qc.limits(table, options=QcSettings(), has_mito=True)) == "")
+    passed = np.flatnonzero(
+        qc.reasons(table, qc.limits(table, options=QcSettings(preset="paper"), has_mito=True)) == ""
+    )
     ignored = cell_cycle.mask(genes["symbol"])
     shares, pairs = doublets.neighbour_shares(counts[passed], seed=0, ignored=ignored)
     found = doublets.found_rate(shares, pairs)

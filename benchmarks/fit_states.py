@@ -80,7 +80,7 @@ AXES = {  # low end, high end, programmes of the low and the high end, beta prio
     "effector": (CENTRAL, EFFECTOR, ("central_memory",), ("effector_memory",), (1, 1)),
     "cytotoxic": (STILL, CYTOTOXIC, ("early_effector",), ("cytotoxic",), (1, 1)),
     # regulatory cells are 5 to 10 % of the CD4 cells of blood
-    "treg": (CONVENTIONAL, TREG, ("conventional",), ("regulatory",), (10, 115)),
+    "treg": (CONVENTIONAL, TREG, ("conventional",), ("regulatory",), (40, 460)),
 }
 PROGRAMMES = {
     # Hao 2021 (Azimuth), Terekhova 2023 and Zheng 2021; cycling: Tirosh 2016
@@ -179,19 +179,19 @@ def questions(name: str, scored: Scored) -> list[Question]:
     if name == "treg":
         asked = cd4 & (conventional | (gate == "regulatory"))
         return [(asked, gate == "regulatory")] if cells in {"facs_mudan", "cite_malt"} else []
-    if cells not in {"facs_mudan", "pbmc3k"}:
-        return []
+    asked = (gate == "cytotoxic") | (cd4 & conventional)
     if name == "effector":
-        return [((gate == "cytotoxic") | (cd4 & conventional), gate == "cytotoxic")]
+        return [(asked, gate == "cytotoxic")] if cells in EFFECTORS else []
     # no gate parts GZMK+ from GZMB+ cells: single UMIs of genes that mark them name the clearest cells
     kept = scored.columns(["GZMB", "FGFBP2", "GNLY", "CX3CR1"])
     killer, early = (kept > 0).sum(axis=1) >= 2, scored.columns(["GZMK"])[:, 0] > 0
     silent = (kept > 0).sum(axis=1) == 0
     asked = (gate == "cytotoxic") & (killer | (early & silent))
-    return [(asked, killer)]
+    return [(asked, killer)] if cells in EFFECTORS else []
 
 
 BOTH_ENDS = {"facs_mudan", "cite_mimitou"}  # sets with naive and cytotoxic CD8 cells
+EFFECTORS = {"facs_mudan", "pbmc3k"}
 
 
 def weights(name: str, sets: list[Scored]) -> dict[str, float]:
@@ -223,8 +223,8 @@ def weights(name: str, sets: list[Scored]) -> dict[str, float]:
 def lines(name: str, sets: list[Scored], values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and slope against depth at both ends of smoothed scores, and their deviation.
 
-    `values` holds, for each set, the score of every cell, or several (cells x scores). The means are 2 x 2 x scores
-    (low and high end; mean at 2,000 UMIs and slope), the deviations one per score.
+    `values` holds, for each set, the score of every cell, or several (cells x scores). The means are
+    2 x 2 x scores (low and high end; mean at 2,000 UMIs and slope), the deviations one per score.
     """
     found, spreads = [], []
     for end in (False, True):
@@ -252,7 +252,7 @@ def ends(name: str, sets: list[Scored], values: list[np.ndarray]) -> axes.Ends:
 
 
 def teachers(name: str, sets: list[Scored]) -> list[Scored]:
-    """The sets that teach an axis; the lymphoma's ten regulatory cells do so only where no sorted ones are."""
+    """The sets that teach an axis; the lymphoma's ten regulatory cells only where no sorted ones do."""
     found = [s for s in sets if questions(name, s)]
     sorted_cells = [s for s in found if study(s) == "zheng"]
     return sorted_cells if name == "treg" and sorted_cells else found
@@ -329,8 +329,8 @@ def left_out(name: str, sets: list[Scored]) -> dict[str, tuple[float, float]]:
     return result
 
 
-# Factor of the log odds with which, in studies left out, names are right as often as they say: docs/states.md
-TEMPER = 0.8
+# Factor of the log odds with which, in studies left out, names are right as often as they say; else 0.8
+TEMPER = {"treg": 1.0}
 LEAST_END = 5  # cells at an end of a group, for its mean to say anything
 
 
@@ -362,8 +362,7 @@ def fitted(
         # an axis that one study teaches is taken to hold as well as the others do
         axis = ratios.get(name) or {one: row for rows in ratios.values() for one, row in rows.items()}
         kept, width = np.mean([row for one, row in axis.items() if one != without], axis=0)
-        temper = TEMPER if name in SEVERAL else 1.0
-        found[name] = learn(name, taught, Calibration(float(kept), float(width), temper))
+        found[name] = learn(name, taught, Calibration(float(kept), float(width), TEMPER.get(name, 0.8)))
     return {
         "made_by": "benchmarks/fit_states.py",
         "axes": found,

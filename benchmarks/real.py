@@ -1,7 +1,7 @@
 """What the workflow answers on studies made of real cells with planted changes and planted nulls.
 
-usage: OPENBLAS_NUM_THREADS=1 python benchmarks/real.py [--data FOLDER] [--seeds 5] [--first 7001]
-    [--out docs]
+usage: OPENBLAS_NUM_THREADS=1 python benchmarks/real.py [--data FOLDER] [--seeds 2] [--first 7001]
+    [--source NAME ...] [--design NAME ...] [--out docs]
 
 Labels, CAR calls, composition, genes, gene sets (Reactome; GO for the claims) and the general claims are
 computed by the functions of the workflow's rules at the defaults of a user's study. Writes real.tsv, a row
@@ -294,7 +294,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--source", nargs="+", choices=real_studies.SOURCES, default=real_studies.SOURCES)
+    parser.add_argument("--design", nargs="+", choices=real_studies.DESIGNS, default=real_studies.DESIGNS)
     parser.add_argument("--first", type=int, default=7001)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
@@ -308,9 +310,9 @@ def main() -> None:
     wanted = sorted(set(markers.genes(markers.load(ROOT / "config/markers.yaml"))))
     car = real_studies.car_cells(options.data)
     rows = []
-    for source_name in real_studies.SOURCES:
+    for source_name in options.source:
         source = real_studies.read_source(options.data, source_name, wanted)
-        for design in real_studies.DESIGNS:
+        for design in options.design:
             for seed in range(options.first, options.first + options.seeds):
                 started = time.process_time()
                 study = real_studies.make(source, car, by_id, design=design, seed=seed)

@@ -198,3 +198,12 @@ def test_the_home_of_a_checkout():
     assert home.snakefile().is_file()
     assert (home.workflow() / "rules/common.smk").is_file()
     assert (home.root() / "config/config.yaml").is_file()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_run_names_a_configuration_in_another_encoding(tmp_path, capsys, encoding):
+    """Snakemake reads it before the workflow can, and ends in a traceback."""
+    text = (write_study(tmp_path) / "config.yaml").read_text() + "title: Größe\n"
+    (tmp_path / "config.yaml").write_bytes(text.encode(encoding))
+    assert main(["run", str(tmp_path), "-n"]) == 1
+    assert "config.yaml: not UTF-8 text" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The audit of designs against designs made by hand."""
 
 import pytest
+from carpeak.claims import donor_words
 from carpeak.donors import audit
 from carpeak.donors.audit import Library
 
@@ -115,9 +116,17 @@ def test_sorts_are_judged_apart():
 def test_unsorted_product_against_sorted_peak_is_the_sort():
     libraries = alone("product", "A", "B", "C")
     libraries += [Library(f"{d}_peak", "peak", d, sort="CAR+") for d in "ABC"]
-    (found,) = audit.audit(libraries, CONTRAST)
+    found, of_car = audit.audit(libraries, CONTRAST)
     assert (found.decision, found.aliased, found.donors) == ("not_estimable", ("sort",), ())
-    assert audit.choose([found], "peak_vs_product", "car_t") is found
+    for population in ("all", "t_cells", "car_t_against_undetected"):
+        assert audit.choose([found, of_car], "peak_vs_product", population) is found
+    # what CAR+ cells are and express needs no common denominator
+    assert audit.choose([found, of_car], "peak_vs_product", "car_t") is of_car
+    assert (of_car.decision, of_car.donors) == ("paired", ("A", "B", "C"))
+    assert "never their share" in donor_words.one_sentence(list(of_car.reasons))
+    against = [Library(f"{d}_peak", "peak", d, sort="CAR-") for d in "ABC"]
+    (alone_,) = audit.audit([*libraries[:3], *against], CONTRAST)
+    assert alone_.decision == "not_estimable"
 
 
 def test_replicates_of_one_donor_are_one_donor():

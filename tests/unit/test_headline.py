@@ -93,7 +93,7 @@ def test_a_library_passes_or_says_why_not(changes, verdict, reason):
     }
     ambient = pd.DataFrame({"sample": ["s"], "ambient_share": [0.02]})
     car = pd.DataFrame({"sample": ["s"], "false_positive_rate": [np.nan], "flow_car_percent": [np.nan]})
-    one = library_verdict.verdicts(pd.DataFrame([row | changes]), car, ambient, fits={})[0]
+    one = library_verdict.verdicts(pd.DataFrame([row | changes]), car, ambient, fits={}, thresholds={})[0]
     assert one.verdict == verdict
     assert not reason or any(text.startswith(reason) for text in one.reasons)
     assert bool(one.reasons) == (verdict != "pass")

@@ -118,6 +118,11 @@ def droplets():
 def test_empty_droplets_are_summed(cells):
     raw = library(droplets(), ["CD3D", "RQR8", "scFv"])
     profile, genes = empty_droplets.empty_droplets(raw, cells=cells, features=["scFv", "RQR8", "absent"])
+    assert profile.pop("ranks") == {
+        "rank": [1, 2, 3, 4, 5],
+        "umis": [340, 101, 63, 23, 5],
+        "cells": [1, 0, 0, 0, 1],
+    }
     assert profile == {
         "source": "empty_droplets",
         "droplets": 2,

@@ -12,7 +12,7 @@ from carpeak.settings import QcSettings
 from scipy import sparse
 from scipy.stats import median_abs_deviation
 
-PAPER = QcSettings()
+PAPER = QcSettings(preset="paper")
 
 
 def table(umis, genes, mito):

@@ -1,13 +1,19 @@
 """What passed without a word: doublets of large libraries, a CAR that tells nothing, and what the report's top says."""
 
+import shutil
+from io import StringIO
+
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from carpeak.car import calls, carriers
 from carpeak.libraries import cell_cycle, doublets, qc
-from carpeak.report import cautions, silent_limits
+from carpeak.preflight import preflight
+from carpeak.report import cautions, page, silent_limits
 from carpeak.settings import CarSettings, QcSettings
+from fixtures_libraries import CAR, GENES, write_study, write_trio
+from fixtures_libraries import counts as library_counts
 from scipy import sparse
 
 NO_SHARES = pd.DataFrame({"population": [], "sample": [], "total": []})
@@ -78,7 +84,9 @@ def test_what_is_expected_comes_from_captured_cells_lanes_and_what_is_stated():
     rng = np.random.default_rng(0)
     counts = sparse.csr_matrix(rng.poisson(rng.gamma(0.5, 1, 400), (1000, 400)).astype(np.int32))
     masks = {"mito": np.arange(400) < 10, "transgene": np.zeros(400, bool)}
-    _, found = qc.judge(counts, **masks, options=QcSettings(min_genes=10, max_mito_percent=1.0))
+    _, found = qc.judge(
+        counts, **masks, options=QcSettings(preset="paper", min_genes=10, max_mito_percent=1.0)
+    )
     assert found["expected_doublet_rate"] == pytest.approx(0.008), (
         "cells removed for other reasons were captured"
     )
@@ -174,3 +182,48 @@ def test_the_top_of_the_report_names_it(key):
     assert len(found) == 1
     assert found[0].startswith("Library s1: ")
     assert not [word for word in words if word not in found[0]], found[0]
+
+
+def _library(folder, name, **options):
+    shutil.rmtree(folder / name)
+    write_trio(folder / name, **options)
+
+
+def _without_umis(folder):
+    matrix = library_counts(seed=2).tolil()
+    matrix[:, len(GENES)] = 0
+    _library(folder, "pk", matrix=matrix.tocsr(), seed=2)
+
+
+# how a study is spoilt, its feature of the CAR, and what the top of the report says of library pk
+OF_PREFLIGHT = {
+    "an endogenous gene as CAR": (lambda f: None, "B2M", "B2M is the human gene B2M"),
+    "a library without the feature": (lambda f: _library(f, "pk", genes=GENES, seed=2), CAR, "missed, not absent"),
+    "no UMI of the CAR": (_without_umis, CAR, "no UMI of the transgene in 60 cells"),
+    "no mitochondrial genes": (lambda f: _library(f, "pk", genes=[*(g for g in GENES if "MT-" not in g), CAR], seed=2), CAR, "no mitochondrial genes"),
+    "a copy": (lambda f: _library(f, "pk", seed=1), CAR, "is one a copy of the other?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OF_PREFLIGHT)
+def test_the_top_of_the_report_names_what_preflight_found(tmp_path, case):
+    spoil, feature, words = OF_PREFLIGHT[case]
+    spoil(write_study(tmp_path))
+    rows = [
+        {
+            "sample": n,
+            "condition": c,
+            "donor": "P1",
+            "path": str(tmp_path / n),
+            "raw_path": None,
+            "select": "",
+        }
+        | {"adds_transgene": False}
+        for n, c in (("ip", "product"), ("pk", "peak"))
+    ]
+    found = preflight.examine(rows, features=[feature])
+    assert found.problems == []
+    read = pd.read_csv(StringIO(preflight.table(found)), sep="\t")
+    top = cautions.cautions(thresholds={}, integration={}, composition=NO_SHARES, limits=page._limits(read))
+    (told,) = [line for line in top if line.startswith("Library pk: ")]
+    assert words in told

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from carpeak.donors import audit
 from carpeak.study import study
 from runs import ROOT
 
@@ -18,7 +19,9 @@ def load(name):
 
 
 def test_the_first_three_and_more_are_there():
-    assert {"GSE151310", "GSE235760", "GSE197268", "GSE125881", "carpall_P02"} == set(PUBLIC)
+    assert {"GSE151310", "GSE235760", "GSE197268", "GSE125881", "carpall_P02", "carpall_cohort"} == set(
+        PUBLIC
+    )
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -86,6 +89,33 @@ def test_patients_of_gse197268_are_not_mixed_up():
         assert sample.path.endswith(f"Patient{number}-{time}.tar.gz")
         assert sample.donor == f"P{number}"
         assert (sample.condition == "product") == (time == "Infusion")
+
+
+def designs_of(name):
+    """The audit of a study: decision and number of pairs by contrast and sort."""
+    loaded = load(name)
+    found = audit.audit(audit.libraries_of(loaded.samples), loaded.contrasts)
+    return {
+        (one.contrast, one.sort): (one.decision, sum(side.paired for side in one.sides)) for one in found
+    }, found
+
+
+def test_designs_of_public_cohorts_pass_the_audit():
+    assert designs_of("GSE235760")[0] == {
+        ("peak_vs_product", "CAR+"): ("paired", 5), ("peak_vs_product", "CAR-"): ("paired", 5),
+    }  # fmt: skip
+    sorted_apart, found = designs_of("GSE197268")
+    assert sorted_apart == {
+        ("peak_vs_product", "CAR++unsorted"): ("not_estimable", 6),
+        ("peak_vs_product", audit.CAR_CELLS): ("paired", 6),
+    }
+    assert audit.choose(found, "peak_vs_product", "car_t").decision == "paired"
+    for population in ("all", "t_cells", "car_t_against_undetected"):
+        assert audit.choose(found, "peak_vs_product", population).decision == "not_estimable"
+    assert designs_of("carpall_cohort")[0] == {
+        ("late_vs_early", "CAR+"): ("paired", 5), ("early_vs_product", "CAR+"): ("concordance", 2),
+    }  # fmt: skip
+    assert designs_of("GSE125881")[0] == {("peak_vs_product", "CAR+"): ("paired", 4)}
 
 
 def own(tmp_path, download, table="path\turl\nip.h5\thttps://example.org/a\npk.h5\thttps://example.org/b\n"):

@@ -59,6 +59,31 @@ rule enrich:
         "../scripts/enrich.py"
 
 
+rule preranked:
+    """Rank all tested genes by their change and see which gene sets lie at one end; only where asked for."""
+    input:
+        de="results/tables/de.{contrast}.tsv",
+        gene_sets=study.gene_set_files,
+    output:
+        table="results/tables/gsea.{contrast}.tsv",
+    log:
+        "logs/preranked/{contrast}.log",
+    conda:
+        "../../envs/stats.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("preranked"),
+        runtime=minutes("preranked"),
+    params:
+        limits=study.enrichment_limits,
+        seed=study.config["seed"],
+        code=code("preranked"),
+    message:
+        "Rank all genes of {wildcards.contrast} and test gene sets at both ends"
+    script:
+        "../scripts/preranked.py"
+
+
 rule judge_claims:
     """Give every claim a verdict with an estimate and an interval."""
     input:

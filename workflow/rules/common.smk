@@ -223,9 +223,14 @@ SEVERAL_DONORS = bool(study.contrasts) and len({s.donor for s in study.samples})
 DONOR_FIGURES = ["results/figures/donors.svg"] if SEVERAL_DONORS else []
 JUDGED = next(iter(study.contrasts), "")  # claims are judged on the first contrast, if there is one
 CLAIMS = ["results/tables/claims.tsv"] if study.contrasts else []
+RANKED = expand(
+    "results/tables/gsea.{contrast}.tsv",
+    contrast=study.contrasts if study.config["enrichment"]["gsea"] else [],
+)
 DELIVERABLES = ["results/report.html", "results/provenance.json"]
 if study.samples:
     DELIVERABLES += ["results/preflight.tsv", "results/atlas.h5ad", "results/tables/sex_genes.tsv"]
+    DELIVERABLES += RANKED
 
 
 wildcard_constraints:

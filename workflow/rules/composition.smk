@@ -2,7 +2,8 @@
 
 INPUTS: results/counts.h5ad, results/qc/{sample}.cells.parquet, results/populations/{all,t_cells}/labels.parquet,
     results/car/calls.parquet, results/car/fit.json
-OUTPUTS: results/tables/composition.tsv, results/tables/sensitivity.composition.tsv, results/tables/sex_genes.tsv
+OUTPUTS: results/tables/composition.tsv, results/tables/sensitivity.composition.tsv, results/tables/cd4_cd8.tsv,
+    results/tables/sex_genes.tsv
 """
 
 
@@ -17,6 +18,7 @@ rule compose:
         label_error=WORKFLOW / "resources/label_error.tsv",
     output:
         table="results/tables/composition.tsv",
+        ratio="results/tables/cd4_cd8.tsv",
         sensitivity="results/tables/sensitivity.composition.tsv",
     log:
         "logs/compose.log",

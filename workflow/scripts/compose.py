@@ -5,7 +5,7 @@ from carpeak.job import job
 with job(snakemake):
     import pandas as pd
     from carpeak import io
-    from carpeak.comparison import composition, label_error
+    from carpeak.comparison import composition, label_error, lineage_ratio
 
     qc = pd.concat([io.read_table(path) for path in snakemake.input.cells])
     labels = [io.read_table(snakemake.input[name]) for name in ("labels", "t_labels", "calls")]
@@ -17,6 +17,7 @@ with job(snakemake):
         errors = errors.iloc[:0]
     table = label_error.widened(table, errors, scheme=snakemake.params.scheme)
     io.write_table(table, snakemake.output.table)
+    io.write_table(lineage_ratio.table(table, errors), snakemake.output.ratio)
     varied = composition.sensitivity(
         cells,
         samples,

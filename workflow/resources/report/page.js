@@ -151,12 +151,26 @@ for (const button of document.querySelectorAll("figure .sheet button")) {
 }
 large.addEventListener("click", () => large.close());
 
+// Every heading of a section can be linked to, and the list of sections marks the one in view.
+for (const heading of document.querySelectorAll("section[id] > h2")) {
+  heading.append(" ", carpeak.el("a", { className: "anchor", href: `#${heading.parentElement.id}`, "aria-label": `Link to ${heading.textContent}` }, "#"));
+}
 const links = new Map(Array.from(document.querySelectorAll("nav a[href^='#']"), (a) => [a.hash.slice(1), a]));
-const watcher = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (!entry.isIntersecting) continue;
-    links.forEach((a) => a.classList.remove("here"));
-    links.get(entry.target.id)?.classList.add("here");
+const sections = Array.from(document.querySelectorAll("section[id]")).filter((section) => links.has(section.id));
+function markSection() {
+  const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const begun = sections.filter((section) => section.getBoundingClientRect().top < innerHeight / 4);
+  const here = atEnd ? sections.at(-1) : begun.at(-1);
+  for (const [id, a] of links) {
+    a.classList.toggle("here", id === here?.id);
+    if (id === here?.id) a.setAttribute("aria-current", "location");
+    else a.removeAttribute("aria-current");
   }
-}, { rootMargin: "-10% 0px -80% 0px" });
-document.querySelectorAll("section[id]").forEach((section) => watcher.observe(section));
+}
+let waiting = false;
+document.addEventListener("scroll", () => {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => { waiting = false; markSection(); });
+}, { passive: true });
+markSection();

@@ -134,6 +134,7 @@ class EnrichmentSettings(EnrichmentLimits):
     """Over-representation of gene sets among changed genes."""
 
     gene_sets: tuple[str, ...] = ("GO_BP",)
+    gsea: bool = False
 
 
 @dataclass(frozen=True)

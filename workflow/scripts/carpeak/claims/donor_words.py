@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..donors.audit import UNSORTED
+from ..donors.audit import CAR_CELLS, UNSORTED
 
 if TYPE_CHECKING:
     from ..donors.audit import Design, Library
@@ -24,6 +24,10 @@ REASONS = {
     "aliased:batch": "every donor's two sides differ in batch too: time and batch can't be told apart",
     "aliased:chemistry": "the two sides were made with different chemistry in every donor",
     "aliased:sort": "the libraries were sorted for the CAR, and not alike on both sides or not apart",
+    "car_cells_only": (
+        "one side was sorted for the CAR and the other was not: what CAR+ cells are and express is compared, "
+        "never their share"
+    ),
     "aliased:condition": "one of the two conditions has no library",
     "aliased:formula": "in the donors with enough cells the change can't be told from the formula's columns",
     "few_df": "the formula has too many columns for so few donors: two degrees of freedom must be left",
@@ -85,7 +89,7 @@ def designs(found: Sequence[Design]) -> str:
         rows = [("donor", one.reference, one.test)]
         rows += [(side.donor, _names(side.reference), _names(side.test)) for side in one.sides]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        sort = "" if one.sort == UNSORTED else f", {one.sort} libraries"
+        sort = {UNSORTED: "", CAR_CELLS: ", CAR+ cells alone"}.get(one.sort, f", {one.sort} libraries")
         lines += [f"Contrast {one.contrast}{sort}: {decision(one)}"]
         lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines.append("")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PAIRED, CONCORDANCE, SINGLE = "paired", "concordance", "single"
 UNPAIRED, NOT_ESTIMABLE = "unpaired", "not_estimable"
 UNSORTED = "unsorted"
+CAR_CELLS = "unsorted|CAR+"  # CAR+ cells, of libraries that were sorted for the CAR and of others
 LEAST_PAIRS = 3  # a test of pairs needs a variance with two degrees of freedom
 LEAST_UNPAIRED = 6  # donors a side: with fewer, differences between people hide most contrasts
 FACTORS = ("donor", "batch", "chemistry")
@@ -139,7 +140,8 @@ def audit(
     """The designs of every contrast (conditions ``test`` and ``reference``), one for each sort in it.
 
     `formula` is the model over donors that the study names.
-    A contrast whose two sides share no sort has one design, NOT_ESTIMABLE, aliased with ``sort``.
+    A contrast whose two sides share no sort has one design, NOT_ESTIMABLE, aliased with ``sort``; where one
+    side was sorted for the CAR and the other not at all, a second one for CAR+ cells alone (CAR_CELLS).
     """
     designs = []
     for name, contrast in contrasts.items():
@@ -154,6 +156,9 @@ def audit(
             designs += parts
         elif involved:
             designs.append(_sorted_apart(name, contrast, involved))
+            if set(sorts) == set(CAR_CELLS.split("|")) and len({one.condition for one in involved}) == 2:
+                found = _design(name, contrast, CAR_CELLS, involved, formula or "")
+                designs.append(replace(found, reasons=("car_cells_only", *found.reasons)))
     return designs
 
 
@@ -340,12 +345,18 @@ def choose(designs: Sequence[Design], contrast: str, population: str) -> Design 
     """The design that decides on `population` in `contrast`; None where no library is in the contrast.
 
     CAR+ T cells (``car_t``) come from libraries sorted for the CAR where those give more pairs, else from
-    unsorted ones; other populations from unsorted ones alone.
+    unsorted ones, or from one side's of each; other populations from unsorted ones alone.
     """
     of_contrast = [one for one in designs if one.contrast == contrast]
     wanted = (UNSORTED, "CAR+") if population == "car_t" else (UNSORTED,)
     fitting = [one for one in of_contrast if one.sort in wanted]
     if fitting:
         return max(fitting, key=lambda one: (sum(side.paired for side in one.sides), -wanted.index(one.sort)))
+    mixed = [one for one in of_contrast if one.sort == CAR_CELLS and population == "car_t"]
     apart = [one for one in of_contrast if "sort" in one.aliased]
-    return apart[0] if apart else None
+    return next(iter(mixed + apart), None)
+
+
+def in_sort(sorts: pd.Series, sort: str) -> pd.Series:
+    """Which cells are of libraries of a design's `sort`."""
+    return sorts.isin(sort.split("|"))

@@ -174,7 +174,9 @@ def _chosen(
 ) -> NDArray[np.bool_]:
     """The cells that a claim speaks of."""
     cells, population = evidence.cells, quantity.get("population", "all")
-    chosen = (cells["condition"].isin(_conditions(evidence, quantity)) & (cells["sort"] == sort)).to_numpy()
+    chosen = (
+        cells["condition"].isin(_conditions(evidence, quantity)) & audit.in_sort(cells["sort"], sort)
+    ).to_numpy()
     if population != "all":
         chosen &= cells["is_t"].to_numpy(dtype=bool)
     if population == "car_t":

@@ -57,7 +57,7 @@ def shifts(evidence: Evidence) -> pd.DataFrame:
 
 def _chosen(evidence: Evidence, population: str, design: Design) -> NDArray[np.bool_]:
     cells = evidence.cells
-    sides = cells["condition"].isin(list(evidence.sides.values())) & (cells["sort"] == design.sort)
+    sides = cells["condition"].isin(list(evidence.sides.values())) & audit.in_sort(cells["sort"], design.sort)
     chosen = (sides & cells["donor"].isin(design.donors)).to_numpy() & cells["is_t"].to_numpy(dtype=bool)
     return chosen & (cells["car_call"] == POSITIVE).to_numpy() if population == "car_t" else chosen
 

@@ -111,7 +111,7 @@ def over_times(
         if donors < audit.LEAST_PAIRS or set(present) != set(times):
             continue
         tested = np.column_stack([np.where(present == time, 1.0, 0.0) for time in times[1:]])
-        of_sort = audit.units_of([one for one in libraries if one.sort == sort], formula or "")
+        of_sort = audit.units_of([one for one in libraries if one.sort in sort.split("|")], formula or "")
         named = [of_sort[key] for key in units.keys(sums, rows)]
         compared = _Compared(sums, rows, named, formula or "", tested, list(times[1:]))
         table = _tested(compared, _steps(times), evidence.genes, transgene)
@@ -191,21 +191,25 @@ def _complete(libraries: Sequence[Library], formula: str) -> set[str]:
 
 
 def _sort(libraries: Sequence[Library], times: Sequence[str], population: str) -> str:
-    """The sort of libraries that a population is compared in: for CAR+ T cells that with more libraries."""
+    """The sort of libraries that a population is compared in.
+
+    For CAR+ T cells that with more libraries of those that have all times, else both together.
+    """
     if population != "car_t":
         return audit.UNSORTED
-    n = {
-        sort: sum(one.sort == sort and one.condition in times for one in libraries)
+    held = {
+        sort: [one.condition for one in libraries if one.sort == sort and one.condition in times]
         for sort in (audit.UNSORTED, "CAR+")
     }
-    return max(n, key=lambda sort: n[sort])
+    whole = [sort for sort, conditions in held.items() if set(conditions) == set(times)]
+    return max(whole, key=lambda sort: len(held[sort]), default=audit.CAR_CELLS)
 
 
 def _chosen(
     evidence: Evidence, times: Sequence[str], population: str, group: str, sort: str
 ) -> NDArray[np.bool_]:
     cells = evidence.cells
-    chosen = (cells["condition"].isin(list(times)) & (cells["sort"] == sort)).to_numpy(dtype=bool)
+    chosen = (cells["condition"].isin(list(times)) & audit.in_sort(cells["sort"], sort)).to_numpy(dtype=bool)
     chosen &= cells["is_t"].to_numpy(dtype=bool)
     if population == "car_t":
         chosen &= (cells["car_call"] == POSITIVE).to_numpy(dtype=bool)

@@ -63,7 +63,7 @@ def of_population(evidence: Evidence, population: str, group: str) -> Libraries 
         return None
     cells = evidence.cells
     compared = cells["condition"].isin(list(evidence.sides.values()))
-    chosen = (compared & (cells["sort"] == design.sort)).to_numpy(dtype=bool)
+    chosen = (compared & audit.in_sort(cells["sort"], design.sort)).to_numpy(dtype=bool)
     if population != "all":
         chosen &= cells["is_t"].to_numpy(dtype=bool)
     positive = (cells["car_call"] == POSITIVE).to_numpy(dtype=bool)

@@ -30,7 +30,8 @@ def composition(table: pd.DataFrame, *, colours: Mapping[str, str], footer: str 
     table = table[table["sample"].isin(samples)]
     parts = {name: folded(table[table["population"] == name]) for name in POPULATION_NAMES}
     bars = [0.55 + 0.3 * len(samples) + 0.17 * -(-_labels(part) // KEYS_A_ROW) for part in parts.values()]
-    dot = 0.8 + 0.26 * max(_labels(parts["t_cells"]), _labels(parts["car_t"]), 2)
+    row = max(0.26, 0.075 * len(samples))  # inches of a label
+    dot = 0.8 + row * max(_labels(parts["t_cells"]), _labels(parts["car_t"]), 2)
     fig = style.figure(sum(bars) + dot, footer=footer)
     grid = fig.add_gridspec(4, 2, height_ratios=[*bars, dot])
     for row, (population, name) in enumerate(POPULATION_NAMES.items()):
@@ -46,13 +47,14 @@ def composition(table: pd.DataFrame, *, colours: Mapping[str, str], footer: str 
 
 
 def folded(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one population, with labels that are small in every sample summed under `OTHERS`.
+    """The rows of one population, with labels that are small in every firm sample summed under `OTHERS`.
 
     Rows are in the order of all figures; labels without any cell are left out.
     """
     import pandas as pd
 
-    largest = table.groupby("label")["fraction"].max().fillna(0)
+    firm = table[table["total"] >= FEW_CELLS]  # of a few cells, one is a large share
+    largest = (firm if len(firm) else table).groupby("label")["fraction"].max().fillna(0)
     cells = table.groupby("label")["n"].sum()
     small = list(largest.index[(largest < SMALL) & (cells > 0) & (largest.index != UNASSIGNED)])
     table = table[table["n"].groupby(table["label"]).transform("sum") > 0]

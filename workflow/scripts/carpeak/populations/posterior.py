@@ -1,4 +1,4 @@
-"""The chance of an axis' high end for the cells of one library: scores, the library's ends, and its programmes.
+"""The chance of an axis' high end for the cells of one library: scores, ends, and the library's programmes.
 
 A mixture of two Gaussians around the ends that labelled cells taught (`axes.Ends`), fitted to the library by
 penalised EM, and a logistic regression of its answer on the library's own variable genes, so that genes
@@ -42,14 +42,17 @@ def high_end(
     *,
     weight: NDArray[np.float64],
     evidence: Evidence | None = None,
+    taught: float = TAUGHT,
     temper: float = 1.0,
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """P(high end) per cell of one library, and what was found of the library.
 
     Two Gaussians of one width at the `ends`, both moved by the library's offset. Offset, width and the share
     of the high end are estimated, counting each cell by `weight`, the chance that the question applies to
-    it. `evidence` is asked after every fit. At last log odds are multiplied by `temper`. Found: `share`, `offset`, `width` and `separation` of the ends (standard deviations) and `certainty`, the mean of the
-    larger probability: what part of the cells is expected to be named right.
+    it; `taught` cells per cell stand by the ends as they are. `evidence` is asked after every fit. At last
+    log odds are multiplied by `temper`. Found: `share`, `offset`, `width` and `separation` of the ends
+    (standard deviations) and `certainty`, the mean of the larger probability: what part of the cells is
+    expected to be named right.
     """
     centred, half = ends.standardised(score, log_umis)
     total = weight.sum()
@@ -63,10 +66,10 @@ def high_end(
             odds = logit(chance) + 2 * half / width**2 * (centred - offset) + added
             posterior = expit(odds)
             misfit = centred - (2 * posterior - 1) * half
-            new_offset = (weight * misfit).sum() / (total * (1 + TAUGHT) + 1e-9)
+            new_offset = (weight * misfit).sum() / (total * (1 + taught) + 1e-9)
             square = posterior * (centred - half) ** 2 + (1 - posterior) * (centred + half) ** 2
             square = (weight * (square - 2 * new_offset * misfit + new_offset**2)).sum()
-            new_width = np.sqrt((square + TAUGHT * total) / (total * (1 + TAUGHT) + 1e-9))
+            new_width = np.sqrt((square + TAUGHT * total) / (total * (1 + taught) + 1e-9))
             new_chance = ((weight * posterior).sum() + prior[0]) / (total + prior.sum())
             moved = abs(new_chance - chance) + abs(new_offset - offset)
             chance, offset, width = float(new_chance), float(new_offset), max(float(new_width), LEAST_WIDTH)
@@ -76,7 +79,8 @@ def high_end(
             break
         if turn < ROUNDS:
             added = evidence(posterior)
-    posterior = expit(temper * odds)
+    prior_odds = logit(chance)
+    posterior = expit(prior_odds + temper * (odds - prior_odds))
     asked = total > 1e-9
     sure = np.maximum(posterior, 1 - posterior)
     found = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,10 @@ LINES = ("weights", "ranks")  # the two lines of evidence; the first names the c
 LEAST_PROBABILITY = 0.5  # a state must be likelier than all others together ...
 COARSE_PROBABILITY = 0.8  # ... a name that joins several, likelier by so much
 LINEAGE_PROBABILITY = 0.8  # below, neither CD4 nor CD8
-DISPERSION = 0.5  # of the negative binomial of CD8A's UMIs; low, since a zero is weak evidence
+DISPERSION = 0.5  # of the negative binomial of one gene's UMIs; low, since a zero is weak evidence
 MAX_EVIDENCE, PSEUDOCELLS = 6.0, 5.0
-REGULATORY_ODDS = 0.2  # what the library's programmes may add for so rare an end: they follow commoner states
+# So rare an end must not follow the library's commoner programmes, nor the other cells' offset.
+REGULATORY_ODDS, REGULATORY_TAUGHT = 0.5, 1.0
 LEAST_FOXP3, FOXP3_RATIO = 3.0, 2.0  # UMIs of regulatory cells, and times the rate of other CD4 cells
 TOLD_APART = 0.75  # expected share of cells on the right side of an axis; below, a library does not tell
 TOLD_APART_STATE = 0.6  # expected precision and recall of a state; below, a library does not tell it
@@ -202,7 +202,7 @@ def probability_cd8(
     everyone = np.ones(len(score))
 
     def evidence(chance: NDArray[np.float64]) -> NDArray[np.float64]:
-        ratio = np.clip(_log_ratio(other.cd8a, other.factors, chance), -MAX_EVIDENCE, MAX_EVIDENCE)
+        ratio = _log_ratio(other.cd8a, other.factors, chance, everyone)
         return ratio + posterior.programme_odds(other.programme, chance, everyone)
 
     return posterior.high_end(
@@ -216,26 +216,41 @@ def probability_cd8(
     )
 
 
-def _of_programme(
-    programme: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    most: float,
-    chance: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    return np.clip(posterior.programme_odds(programme, chance, weight), -most, most)
+def _evidence(
+    name: str, programme: NDArray[np.float64] | None, single: Markers, weight: NDArray[np.float64]
+) -> posterior.Evidence | None:
+    """What speaks for an axis' high end beside its score: the library's programmes, FOXP3 for treg."""
+    if programme is None:
+        return None
+
+    def evidence(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+        odds = posterior.programme_odds(programme, chance, weight)
+        if name != "treg":
+            return odds
+        odds = np.clip(odds, -REGULATORY_ODDS, REGULATORY_ODDS)
+        return odds + _log_ratio(single.foxp3, single.factors, chance, weight)
+
+    return evidence
 
 
 def _log_ratio(
-    umis: NDArray[np.float64], factors: NDArray[np.float64], chance: NDArray[np.float64]
+    umis: NDArray[np.float64],
+    factors: NDArray[np.float64],
+    chance: NDArray[np.float64],
+    weight: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Log likelihood ratio of CD8 against CD4 from one gene's UMIs, its rates being weighted by `chance`."""
+    """Log likelihood ratio of the high end against the low one from one gene's UMIs, at most MAX_EVIDENCE.
+
+    The gene's rates are those of the library's cells, counted by `chance` and by `weight`.
+    """
     overall = umis.sum() / factors.sum() if len(umis) else 0.0
     high, low = (
         ((w * umis).sum() + PSEUDOCELLS * overall) / ((w * factors).sum() + PSEUDOCELLS) * factors + 1e-9
-        for w in (chance, 1 - chance)
+        for w in (weight * chance, weight * (1 - chance))
     )
     ratio = umis * (np.log(high / (DISPERSION + high)) - np.log(low / (DISPERSION + low)))
-    return ratio + DISPERSION * np.log((DISPERSION + low) / (DISPERSION + high))
+    ratio = ratio + DISPERSION * np.log((DISPERSION + low) / (DISPERSION + high))
+    return np.clip(ratio, -MAX_EVIDENCE, MAX_EVIDENCE)
 
 
 def _tree(
@@ -256,14 +271,14 @@ def _tree(
                 columns["CD8 treg"] = np.zeros(len(left))
                 continue
             axis = model.axes[name]
-            most = REGULATORY_ODDS if name == "treg" else posterior.MOST_ODDS
             chance, one = posterior.high_end(
                 scores[name],
                 log_umis,
                 ends[name],
                 axis.share,
                 weight=left,
-                evidence=None if programme is None else partial(_of_programme, programme, left, most),
+                evidence=_evidence(name, programme, single, left),
+                taught=REGULATORY_TAUGHT if name == "treg" else posterior.TAUGHT,
                 temper=axis.temper,
             )
             if name == "treg" and not shows_foxp3(chance, left, single.foxp3, single.factors):

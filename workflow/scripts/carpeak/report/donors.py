@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..claims import donor_words
+from ..donors.audit import CAR_CELLS
 from ..donors.subgroups import TREND
 from ..donors.units import AGAINST_REST
 
@@ -23,7 +24,12 @@ NOTES = {
     "differs:batch": "sides differ in batch",
     "differs:chemistry": "sides differ in chemistry",
 }
-SORTS = {"unsorted": "", "CAR+": "sorted for the CAR", "CAR-": "sorted against the CAR"}
+SORTS = {
+    "unsorted": "",
+    "CAR+": "sorted for the CAR",
+    "CAR-": "sorted against the CAR",
+    CAR_CELLS: "sorted for the CAR and not sorted, CAR+ cells alone",
+}
 SHOWN = {  # what one patient shows: sign, words
     "for": ("+", "clearly for it"),
     "against": ("\N{MINUS SIGN}", "clearly against it"),

@@ -172,6 +172,8 @@ def ratio(composition: pd.DataFrame, order: Sequence[str]) -> Tile | None:
         error = Z95 * np.sqrt(1 / counts["CD4"].to_numpy() + 1 / counts["CD8"].to_numpy())
         span = (ratios[0] * np.exp(-error[0]), ratios[0] * np.exp(error[0])) if len(ratios) == 1 else ()
         texts.append(_values(ratios, lambda value: f"{value:.1f}", *span))
+    if all(value == "–" for value, _ in texts):
+        return None
     return _tile("CD4 to CD8 among CAR+ T cells", texts, "composition")
 
 

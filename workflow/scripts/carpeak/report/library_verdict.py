@@ -49,8 +49,12 @@ def verdicts(
     ambient: pd.DataFrame,
     *,
     fits: Mapping[str, Any],
+    thresholds: Mapping[str, Mapping[str, Any]],
 ) -> list[LibraryVerdict]:
-    """A verdict per row of tables/samples.tsv; `fits` tells by sample whether the CAR's model was refused."""
+    """A verdict per row of tables/samples.tsv.
+
+    `fits` tells by sample whether the CAR's model was refused; `thresholds` are the files of quality control.
+    """
     cars = {row["sample"]: row for row in car.to_dict("records")}
     shares = dict(zip(ambient["sample"], ambient["ambient_share"]))
     found = []
@@ -58,6 +62,7 @@ def verdicts(
         name = row["sample"]
         criteria = [
             *_cells(row),
+            *_doublets(thresholds.get(str(name), {})),
             *_ambient(shares.get(name)),
             *_car(cars.get(name, {}), bool(fits.get(name))),
         ]
@@ -79,6 +84,15 @@ def _cells(row: Mapping[Any, Any]) -> list[Criterion]:
         Criterion("median genes", _count(genes), f"at least {MIN_GENES:,}", bool(genes >= MIN_GENES)),
         Criterion("quality control", str(row["status"]), "ok", row["status"] == "ok"),
     ]
+
+
+def _doublets(found: Mapping[str, Any]) -> list[Criterion]:
+    """The rate that the scores show beside the one expected of so many cells, where looked for."""
+    rate, expected = found.get("found_doublet_rate"), found.get("expected_doublet_rate")
+    if rate is None or expected is None or not np.isfinite(rate):
+        return []
+    told = f"as {_percent(expected)} expected"
+    return [Criterion("doublets", _percent(rate), told, not found.get("doublet_rates_differ"))]
 
 
 def _ambient(share: float | None) -> list[Criterion]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..settings import Settings, TransgeneSettings
+from ..study import presets
 from . import wording
 
 DEFAULT, PRESET, USER, DATA = "default", "preset", "configuration", "the data"
-QC_PRESET = {"min_genes", "max_genes"}  # what the presets of quality control set
 # Block and key of the settings, and what the limit is.
 SHOWN = {
-    ("qc", "preset"): "preset of quality control",
+    ("qc", "preset"): "limits of quality control",
+    ("qc", "doublets"): "doublets removed",
     ("qc", "min_genes"): "fewest genes of a cell",
     ("qc", "max_genes"): "most genes of a cell",
     ("qc", "mads"): "deviations above the median mitochondrial share",
@@ -53,9 +54,9 @@ def listed(
 ) -> list[Limit]:
     """The limits of the configuration, those that the data gave, and those of the claims.
 
-    A value that the configuration states and that equals the default counts as default. `thresholds` are
-    the files of quality control by sample, `claims` is the claims file,
-    None where nothing is claimed.
+    A value that the configuration states and that equals the default, or the preset's, counts as theirs.
+    `thresholds` are the files of quality control by sample, `claims` is the claims file, None where nothing
+    is claimed.
     """
     usual = Settings(samples="", transgene=TransgeneSettings(features=()))
     found = []
@@ -63,9 +64,10 @@ def listed(
         value, default = (getattr(getattr(one, block), key) for one in (settings, usual))
         if value is None:
             continue
+        given = presets.PAPER.get(block, {}) if settings.preset == "paper" else {}
         who = DEFAULT if value == default else USER
-        if block == "qc" and key in QC_PRESET and who == DEFAULT:
-            who = f"{PRESET} {settings.qc.preset}"
+        if key in given and value == given[key]:
+            who = f"{PRESET} {settings.preset}"
         found.append(Limit(what, _text(value), who, f"{block}.{key}"))
     found += _from_data(thresholds)
     return found + (_of_claims(claims) if claims else [])
@@ -105,6 +107,8 @@ def _of_claims(file: str | Path) -> list[Limit]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -26,6 +26,12 @@ RECIPES = {  # of variable genes, components and clusters, by embedding.method
 }
 
 
+GSEA = (
+    " Beside it all tested genes were ranked by Wilcoxon's effect (AUC less one half) for preranked GSEA (500"
+    " permutations of genes, shared by sets of one size)."
+)
+
+
 def paragraphs(
     settings: Settings,
     *,
@@ -233,7 +239,8 @@ def _comparison(settings: Settings, versions: Mapping[str, str]) -> str:
         f" {limits.adjusted_p:g} and an absolute log2 fold change of at least"
         f" {limits.log2_fold_change:g} at equal depth were tested for over-represented gene sets of"
         f" {limits.min_size} to {limits.max_size} tested genes against the background of tested genes"
-        f" ({_v(versions, 'gseapy')}). Transgene features took part in none of this."
+        f" ({_v(versions, 'gseapy')}).{GSEA if limits.gsea else ''} Transgene features took part in none of"
+        " this."
     )
 
 

@@ -194,13 +194,18 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
             car,
             results.ambient,
             fits={one["sample"]: one["flagged"] for one in car_fit["checks"]},
+            thresholds=results.thresholds,
         ),
         "paper_claims": paper,
         "most_genes": tables.MAX_GENES,
         "most_terms": tables.MAX_TERMS,
         "files": [
             *(donors.files(list(settings.contrasts), results.donors) if by_donor else []),
-            *tables.file_list([f"figures/{path.name}" for path in results.figures], list(settings.contrasts)),
+            *tables.file_list(
+                [f"figures/{path.name}" for path in results.figures],
+                list(settings.contrasts),
+                ranked=settings.enrichment.gsea,
+            ),
         ],
         "core": [name for name in provenance.CORE if name in packages],
     }

@@ -29,13 +29,13 @@ CAUTIONS = {
     ),
     "doublets_high": (
         "Library {sample}: {expected:.0f} % doublets were expected from its number of cells, and the scores "
-        "show about {found:.0f} %. Where more than 10 % are doublets, the scores see only a part of them: half "
-        "of them or more may remain. If the kit's maker states the rate, give the sheet's column "
+        "show about {found:.0f} %. Where more than 10 % are doublets, the scores see only a part: many, "
+        "and often most, may remain. If the kit's maker states the rate, give the sheet's column "
         "doublet_percent."
     ),
     "doublets_untold": (
-        "Library {sample}: the scores don't tell doublets from single cells here. Of the {expected:.1f} % that "
-        "were expected from its number of cells, at most 10 % were removed."
+        "Library {sample}: the scores don't tell doublets from single cells here. Of the {expected:.1f} % "
+        "that were expected from its number of cells, at most 10 % were removed."
     ),
     "car_in_other_cells": (
         "Library {sample}: the CAR was seen in {others:.0f} % of the cells that can't carry it, and in "

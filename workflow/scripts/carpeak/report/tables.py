@@ -200,7 +200,9 @@ def varied(composition: pd.DataFrame, other: pd.DataFrame) -> list[dict[str, Any
     return found
 
 
-def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[str, str]]:
+def file_list(
+    figures: Sequence[str], contrasts: Sequence[str], *, ranked: bool = False
+) -> list[tuple[str, str]]:
     """Files that a run leaves beside the report, and what each holds."""
     listed = [
         ("tables/samples.tsv", "barcodes read and kept, removals by reason, thresholds, per sample"),
@@ -217,6 +219,7 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             "cells with XIST and with Y genes per sample and cell type: chimerism, swaps",
         ),
         ("tables/composition.tsv", "shares of labels per population and sample, with intervals"),
+        ("tables/cd4_cd8.tsv", "CD4 per CD8 T cell per sample, with intervals that hold typing error"),
         (
             "tables/sensitivity.composition.tsv",
             "the same without Harmony, at equal depth, from two UMIs, other scheme",
@@ -242,6 +245,10 @@ def file_list(figures: Sequence[str], contrasts: Sequence[str]) -> list[tuple[st
             ),
             (f"tables/sensitivity.enrichment.{name}.tsv", "the same at full depth and without Harmony"),
         ]
+    listed += [
+        (f"tables/gsea.{name}.tsv", "gene sets at either end of all genes, ranked by their change (GSEA)")
+        for name in (contrasts if ranked else ())
+    ]
     listed += [
         (
             "preflight.tsv",

@@ -82,12 +82,15 @@ def sentences(
 def few_cells(composition: pd.DataFrame, sides: Mapping[str, str], population: str = "car_t") -> str:
     """Which sides hold too few cells of a population for conclusions; nothing where none does."""
     kind = "CAR+ T cells" if population == "car_t" else "T cells"
-    parts = []
+    parts, none = [], []
     for side in (sides["reference"], sides["test"]):
         rows = shares(composition, population, side)
         n = int(rows["n"].sum())
         if len(rows) and n < FEW_CELLS:
+            none += [] if n else [side]
             parts.append(f"{side} holds {f'only {n:,}' if n else 'no'} {kind}")
+    if len(none) > 1:
+        return f"neither {none[0]} nor {none[1]} holds {kind}"
     return f"{' and '.join(parts)}, too few for conclusions" if parts else ""
 
 

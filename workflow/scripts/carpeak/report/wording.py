@@ -55,7 +55,8 @@ def _effect(one: Mapping[str, float]) -> str:
 
 
 def typeset(text: str) -> str:
-    """Real minus signs in powers of ten, and no line break before a percent sign."""
+    """Real minus signs in powers of ten, no line break before a percent sign, one way to write P."""
+    text = text.replace("adjusted p ", "adjusted P ")
     return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\de)-", "\u2212", text))
 
 

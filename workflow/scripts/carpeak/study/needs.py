@@ -48,6 +48,7 @@ NEEDS = {
     "compare_outcomes": Need(per_mb=18, per_100_mb=6),
     "compare_times": Need(per_mb=18, per_100_mb=6),
     "enrich": Need(per_mb=6, per_100_mb=10),
+    "preranked": Need(per_mb=6, per_100_mb=10),
     "judge_claims": Need(per_mb=3),
     "draw_qc": Need(base=400, per_mb=20),
     "draw_population": Need(per_mb=6),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UserError
 from ..readers import paths
 from . import config as configuration
 from . import design, sheet
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.ASCII | re.IGNORECASE)
+MAX_LIBRARIES = 1000
 MAX_OTHERS = 3  # rows of the same file that a row is compared with
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 
@@ -81,6 +83,11 @@ def read_sheet(
     """
     columns, needed = schema["properties"], schema["required"]
     rows = sheet.rows(Path(path))
+    if len(rows) > MAX_LIBRARIES:
+        msg = (
+            f"{path}: {len(rows):,} rows, more than {MAX_LIBRARIES:,}. One row is one library, not one cell."
+        )
+        raise UserError(msg)
     header = list(rows[0][1])
     found = sheet.wrong_columns(header, [*columns, *own], needed=needed)
     named_here = [name for name in own if name in header]
@@ -94,7 +101,7 @@ def read_sheet(
         found += [f"row {number}: {line}" for line in wrong]
         named = {"sample": f"row {number}", "condition": "", "donor": ""}
         more = {name: "" if row[name] in design.MISSING else row[name] for name in named_here}
-        sound = configuration.sound(values, schema)
+        sound = configuration.sound(values, schema) if wrong else values
         samples.append(replace(_sample(named | filled | sound, root), columns=more))
     times = Counter(row.get("sample", "") for _, row in rows)
     twice = [name for name, n in times.items() if name and n > 1]

@@ -94,7 +94,8 @@ class Study:
     @property
     def enrichment_limits(self) -> dict[str, float]:
         """Which genes count as changed, and how large a gene set may be."""
-        return {key: value for key, value in self.config["enrichment"].items() if key != "gene_sets"}
+        block = self.config["enrichment"]
+        return {key: value for key, value in block.items() if key not in ("gene_sets", "gsea")}
 
     def sample(self, name: str) -> Sample:
         """The sample called `name`."""
