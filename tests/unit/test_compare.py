@@ -242,3 +242,22 @@ def test_the_command(two, tmp_path, capsys):
     assert "strict" in out.read_text()
     assert main(["compare", str(two[0]), str(tmp_path)]) == 1
     assert "carpeak: These can't be compared" in capsys.readouterr().err
+
+
+def test_estimates_are_told_as_in_the_report_of_a_run(two):
+    """A gene's change as a fold change, a lead of subsets in points; what has no such words as the table has it."""
+    kinds = {
+        "C4": ("gene_change", "log2 fold change"),
+        "C5": ("largest_subset", "share"),
+        "C6": ("", "ratio"),
+    }
+    for results in two:
+        judged = io.read_json(results / "claims.json")
+        for one in judged["claims"]:
+            kind, unit = kinds.get(one["claim"], ("", ""))
+            one |= {"quantity": {"kind": kind}, "unit": unit}
+        io.write_json(judged, results / "claims.json")
+    page = text_of(compare_page.html(runs.read(two), resources=RESOURCES))
+    assert "opposed 0.7-fold (0.6 to 0.8) log2 −0.50" in page  # 2 to the power of -0.5, -0.75 and -0.25
+    assert "indeterminate 30.0 points (20.0 to 40.0)" in page
+    assert "opposed −0.200 (−0.300 to −0.100) ratio" in page

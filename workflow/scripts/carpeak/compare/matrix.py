@@ -19,13 +19,19 @@ SHOWN = 0.01  # share of CAR+ T cells from which a subset gets a plot, in any li
 
 @dataclass(frozen=True)
 class Cell:
-    """What one run says of a claim; numbers are NaN where there are none."""
+    """What one run says of a claim; numbers are NaN where there are none.
+
+    `kind` is that of the claim's quantity, `unit` what the estimate is measured in; with `over_donors` the
+    estimate is a mean over patients.
+    """
 
     verdict: str
     estimate: float
     low: float
     high: float
     unit: str
+    kind: str
+    over_donors: bool
     reason: str
 
 
@@ -75,7 +81,17 @@ def claims(runs: Sequence[Run]) -> list[Row]:
             estimate, low, high = (_number(row[name]) for name in ("estimate", "low", "high"))
             reason = "" if row["reason"] != row["reason"] else str(row["reason"])
             cells = found.setdefault(key, [None] * len(runs))
-            cells[place] = Cell(str(row["verdict"]), estimate, low, high, run.units.get(key[0], ""), reason)
+            entry = run.judged.get(key[0], {})
+            cells[place] = Cell(
+                str(row["verdict"]),
+                estimate,
+                low,
+                high,
+                unit=str(entry.get("unit", "")),
+                kind=str(entry.get("quantity", {}).get("kind", "")),
+                over_donors="donors" in entry,
+                reason=reason,
+            )
     return [Row(claim, statement, tuple(cells)) for (claim, statement), cells in found.items()]
 
 

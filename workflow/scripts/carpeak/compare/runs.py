@@ -34,7 +34,7 @@ class Run:
     name: str
     folder: Path
     provenance: Mapping[str, Any]
-    units: Mapping[str, str]  # claim -> what its estimate is measured in
+    judged: Mapping[str, Mapping[str, Any]]  # claim -> its entry in claims.json
     claims: pd.DataFrame
     car: pd.DataFrame
     composition: pd.DataFrame
@@ -147,8 +147,8 @@ def _run(place: Path, name: str) -> Run:
         provenance = io.read_json(place / "provenance.json")
         judged = io.read_json(place / "claims.json")["claims"]
         tables = {one: io.read_table(place / f"tables/{one}.tsv") for one in COLUMNS}
-        units = {str(one["claim"]): str(one.get("unit", "")) for one in judged}
-        run = Run(name=name, folder=place, provenance=provenance, units=units, **tables)
+        entries = {str(one["claim"]): one for one in judged}
+        run = Run(name=name, folder=place, provenance=provenance, judged=entries, **tables)
         _ = run.version, run.configuration, run.matrices
     except (KeyError, TypeError, ValueError) as error:
         msg = f"{place}: not what carpeak writes ({type(error).__name__}: {error}). Run that study again."

@@ -12,7 +12,7 @@ from .. import __version__
 from ..compare import differences, matrix
 from ..compare.runs import Run
 from ..figures import palette
-from . import wording
+from . import tables, wording
 from .page import VERDICTS
 
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)  # between two marks of an axis
@@ -30,7 +30,7 @@ def html(runs: Sequence[Run], *, resources: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"sig": wording.significant, "share": _share, "typeset": wording.typeset}
+    environment.filters |= {"told": _told, "share": _share, "typeset": wording.typeset}
     rows = matrix.claims(runs)
     settings, inputs = differences.settings(runs), differences.inputs(runs)
     style = (resources / name for name in ("style.css", "compare.css"))
@@ -48,7 +48,7 @@ def html(runs: Sequence[Run], *, resources: Path) -> str:
         findings=_findings(rows),
         car=[_drawn(plot) for plot in matrix.car_shares(runs)],
         subsets=[_drawn(plot) for plot in matrix.subsets(runs)],
-        tables={
+        differing={
             "Settings": settings,
             "Inputs": inputs,
             "Software": differences.software(runs),
@@ -131,6 +131,16 @@ def _drawn(plot: matrix.Plot) -> dict[str, Any]:
             for name, shares in plot.groups
         ],
     }
+
+
+def _told(cell: matrix.Cell) -> tuple[str, str, str]:
+    """Estimate, interval and unit as the report of the run says them."""
+    numbers = {"estimate": cell.estimate, "low": cell.low, "high": cell.high}
+    plain = tables.plain(numbers, cell.kind, over_donors=cell.over_donors)
+    if plain:
+        return plain
+    value, low, high = map(wording.significant, (cell.estimate, cell.low, cell.high))
+    return value, f"{low} to {high}" if np.isfinite(cell.low) and cell.low != cell.high else "", cell.unit
 
 
 def _share(value: float) -> str:
