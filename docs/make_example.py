@@ -35,6 +35,7 @@ def reduced(page: str, figures: Path) -> str:
         return SAVE.sub("", SVG.sub(f'<img src="{image}"', match[0], count=1))
 
     page = FIGURE.sub(shrunk, page)
+    page = page.replace(f"{ROOT}/", "")  # where the checkout lay says nothing to readers
     return page.replace("<footer>", f"<footer>{NOTE}", 1)
 
 
