@@ -32,7 +32,7 @@ NOTE = (
     "limma-trend's is not. (In the third table twelve of the genes do change.) **Intervals.** Hartung "
     "and Knapp's alone holds the mean in 93 to 94 % where donors differ: with few donors of very "
     "different depth the variance between them often comes out as 0, and the interval then shrinks "
-    "with chance agreement. With the bound it holds it in 94 to 96 %, and where donors do not differ "
+    "with chance agreement. With the bound it holds it in 93 to 96 %, and where donors do not differ "
     "at all in 98 to 99 %: too wide rather than too narrow. The interval for a new patient is too "
     "narrow: take it for the least spread to expect. **Heterogeneous** is no error in the first and "
     "third table, where donors do differ; in the second it would be one.\n"
