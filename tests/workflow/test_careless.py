@@ -21,12 +21,12 @@ def answers(full):
 
 
 def judged(answers, **changes):
-    """Every barcode's verdict when QC is done with `changes`."""
+    """Every barcode's verdict when the demo's QC is done with `changes`."""
     parts = []
     for path in sorted((answers.results / "ingest").glob("*.h5ad")):
         cells = io.read_h5ad(path)
         masks = {name: cells.var[name].to_numpy(dtype=bool) for name in ("mito", "transgene")}
-        table, _ = qc.judge(cells.X, **masks, options=QcSettings(**changes))
+        table, _ = qc.judge(cells.X, **masks, options=QcSettings(preset="paper", **changes))
         parts.append(table.set_index(cells.obs_names))
     return pd.concat(parts)
 

@@ -72,8 +72,9 @@ CASES = {
     hardly_any_cells: (
         [*HEADER_ONLY, "markers.all", "markers.t_cells", "markers.car_t"],
         [
-            "Library ip: It holds only 14 barcodes",
-            "All cells: 24 cells, fewer than embedding.min_cells (30): not embedded and not clustered",
+            "Library ip: Only 13 of 14 barcodes passed",
+            "Library pk: It holds only 10 barcodes",
+            "All cells: 23 cells, fewer than embedding.min_cells (30): not embedded and not clustered",
         ],
     ),
 }
