@@ -11,7 +11,7 @@ CONFIG = """\
 title: Interferon on blood cells of eight donors
 samples: samples.tsv
 transgene: {name: none, features: []}
-qc: {min_cells: 20}
+qc: {preset: paper, min_cells: 20}
 car: {rule: sorted}
 contrasts: {stim_vs_ctrl: {test: stim, reference: ctrl}}
 donors:

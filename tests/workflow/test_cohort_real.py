@@ -46,6 +46,8 @@ def limma(run, tmp_path, group):
         donor for donor in sorted(part.obs["donor"].astype(str).unique())
         if min(n.get(f"{donor}|{side}", 0) for side in kang_study.CONDITIONS) >= 10
     ]  # fmt: skip
+    if len(donors) < 3:
+        return None, len(donors)
     names = [f"{donor}|{side}" for donor in donors for side in kang_study.CONDITIONS]
     sums = {name: np.asarray(part.X[(unit == name).to_numpy()].sum(axis=0)).ravel() for name in names}
     pd.DataFrame(sums, index=counts.var_names).astype(int).to_csv(tmp_path / "counts.tsv", sep="\t")
@@ -59,6 +61,9 @@ def test_the_table_of_genes_is_that_of_limma(run, tmp_path, group):
     expected, donors = limma(run, tmp_path, group)
     genes = table(run, "donors.de.stim_vs_ctrl.tsv")
     part = genes[(genes["population"] == "car_t") & (genes["group"] == group)].set_index("gene")
+    if expected is None:
+        assert part.empty, "a test over donors takes three"
+        return
     assert set(part["donors"]) == {donors} and set(part.index) == set(expected.index)
     part = part.loc[expected.index]
     for ours, theirs in (("log2_fold_change", "effect"), ("t", "t"), ("p_value", "p_value")):
