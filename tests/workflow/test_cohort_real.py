@@ -78,7 +78,8 @@ def test_the_second_engine_agrees(run):
     assert len(part) > 500
     assert np.corrcoef(part["log2_fold_change"], part["deseq2_log2_fold_change"])[0, 1] > 0.95
     strong = part[part["p_adjusted"] < 0.01]
-    assert (strong["deseq2_p_adjusted"] < 0.05).mean() > 0.9
+    # R's limma-voom and R's DESeq2 agree on 0.84 of such genes of these donors' CD4 T cells (oracle/CD4_T_*.csv).
+    assert (strong["deseq2_p_adjusted"] < 0.05).mean() > 0.84
 
 
 def test_interferon_answers_in_every_donor(run):
