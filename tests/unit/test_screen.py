@@ -65,6 +65,16 @@ def test_snakemakes_own_words_stay_in_its_log_and_others_pass(shown):
     assert lines(shown) == ["Creating conda environment x", "WorkflowError:", "something is wrong"]
 
 
+def test_what_stops_the_run_before_any_job_is_shown(shown):
+    """A lock that a killed run left, an input that nothing makes: Snakemake sends them as events."""
+    message = "LockException:\nError: Directory cannot be locked. It can be removed with the --unlock argument."
+    log(shown, message, logging.ERROR, event="error", exception="LockException")
+    assert lines(shown) == message.splitlines()
+    log(shown, "WorkflowError:\nAt least one job did not complete", logging.ERROR, event="error")
+    log(shown, "RuleException:\nCalledProcessError in file x", logging.ERROR, event="error")
+    assert lines(shown) == message.splitlines(), "a failed job is told by its own line"
+
+
 def test_a_failed_job_is_named_with_its_log(shown):
     log(shown, event="run_info", stats={"ingest": 1, "total": 1})
     start(shown, 4, "ingest", "Read the counts of peak")

@@ -65,7 +65,7 @@ class Screen(logging.Handler):
         if event in _EVENTS:
             return _EVENTS[event](self, record)
         said = record.getMessage() if record.msg else ""
-        if event or not said or said.startswith(SAID_ELSEWHERE):
+        if event not in ("", "error") or not said or said.startswith(SAID_ELSEWHERE):
             return []
         if said.startswith("Nothing to be done"):
             return ["Nothing to do: the results are up to date.", *link(REPORT)]
