@@ -84,16 +84,16 @@ VERDICTS = {
     "C1": ("S", "S", "S"),
     "C2": ("S", "S", "S"),
     # C3 to C5 rest on states: indeterminate where a library cannot tell them apart (docs/states.md).
-    "C3": ("I", "I", "I"),
-    "C4": ("S", "S", "I"),
-    "C5": ("S", "I", "I"),
+    "C3": ("I", "S", "S"),
+    "C4": ("S", "S", "O"),
+    "C5": ("S", "O", "I"),
     "C6": ("S", "S", "O"),
     "C7a": ("S", "A", "O"),
     "C7b": ("S", "A", "O"),
     "C7c": ("S", "I", "O"),
     "C7d": ("S", "A", "O"),
     "C7e": ("S", "A", "O"),
-    "C7f": ("S", "A", "I"),
+    "C7f": ("S", "A", "O"),
     "C8": ("S", "A", "O"),
     "C9a": ("S", "I", "O"),
     "C9b": ("S", "I", "O"),
@@ -105,8 +105,8 @@ GENES = ["C7a", "C7b", "C7c", "C7d", "C7e", "C7f", "C8"]
 # With other seeds, library effects and the sampling of cells fall elsewhere: what may be indeterminate besides.
 UNSEEN_TOO = {
     "paper": dict.fromkeys([*GENES, "C4", "C5", "C9a", "C9b", "C9c"], "I") | {"C3": "S"},
-    "null": dict.fromkeys(GENES, "AI") | {"C3": "S", "C4": "I", "C5": "O"},
-    "reversed": dict.fromkeys([*GENES, "C9a", "C9b", "C9c"], "I") | {"C3": "S", "C4": "O", "C5": "O"},
+    "null": dict.fromkeys(GENES, "AI") | {"C3": "I", "C4": "I", "C5": "I"},
+    "reversed": dict.fromkeys([*GENES, "C9a", "C9b", "C9c"], "I") | {"C3": "I", "C4": "I", "C5": "O"},
 }
 LEAST_SURE = 4  # of the seven genes, that nevertheless get the definite verdict
 
