@@ -50,7 +50,8 @@ def test_cluster_markers_are_adjusted_by_bonferroni(paper):
     table = pd.read_csv(paper / "results/tables/markers.all.tsv", sep="\t")
     tested = len(tiny.GENES) - 1  # without the transgene
     assert len(table)
-    assert (table["p_adjusted"] - (table["p_value"] * tested).clip(upper=1)).abs().max() < 1e-12
+    by_hand = (table["p_value"] * tested).clip(upper=1)  # of values that the table gives to eight digits
+    assert ((table["p_adjusted"] - by_hand).abs() <= 1e-6 * by_hand).all()
     assert table["log2_fold_change"].abs().min() >= 0.25
     assert table[["pct_in", "pct_out"]].max(axis=1).min() >= 0.1
     assert table["p_value"].max() < 0.01
