@@ -67,7 +67,9 @@ def test_snakemakes_own_words_stay_in_its_log_and_others_pass(shown):
 
 def test_what_stops_the_run_before_any_job_is_shown(shown):
     """A lock that a killed run left, an input that nothing makes: Snakemake sends them as events."""
-    message = "LockException:\nError: Directory cannot be locked. It can be removed with the --unlock argument."
+    message = (
+        "LockException:\nError: Directory cannot be locked. It can be removed with the --unlock argument."
+    )
     log(shown, message, logging.ERROR, event="error", exception="LockException")
     assert lines(shown) == message.splitlines()
     log(shown, "WorkflowError:\nAt least one job did not complete", logging.ERROR, event="error")

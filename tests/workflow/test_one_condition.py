@@ -88,7 +88,9 @@ def test_the_report_says_so_first_and_leaves_out_what_it_lacks(study):
     assert "What was found" in body and "What changed" not in body
     figures = {path.name: path for path in (study / "results/figures").glob("*.svg")}
     assert "composition.svg" in figures and not [n for n in figures if n.startswith(("volcano", "enrich"))]
-    assert len(page.images()) == len(figures.keys() - {"qc_ranks.svg"}), "no droplets, no curve of their ranks"
+    assert len(page.images()) == len(figures.keys() - {"qc_ranks.svg"}), (
+        "no droplets, no curve of their ranks"
+    )
 
 
 def test_nothing_is_left_to_do(study):
