@@ -109,7 +109,8 @@ def test_tables_have_the_contracts_columns(small, name):
     assert [c for c in columns if c in wanted] == wanted
     if name.startswith("markers."):  # few cells may fall into one cluster, which has no markers of its own
         clusters = small / "results/populations" / name.split(".")[1] / "clusters.parquet"
-        assert bool(len(frame)) == (pd.read_parquet(clusters)["cluster"].nunique() > 1)
+        several = len(set(pd.read_parquet(clusters)["cluster"])) > 1
+        assert bool(len(frame)) == several
     else:
         assert len(frame)
 
