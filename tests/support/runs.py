@@ -16,7 +16,8 @@ def snakemake(
     """Run Snakemake with `folder` as its working directory; its output is in the error when it fails."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile or ROOT / "Snakefile")]
     command += ["--directory", str(folder), "--cores", str(cores), *options]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SNAKEMAKE"))}
+    left_out = ("PYTHON", "SNAKEMAKE", "COLUMNS", "LINES")  # pytest's workers claim a screen of 80 columns
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     if check and done.returncode:
         raise AssertionError(f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-8000:]}")
