@@ -95,7 +95,13 @@ SLEEPS = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_copy_ends_with_its_job(server, tmp_path, how):
-    run = job(tmp_path, SLEEPS, server[0])
+    """Tests may be run in the background of a shell, where an interrupt is ignored until it is restored."""
+    run = job(
+        tmp_path,
+        SLEEPS,
+        server[0],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     copy = copy_of(run, tmp_path)
     run.send_signal(how)
     assert run.wait(timeout=60) != 0
