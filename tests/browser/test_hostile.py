@@ -4,7 +4,7 @@ import fixtures_results
 import fixtures_scripts
 import pytest
 from carpeak import io as files
-from conftest import under_policy
+from opened_page import under_policy
 
 pytestmark = pytest.mark.slow
 ATTACK = "<img src=x onerror=\"window.hacked='image'\"></script><script>window.hacked='script'</script>"

@@ -8,7 +8,7 @@ import fixtures_scripts
 import pandas as pd
 import pytest
 from carpeak import io as files
-from conftest import under_policy
+from opened_page import under_policy
 
 pytestmark = pytest.mark.slow
 LIMITS = fixtures_scripts.LIMITS
@@ -346,7 +346,7 @@ def test_without_scripts_the_page_says_the_same(report, opened):
 @pytest.mark.parametrize("width", [1440, 800, 390])
 def test_axe_finds_nothing_serious(report, chromium, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
-    from conftest import Opened
+    from opened_page import Opened
 
     with Opened(chromium, report, width=width, color_scheme=scheme, bypass_csp=True) as view:
         view.through()

@@ -6,7 +6,7 @@ import pytest
 from carpeak.libraries import aliases
 from carpeak.libraries.aliases import Known
 from carpeak.populations import markers
-from conftest import ROOT
+from runs import ROOT
 from test_merge import library
 
 RESOURCES = ROOT / "workflow/resources"

@@ -11,7 +11,7 @@ from carpeak import io
 from carpeak.errors import UserError
 from carpeak.populations import annotate, axes, embed, lineages, marker_panels, markers, programmes, states
 from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
-from conftest import ROOT
+from runs import ROOT
 from scipy import sparse
 from scipy.io import mmread
 from scipy.stats import rankdata

@@ -13,7 +13,7 @@ from carpeak.errors import UserError
 from carpeak.names import FEW_CELLS
 from carpeak.settings import ChangeLimits, EnrichmentLimits
 from carpeak.study import claims_file
-from conftest import ROOT
+from runs import ROOT
 from scipy import stats
 
 FILE, SCHEMA = ROOT / "config/claims.yaml", ROOT / "workflow/schemas/claims.schema.yaml"

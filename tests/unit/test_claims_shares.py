@@ -8,7 +8,7 @@ import pytest
 from carpeak.claims import shares, verdict
 from carpeak.settings import ChangeLimits
 from carpeak.study import claims_file
-from conftest import ROOT
+from runs import ROOT
 
 SIDES = {"test": "peak", "reference": "product"}
 CHANGE = {"kind": "share_change", "population": "car_t", "label": "CD8 Teff", "scheme": "configured"}

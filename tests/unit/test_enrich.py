@@ -8,7 +8,7 @@ import pytest
 from carpeak.comparison import enrichment, gene_sets
 from carpeak.comparison.gene_sets import GeneSet
 from carpeak.settings import ChangeLimits, EnrichmentLimits
-from conftest import ROOT
+from runs import ROOT
 from scipy import stats
 
 OPTIONS = {"limits": EnrichmentLimits()}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from carpeak.comparison import label_error
 from carpeak.stats import intervals
-from conftest import ROOT
+from runs import ROOT
 
 COLUMNS = ["set", "scheme", "label", "hits", "true_cells", "false", "other_cells"]
 

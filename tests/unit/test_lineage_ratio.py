@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.comparison import lineage_ratio
-from conftest import ROOT
+from runs import ROOT
 
 ERRORS = pd.DataFrame(
     [

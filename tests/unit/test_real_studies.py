@@ -7,7 +7,7 @@ import real_studies
 from carpeak.comparison import enrichment, gene_sets
 from carpeak.populations import axes, markers
 from carpeak.stats.ranksum import PSEUDOCOUNT
-from conftest import ROOT
+from runs import ROOT
 
 REACTOME = "genesets_more/ReactomePathways_2022.gmt"
 SEED = 8001  # none of docs/real.tsv

@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 from carpeak.comparison import gene_sets
-from conftest import ROOT
+from runs import ROOT
 
 RESOURCES = ROOT / "workflow/resources"
 CLAIMED = {"GO:0006954": "inflammatory response", "GO:0071346": "interferon", "GO:0032729": "interferon"}

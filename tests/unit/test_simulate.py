@@ -14,7 +14,7 @@ from carpeak.simulate import design
 from carpeak.simulate import programmes as prog
 from carpeak.simulate import study as demo
 from carpeak.simulate.truth import cell_table, gene_table, term_table
-from conftest import ROOT
+from runs import ROOT
 from scipy import io as scipy_io
 from scipy import sparse, stats
 

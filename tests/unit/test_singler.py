@@ -10,7 +10,7 @@ from carpeak.populations import markers, singler
 from carpeak.populations.embed import principal_components
 from carpeak.stats import graph
 from carpeak.stats.matrix import normalise
-from conftest import ROOT
+from runs import ROOT
 from scipy.io import mmread
 
 LINEAGES = list(markers.load(ROOT / "config/markers.yaml")["lineages"])

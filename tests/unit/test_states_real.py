@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.populations import axes, lineages, markers, states
-from conftest import ROOT
+from runs import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import fit_states
