@@ -42,9 +42,7 @@ def hostile(tmp_path_factory):
     settings |= {"title": ATTACK, "description": LONG + QUOTES + SCRIPTS}
     settings["transgene"] = settings["transgene"] | {"name": ATTACK}
     settings["conditions"] = {"product": ATTACK[:40], "peak": QUOTES[:40]}
-    fixtures_scripts.draw(folder)
-    fixtures_scripts.make_provenance(folder, settings)
-    return under_policy(fixtures_scripts.make_report(folder, settings), folder / "report.html")
+    return under_policy(fixtures_scripts.make_page(folder, settings), folder / "report.html")
 
 
 def hacked(view):

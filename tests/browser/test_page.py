@@ -17,9 +17,7 @@ LIMITS = fixtures_scripts.LIMITS
 def results_page(folder, settings=None, **options):
     fixtures_results.make(folder, **options)
     settings = settings or fixtures_scripts.config()
-    fixtures_scripts.draw(folder)
-    fixtures_scripts.make_provenance(folder, settings)
-    return under_policy(fixtures_scripts.make_report(folder, settings), folder / "report.html")
+    return under_policy(fixtures_scripts.make_page(folder, settings), folder / "report.html")
 
 
 @pytest.fixture(scope="module")

@@ -175,6 +175,13 @@ def make_provenance(folder, settings):
     )
 
 
+def make_page(folder, settings):
+    """Draw the figures and write the provenance and the report of hand-made results; the page."""
+    draw(folder)
+    make_provenance(folder, settings)
+    return make_report(folder, settings)
+
+
 def make_maps(folder):
     """Run scripts/pack_map.py for every population that is mapped."""
     for name in MAPPED:

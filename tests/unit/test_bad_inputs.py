@@ -28,6 +28,7 @@ from fixtures_libraries import (
     write_trio,
 )
 from scipy import sparse
+from spoil_study import both, instead, library
 
 REFUSED, CARRIED_ON = "refused", "carried on"
 
@@ -61,36 +62,6 @@ def last_entry(value):
 
 def matrix_lines(change):
     return in_folder("matrix.mtx.gz", lambda path: edit(path, change))
-
-
-def instead(name, write):
-    """Put another file in place of the first library, and name it in the sheet."""
-
-    def spoil(f):
-        shutil.rmtree(f / "ip")
-        write(f / name)
-        (f / "samples.tsv").write_text(SHEET.replace("P1\tip", f"P1\t{name}"))
-
-    return spoil
-
-
-def library(**options):
-    """Write the first library anew with other contents."""
-
-    def spoil(f):
-        shutil.rmtree(f / "ip")
-        write_trio(f / "ip", **options)
-
-    return spoil
-
-
-def both(**options):
-    def spoil(f):
-        for seed, name in enumerate(("ip", "pk"), start=1):
-            shutil.rmtree(f / name)
-            write_trio(f / name, seed=seed, **options)
-
-    return spoil
 
 
 def sheet(text, encoding="utf-8"):

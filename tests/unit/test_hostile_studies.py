@@ -34,6 +34,7 @@ from fixtures_libraries import (
     write_trio,
 )
 from scipy import sparse
+from spoil_study import both, instead, library
 
 REFUSED, CARRIED_ON = "refused", "carried on"
 SECONDS = 5.0
@@ -43,34 +44,8 @@ PER_MILLION = DENSE / DENSE.sum(axis=1, keepdims=True) * 1e6
 MARKERS = yaml.safe_load((home.workflow().parent / "config/markers.yaml").read_text(encoding="utf-8"))
 
 
-def library(**options):
-    def spoil(f):
-        shutil.rmtree(f / "ip")
-        write_trio(f / "ip", **options)
-
-    return spoil
-
-
 def rounded(values):
     return library(matrix=sparse.csr_matrix(np.rint(values).astype(int)))
-
-
-def both(**options):
-    def spoil(f):
-        for seed, name in ((1, "ip"), (2, "pk")):
-            shutil.rmtree(f / name)
-            write_trio(f / name, seed=seed, **options)
-
-    return spoil
-
-
-def instead(name, write):
-    def spoil(f):
-        shutil.rmtree(f / "ip")
-        write(f / name)
-        (f / "samples.tsv").write_text(SHEET.replace("P1\tip", f"P1\t{name}"))
-
-    return spoil
 
 
 def text(name, change):

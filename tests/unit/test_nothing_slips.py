@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from carpeak.__main__ import main
 from fixtures_libraries import CAR, CONFIG, GENES, SHEET, write_gz, write_h5, write_study, write_trio
+from spoil_study import instead
 
 REFUSED, CARRIED_ON = "refused", "carried on"
 SECONDS = 5.0
@@ -39,15 +40,6 @@ def claims(text):
     def spoil(f):
         (f / "c.yaml").write_text(text)
         key("claims: c.yaml")(f)
-
-    return spoil
-
-
-def instead(name, write):
-    def spoil(f):
-        shutil.rmtree(f / "ip")
-        write(f / name)
-        (f / "samples.tsv").write_text(SHEET.replace("P1\tip", f"P1\t{name}"))
 
     return spoil
 

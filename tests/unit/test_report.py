@@ -17,9 +17,7 @@ from html_page import Page
 def make(where, *, simulated=True, **options):
     fixtures_results.make(where, **options)
     settings = fixtures_scripts.config() | {"simulated": simulated}
-    fixtures_scripts.draw(where)
-    fixtures_scripts.make_provenance(where, settings)
-    return fixtures_scripts.make_report(where, settings)
+    return fixtures_scripts.make_page(where, settings)
 
 
 @pytest.fixture(scope="module")

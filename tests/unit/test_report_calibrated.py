@@ -90,9 +90,7 @@ def page(tmp_path_factory):
     io.write_table(cd8, path)
     others = [one for one in io.read_json(folder / "results/claims.json")["claims"] if one["claim"] != "C4"]
     io.write_json({"claims": [*judged(), *others]}, folder / "results/claims.json")
-    fixtures_scripts.draw(folder)
-    fixtures_scripts.make_provenance(folder, settings)
-    return html.unescape(fixtures_scripts.make_report(folder, settings))
+    return html.unescape(fixtures_scripts.make_page(folder, settings))
 
 
 def test_detected_and_estimated_stand_side_by_side(page):

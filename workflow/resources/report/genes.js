@@ -47,20 +47,7 @@ carpeak.genes = (() => {
 
     build() {
       const { told, data } = this;
-      const switchOf = (legend, name, options, chosen) => {
-        const group = el("fieldset", {}, el("legend", {}, legend));
-        for (const [value, text] of options) {
-          const input = el("input", { type: "radio", name: `${name}-${told.name}`, value, checked: value === this[chosen] });
-          input.addEventListener("change", () => { this[chosen] = value; this.table.refresh(); });
-          group.append(el("label", {}, input, text));
-        }
-        return group;
-      };
-      const check = (text, checked) => {
-        const input = el("input", { type: "checkbox", checked });
-        input.addEventListener("change", () => this.table.refresh());
-        return [input, el("label", {}, input, text)];
-      };
+      const { switchOf, check } = carpeak.controls(this, told.name);
       let only, hide;
       [this.only, only] = check(`only changed (adjusted P < ${told.adjusted_p}, log2 change at least ${told.log2_fold_change})`, true);
       [this.hide, hide] = check("hide genes of ambient RNA (\u2020)", false);

@@ -158,3 +158,25 @@ carpeak.VirtualTable = (() => {
 
   return VirtualTable;
 })();
+
+// The switches and boxes above a table: `owner` holds the chosen values and the table that they refresh.
+carpeak.controls = (owner, study) => {
+  const { el } = carpeak;
+  const refresh = () => owner.table.refresh();
+  return {
+    switchOf(legend, name, options, chosen) {
+      const group = el("fieldset", {}, el("legend", {}, legend));
+      for (const [value, text] of options) {
+        const input = el("input", { type: "radio", name: `${name}-${study}`, value, checked: value === owner[chosen] });
+        input.addEventListener("change", () => { owner[chosen] = value; refresh(); });
+        group.append(el("label", {}, input, text));
+      }
+      return group;
+    },
+    check(text, checked) {
+      const input = el("input", { type: "checkbox", checked });
+      input.addEventListener("change", refresh);
+      return [input, el("label", {}, input, text)];
+    },
+  };
+};

@@ -52,23 +52,10 @@ carpeak.terms = (() => {
 
     build() {
       const { data, told } = this;
-      const switchOf = (legend, name, options, chosen) => {
-        const group = el("fieldset", {}, el("legend", {}, legend));
-        for (const [value, text] of options) {
-          const input = el("input", { type: "radio", name: `${name}-${told.name}`, value, checked: value === this[chosen] });
-          input.addEventListener("change", () => { this[chosen] = value; this.table.refresh(); });
-          group.append(el("label", {}, input, text));
-        }
-        return group;
-      };
-      const check = (text) => {
-        const input = el("input", { type: "checkbox", checked: true });
-        input.addEventListener("change", () => this.table.refresh());
-        return [input, el("label", {}, input, text)];
-      };
+      const { switchOf, check } = carpeak.controls(this, told.name);
       let only, fold;
-      [this.only, only] = check(`only adjusted P < ${told.adjusted_p}`);
-      [this.fold, fold] = check("fold redundant terms");
+      [this.only, only] = check(`only adjusted P < ${told.adjusted_p}`, true);
+      [this.fold, fold] = check("fold redundant terms", true);
       this.search = el("input", { type: "search", placeholder: "words, a gene or a GO id, e.g. type II interferon", autocomplete: "off" });
       this.search.addEventListener("input", () => {
         this.words = this.split(this.search.value);

@@ -15,18 +15,29 @@ PACKAGE = Path(__file__).parent
 
 
 @cache
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _parsed(path: Path) -> tuple[ast.Module, tuple[ast.Import | ast.ImportFrom, ...]]:
+    """The syntax tree of the Python file `path` without docstrings, and its imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+            continue
+        if not isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree, tuple(imports)
 
 
 @cache
 def imported(path: Path) -> set[Path]:
     """Files of this package that the Python file `path` imports, anywhere in it, not transitively."""
     found: set[Path] = set()
-    for node in ast.walk(_parsed(path)):
+    for node in _parsed(path)[1]:
         if isinstance(node, ast.ImportFrom):
             found |= _from(node, path)
-        elif isinstance(node, ast.Import):
+        else:
             for alias in node.names:
                 if alias.name.split(".")[0] == PACKAGE.name:
                     found |= _module(PACKAGE.parent.joinpath(*alias.name.split(".")))
@@ -73,13 +84,7 @@ def modules(script: Path) -> tuple[Path, ...]:
 @cache
 def tree_hash(path: Path) -> str:
     """SHA-256 of the syntax tree of `path` without docstrings and positions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(ast.dump(_parsed(path)[0]).encode()).hexdigest()
 
 
 def code(script: Path) -> str:

@@ -28,6 +28,7 @@ SOCKET = "CARPEAK_WARM_SOCKET"  # environment: where the server of this run list
 HANDED_OVER = "CARPEAK_WARM_COPY"  # environment of a copy: it works itself
 KILLED = 137  # what a shell says of a process that was killed
 LIBRARIES = (
+    "carpeak.job",  # first: it sets one thread, and a backend without a screen
     "numpy",
     "pandas",
     "scipy.sparse",
@@ -95,9 +96,6 @@ def hand_over() -> None:
 def serve(path: str, snakemake: int) -> None:
     """Import the libraries, then fork for each job that comes, until process `snakemake` ends."""
     os.environ.pop(SOCKET, None)
-    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"  # as in job.py
-    os.environ["MPLBACKEND"] = "Agg"
     try:
         above = os.pidfd_open(snakemake)
         for name in LIBRARIES:
