@@ -2,8 +2,8 @@
 
 usage: OPENBLAS_NUM_THREADS=1 python benchmarks/clusters.py [--data FOLDER] [--demo FOLDER] [--out docs]
 Writes clusters.tsv: the adjusted Rand index and the number of clusters of every recipe on every set, of all
-cells at resolution 0.8 and of T cells at 0.5, the resolutions of the workflow; where R's Seurat is present, of
-its own route too (seurat_clusters.R). FOLDER of --demo holds demo/ and results/ of a
+cells at resolution 0.8 and of T cells at 0.5, the resolutions of the workflow; where R's Seurat is present,
+of its own route too (seurat_clusters.R). FOLDER of --demo holds demo/ and results/ of a
 finished run of the demo; of --data the labelled sets (a SOURCE.txt lies beside each).
 """
 
