@@ -300,6 +300,7 @@ def main() -> None:
     parser.add_argument("--design", nargs="+", choices=real_studies.DESIGNS, default=real_studies.DESIGNS)
     parser.add_argument("--first", type=int, default=7001)
     parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--name", default="real.tsv")
     options = parser.parse_args()
     reactome = options.data / REACTOME
     if not reactome.is_file():
@@ -321,7 +322,7 @@ def main() -> None:
                 head = {"source": source_name, "design": design, "seed": seed}
                 rows += [{**head, "measure": k, "value": round(float(v), 5)} for k, v in found.items()]
                 print(*head.values(), f"{time.process_time() - started:.0f} s", flush=True)
-                io.write_table(pd.DataFrame(rows), options.out / "real.tsv")
+                io.write_table(pd.DataFrame(rows), options.out / options.name)
     table = pd.DataFrame(rows)
     mean = table.pivot_table(index="measure", columns=["source", "design"], values="value", sort=False)
     print(mean.round(3).to_string())
