@@ -1,7 +1,7 @@
 """States as they would be named if all libraries were as shallow as the shallowest.
 
-A deep library's cells carry finer names, and other ones: thinned to 0.64 of its UMIs, a seventh of the T cells
-of the demo's product and of PBMC 3k is named otherwise, and shares of states move by up to two and four
+A deep library's cells carry finer names, and other ones: thinned to 0.64 of its UMIs, a seventh of the T
+cells of the demo's product and of PBMC 3k is named otherwise, and shares of states move by up to two and four
 points. A difference between libraries that depth alone makes is none of the cells.
 """
 
