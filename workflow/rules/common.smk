@@ -25,6 +25,7 @@ from snakemake.logging import logger
 from snakemake.utils import update_config
 
 WORKFLOW = home.workflow()
+KEPT_FINGERPRINTS = Path(".snakemake/carpeak.fingerprints.json")
 
 
 def load_study():
@@ -218,6 +219,7 @@ def is_the_run():
 
 study = load_study()
 demand_runnable()
+fingerprint.recall(KEPT_FINGERPRINTS)
 if is_the_run():
     screen.take_over(logger, workflow.output_settings)
 config["title"], config["simulated"] = (
