@@ -51,7 +51,7 @@ def recall(kept: Path) -> None:
 
 
 def keep(kept: Path) -> None:
-    """Write what this run used for the next one, if anything is new; else, or where it fails, nothing happens."""
+    """Write what this run used for the next one, if anything is new; a failure costs that run the parsing."""
     if not _parsed:
         return
     files = {content: (source.tree, source.imports) for content, source in _known.items() if content in _used}
