@@ -56,18 +56,12 @@ def story(tmp_path_factory):
 
 
 def started(cluster, folder, options, name):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    heeding = ["env", "--default-signal=INT"]  # a shell has what it starts in the background ignore Ctrl-C
+    command = [*heeding, sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--profile", str(ROOT / "profiles/slurm"), *QUICK, *NO_ACCOUNTING, *options]
     environ = {k: v for k, v in cluster.environ.items() if not k.startswith(("PYTHON", "SNAKEMAKE"))}
     with (folder / name).open("w") as out:
-        return subprocess.Popen(
-            command, cwd=folder, env=environ, stdout=out, stderr=out, preexec_fn=heed_interrupts
-        )
-
-
-def heed_interrupts():
-    """A shell that starts something in the background has it ignore Ctrl-C, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out)
 
 
 def finished(process, told):
