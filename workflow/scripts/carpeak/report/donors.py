@@ -207,7 +207,7 @@ def _genes(table: pd.DataFrame) -> list[dict[str, Any]]:
     part = table[(table["population"] == "car_t") & table["p_value"].notna()]
     rows = part.groupby("group", sort=False).head(MAX_GENES)
     beyond = table[table["population"] == AGAINST_REST].set_index(["group", "gene"])
-    names = {"log2_fold_change": "beyond", "p_adjusted": "beyond_p"}
+    names = {"log2_fold_change": "beyond", "larger_p_adjusted": "beyond_p"}
     rows = rows.join(beyond[list(names)].rename(columns=names), on=["group", "gene"])
     return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
@@ -218,7 +218,7 @@ def _agreement(table: pd.DataFrame) -> list[str]:
     part = table[table["deseq2_log2_fold_change"].notna() & table["p_value"].notna()]
     for (population, group), one in part.groupby(["population", "group"], sort=False):
         r = np.corrcoef(one["log2_fold_change"], one["deseq2_log2_fold_change"])[0, 1]
-        first, second = one["p_adjusted"] < 0.05, one["deseq2_p_adjusted"] < 0.05
+        first, second = one["larger_p_adjusted"] < 0.05, one["deseq2_p_adjusted"] < 0.05
         name = POPULATIONS[str(population)] if group == "all" else f"{group} {POPULATIONS[str(population)]}"
         found.append(
             f"{name}: log2 changes by limma-voom and by PyDESeq2 correlate with r = {r:.3f} over "

@@ -51,11 +51,10 @@ def genes(table: pd.DataFrame) -> list[Finding]:
         if (part["decision"] == "not_estimable").any():
             text = f"Genes of {CELLS} are not tested: the design does not allow it."
         return [Finding(text, "donors")]
-    found = tested[tested["p_adjusted"] < SIGNIFICANT]
+    found = tested[tested["larger_p_adjusted"] < SIGNIFICANT]
     own = found[~ambient_marks.is_marked(found)]
-    up, down = (
-        own[sign * own["log2_fold_change"] > 0].sort_values("p_value", kind="stable") for sign in (1, -1)
-    )
+    own = own.sort_values("larger_p_value", kind="stable")
+    up, down = (own[sign * own["log2_fold_change"] > 0] for sign in (1, -1))
     parts = [f"{len(rows):,} {verb}{_named(rows)}" for verb, rows in (("rose", up), ("fell", down))]
     texts = [f"Genes of {CELLS} over {who}: {' and '.join(parts)} (adjusted P < {SIGNIFICANT:g})."]
     if len(found) - len(own):

@@ -42,12 +42,12 @@ def shares(composition: pd.DataFrame, population: str, condition: str) -> pd.Dat
     pooled = part.groupby("label", sort=False).agg(
         n=("n", "sum"), fraction_low=("fraction_low", "first"), fraction_high=("fraction_high", "first")
     )
-    own = part.groupby(["label", "donor"], sort=False)[["n", "total"]].sum()
+    own = part.groupby(["label", "donor"], sort=False, as_index=False)[["n", "total"]].sum()
     own = own[own["total"] > 0]
-    fraction = (own["n"] / own["total"]).groupby(level="label").mean()
+    fraction = own.assign(fraction=own["n"] / own["total"]).groupby("label")["fraction"].mean()
     pooled["total"] = total
-    pooled["fraction"] = fraction.reindex(pooled.index)
-    pooled["donors"] = own.index.get_level_values("donor").nunique()
+    pooled["fraction"] = fraction.reindex(pooled.index).astype(float)
+    pooled["donors"] = own["donor"].nunique()
     if len(set(part["sample"])) > 1:
         pooled[["fraction_low", "fraction_high"]] = np.nan
     return pooled.sort_values("fraction", ascending=False, kind="stable")
