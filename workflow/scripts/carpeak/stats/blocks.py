@@ -1,4 +1,4 @@
-"""A count matrix in blocks of rows: what is computed cell by cell, or summed over cells, needs no more at a time.
+"""A count matrix in blocks of rows: what is computed by cell, or summed over cells, needs no more at a time.
 
 `Blocks` stands in for a csr matrix (cells x genes). Functions that take either go over `parts`, which gives a
 csr matrix as its one part; a small study is one block, so that its sums come out to the last bit as before.
@@ -54,6 +54,13 @@ class Blocks:
         """All columns in memory."""
         return self.tocsr().tocsc()
 
+    def sum(self, axis: int) -> NDArray:
+        """Sums of rows (`axis` 1), as of a csr matrix."""
+        if axis != 1:
+            msg = "sums of columns are taken by weighted_sums"
+            raise ValueError(msg)
+        return np.concatenate([np.asarray(block.sum(axis=1)).ravel() for _, block in self])
+
     def columns(self, places: Any) -> sparse.csr_matrix:
         """Some columns of all rows, in memory."""
         return stacked([block[:, places] for _, block in self])
@@ -95,6 +102,6 @@ def weighted_sums(counts: sparse.csr_matrix | Blocks, weights: list[NDArray[np.f
     found = [np.zeros(counts.shape[1]) for _ in weights]
     for rows, block in parts(counts):
         turned = block.T
-        for total, weight in zip(found, weights, strict=True):
-            total += np.asarray(turned @ weight[rows]).ravel()
+        for place, weight in enumerate(weights):
+            found[place] += np.asarray(turned @ weight[rows]).ravel()
     return found

@@ -1,7 +1,7 @@
 """The columns of a matrix that is read in blocks of rows, a few at a time; beyond `HELD` values from a file.
 
 Ranks need all values of a gene together. Turning a matrix of 1.5e9 values around in memory takes 24 GB; here
-each block is turned by itself, and its pieces wait in a temporary file (``TMPDIR``) that is gone with the job.
+each block is turned by itself, and its pieces wait in a temporary file (``TMPDIR``) that goes with the job.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Piece:
 
 
 class Columns:
-    """Columns of positive values (zeros are not stored). ``indptr`` says where each begins, as of a csc matrix."""
+    """Columns of positive values (no stored zeros); ``indptr`` says where each begins, as of a csc matrix."""
 
     def __init__(self, matrix: sparse.spmatrix | blocks.Blocks) -> None:
         self.shape: tuple[int, int] = matrix.shape

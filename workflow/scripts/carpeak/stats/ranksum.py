@@ -56,7 +56,9 @@ class _Sorted:
     normalised: NDArray[np.float64]
 
 
-def group_sums(log_counts: sparse.spmatrix | blocks.Blocks, codings: Sequence[tuple[ArrayLike, int]]) -> list[GroupSums]:
+def group_sums(
+    log_counts: sparse.spmatrix | blocks.Blocks, codings: Sequence[tuple[ArrayLike, int]]
+) -> list[GroupSums]:
     """Rank every gene and sum ranks, detections and means by group, for several groupings at once.
 
     `log_counts` is cells x genes, not negative. A coding is each cell's group, 0 to n - 1, or -1 for

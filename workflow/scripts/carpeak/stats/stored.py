@@ -1,8 +1,8 @@
 """Counts of cells on disk (h5ad): names in memory, rows read when they are asked for.
 
-`Counts` has the names of an AnnData that its readers use. anndata's own backed mode reads row by row through a
-general index and writes sparse matrices whole; here rows are read in spans and written block by block. A file
-of at most `HELD` non-zero values is read once and kept.
+`Counts` has the names of an AnnData that its readers use. anndata's backed mode takes rows through a general
+index and writes sparse matrices whole; here rows are read in spans and written block by block. A file of at
+most `HELD` non-zero values is read once and kept.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class _File:
             raise _damaged(self.path, error) from error
         wide = np.int64 if last - first > INDEX_LIMIT else np.int32
         indptr = (self.indptr[start : stop + 1] - first).astype(wide)
-        return sparse.csr_matrix((data, indices.astype(wide, copy=False), indptr), (stop - start, self.shape[1]))
+        return sparse.csr_matrix(
+            (data, indices.astype(wide, copy=False), indptr), (stop - start, self.shape[1])
+        )
 
 
 class Stored(blocks.Blocks):
@@ -75,6 +77,20 @@ class Stored(blocks.Blocks):
             msg = "rows on disk are read in ascending order, each once"
             raise ValueError(msg)
         return Stored(self._file, self._chosen[rows])
+
+    def compact(self) -> sparse.csr_matrix:
+        """All rows in memory, values in the fewest bytes that hold them: 6 a value instead of 8."""
+        lengths = np.diff(self._file.indptr)[self._chosen]
+        n_values = int(lengths.sum())
+        indices = np.empty(n_values, dtype=index_type(n_values))
+        data, done = np.empty(n_values, dtype=np.uint16), 0
+        for _, block in self:
+            if block.nnz and block.data.max() > np.iinfo(data.dtype).max:
+                data = data.astype(np.int32)
+            indices[done : done + block.nnz], data[done : done + block.nnz] = block.indices, block.data
+            done += block.nnz
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(indices.dtype)
+        return sparse.csr_matrix((data, indices, indptr), self.shape)
 
     def _spans(self) -> Iterator[sparse.csr_matrix]:
         chosen, indptr, start = self._chosen, self._file.indptr, 0
@@ -145,6 +161,23 @@ class Counts:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])  # type: ignore[index]
 
 
+def matrix_of(path: str | Path) -> Stored:
+    """The matrix of an h5ad file without its tables, which need anndata (2 s)."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        group = file["X"]
+        rows, columns = (int(n) for n in group.attrs["shape"])
+        return Stored(
+            _File(Path(path), (rows, columns), group["indptr"][:].astype(np.int64)), np.arange(rows)
+        )
+
+
+def in_memory(counts: sparse.csr_matrix | blocks.Blocks) -> sparse.csr_matrix:
+    """What is read again and again."""
+    return counts.compact() if isinstance(counts, Stored) else counts.tocsr()
+
+
 def read(path: str | Path) -> Counts:
     """The counts in an h5ad file that the workflow wrote; UserError where it is cut short."""
     import h5py
@@ -153,13 +186,9 @@ def read(path: str | Path) -> Counts:
     try:
         with h5py.File(path, "r") as file:
             obs, var, uns = (read_elem(file[name]) for name in ("obs", "var", "uns"))
-            group = file["X"]
-            shape = tuple(int(n) for n in group.attrs["shape"])
-            indptr = group["indptr"][:].astype(np.int64)
+        return Counts(matrix_of(path), obs, var, uns)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise _damaged(path, error) from error
-    stored = Stored(_File(Path(path), (shape[0], shape[1]), indptr), np.arange(shape[0]))
-    return Counts(stored, obs, var, uns)
 
 
 def _damaged(path: str | Path, error: Exception) -> UserError:

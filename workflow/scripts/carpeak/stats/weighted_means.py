@@ -122,7 +122,9 @@ def several(
     ]
 
 
-def weighted_means(levels: sparse.csr_matrix | blocks.Blocks, weights: ArrayLike | sparse.csr_matrix) -> Means:
+def weighted_means(
+    levels: sparse.csr_matrix | blocks.Blocks, weights: ArrayLike | sparse.csr_matrix
+) -> Means:
     """Means over cells of `levels` (cells x genes, counts per 10,000) under each row of `weights`.
 
     `weights` is groups x cells; a cell's weight is its part in the group. Weights of a regression may be
