@@ -48,7 +48,7 @@ def sources(
     factors = matrix.size_factors(counts, exclude=transgene)
     weights = _weights(labels, factors)
     means = dict(zip(weights, blocks.weighted_sums(counts, list(weights.values())), strict=True))
-    return _sources(means, genes)
+    return _sources(means, list(genes))
 
 
 def _weights(labels: NDArray[np.str_], factors: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -94,7 +94,8 @@ def by_side(
     own = np.array([t_lineages.get(cell, "") for cell in cells.obs_names], dtype=str)
     condition, sample = (cells.obs[name].to_numpy(dtype=str) for name in ("condition", "sample"))
     transgene = cells.var["transgene"].to_numpy(dtype=bool)
-    never = in_groups(cells.var_names, ["haemoglobin"])  # made by T cells
+    names = list(map(str, cells.var_names))
+    never = in_groups(names, ["haemoglobin"])  # made by T cells
     found: dict[str, dict[str, NDArray[np.str_]]] = {}
     for side, name in conditions.items():
         rows = np.flatnonzero(condition == name)
@@ -107,7 +108,7 @@ def by_side(
         asked = [*weights.values(), *(inside.astype(np.float64) for inside in members.values())]
         *of_lineages, held_all, held_cd4, held_cd8 = blocks.weighted_sums(counts, asked)
         means = dict(zip(weights, of_lineages, strict=True))
-        marks, highest = _sources(means, cells.var_names), _highest(means, n_genes=len(never))
+        marks, highest = _sources(means, names), _highest(means, n_genes=len(never))
         measured = set(np.unique(sample[rows])) <= set(ambient)
         found[side] = {}
         for group, held in zip(GROUPS, (held_all, held_cd4, held_cd8), strict=True):

@@ -65,8 +65,8 @@ class Blocks:
         """Some columns of all rows, in memory."""
         return stacked([block[:, places] for _, block in self])
 
-    def __getitem__(self, key: tuple[slice, Any]) -> sparse.csr_matrix:
-        """``[:, places]``, as of a csr matrix."""
+    def __getitem__(self, key: Any) -> Any:
+        """``[:, places]`` as a csr matrix in memory."""
         if not isinstance(key, tuple) or key[0] != slice(None):
             msg = "of blocks that are not stored, only columns can be taken"
             raise TypeError(msg)

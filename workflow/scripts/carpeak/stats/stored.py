@@ -53,11 +53,8 @@ class _File:
                 data, indices = file["X/data"][first:last], file["X/indices"][first:last]
         except (OSError, KeyError) as error:
             raise _damaged(self.path, error) from error
-        wide = np.int64 if last - first > INDEX_LIMIT else np.int32
-        indptr = (self.indptr[start : stop + 1] - first).astype(wide)
-        return sparse.csr_matrix(
-            (data, indices.astype(wide, copy=False), indptr), (stop - start, self.shape[1])
-        )
+        indptr = self.indptr[start : stop + 1] - first  # scipy takes the width that both need
+        return sparse.csr_matrix((data, indices, indptr), (stop - start, self.shape[1]))
 
 
 class Stored(blocks.Blocks):
@@ -157,7 +154,7 @@ class Counts:
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
         elif rows.dtype.kind not in "iu":
-            rows = self.obs_names.get_indexer(rows)
+            rows = self.obs_names.get_indexer(rows)  # type: ignore[arg-type]
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])  # type: ignore[index]
 
 

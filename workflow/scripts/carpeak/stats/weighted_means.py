@@ -111,15 +111,11 @@ def several(
                 for product in (weights @ block, squares @ block, squares @ squared, weights @ spotted)
             ]
     single = np.divide(total, seen, out=np.zeros(len(seen)), where=seen > 0)
-    return [
-        Sums(
-            np.asarray(one.sum(axis=1)).ravel(),
-            np.asarray(one.power(2).sum(axis=1)).ravel(),
-            *found,
-            single,
-        )
-        for found, one in zip(sums, chosen, strict=True)
-    ]
+    result = []
+    for (level, squared_level, squared_square, detected), one in zip(sums, chosen, strict=True):
+        weight, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (one, one.power(2)))
+        result.append(Sums(weight, squares, level, squared_level, squared_square, detected, single))
+    return result
 
 
 def weighted_means(
