@@ -63,8 +63,8 @@ def reason(one: Mapping[str, Any]) -> str:
         why = one_sentence(keys)
         if not n:
             return why or "No patient has enough cells on the sides that it speaks of."
-        shown = filter(None, [seen(one["seen"], n), *map(_against, keys), why])
-        return " ".join([*shown, f"Nothing can be said of other patients from {_patients(n)}."])
+        told = filter(None, [seen(one["seen"], n), *map(_against, keys), why])
+        return " ".join([*told, f"Nothing can be said of other patients from {_patients(n)}."])
     if one["decision"] == "unpaired":
         shown = (
             f"{_patients(n)}, each with one side: difference between the sides {one['estimate']:.2f} "

@@ -286,17 +286,15 @@ def _summed(libraries: Iterable[Library]) -> list[Library]:
     for one in libraries:
         held.setdefault((one.donor, one.condition), []).append(one)
     return [
-        replace(
-            part[0],
-            **{
-                factor: model.JOIN.join(sorted({getattr(one, factor) for one in part}))
-                if all(getattr(one, factor) for one in part)
-                else ""
-                for factor in FACTORS[1:]
-            },
-        )
+        replace(part[0], batch=_joined(part, "batch"), chemistry=_joined(part, "chemistry"))
         for part in held.values()
     ]
+
+
+def _joined(libraries: Sequence[Library], factor: str) -> str:
+    """The values of summed libraries; empty where one has none."""
+    values = {str(getattr(one, factor)) for one in libraries}
+    return model.JOIN.join(sorted(values)) if all(values) else ""
 
 
 def _decision(pairs: int, aliased: Sequence[str], *, unpaired: bool) -> str:
