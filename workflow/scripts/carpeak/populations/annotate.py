@@ -72,7 +72,7 @@ def annotate(
     chosen = counts[embedding["cell"].to_numpy()]
     clusters = io.join_cells(embedding[["cell"]], clusters)
     cells = lineages.Cells(
-        counts=chosen.X.tocsr(),
+        counts=chosen.X,
         cells=embedding["cell"].tolist(),
         genes=list(chosen.var_names),
         samples=chosen.obs["sample"].astype(str).to_numpy(),
@@ -115,7 +115,7 @@ def _lineages(
     panels = marker_file["lineages"]
     if settings.method == "singler":
         reference = singler.read_reference(str(settings.reference))
-        log = matrix.normalise(cells.counts, exclude=cells.transgene)
+        log = matrix.normalise(cells.counts, exclude=cells.transgene).tocsr()
         found = singler.scores(log, cells.genes, reference)
         both = {}
         for name, (_, neighbors) in spaces.items():

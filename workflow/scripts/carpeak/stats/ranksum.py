@@ -19,6 +19,9 @@ import pandas as pd
 from scipy import sparse
 from scipy.special import ndtr
 
+from . import blocks
+from .columns import Columns
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -57,7 +60,9 @@ class _Sorted:
     normalised: NDArray[np.float64]
 
 
-def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, int]]) -> list[GroupSums]:
+def group_sums(
+    log_counts: sparse.spmatrix | blocks.Blocks, codings: Sequence[tuple[ArrayLike, int]]
+) -> list[GroupSums]:
     """Rank every gene and sum ranks, detections and means by group, for several groupings at once.
 
     `log_counts` is cells x genes, not negative. A coding is each cell's group, 0 to n - 1, or -1 for
@@ -66,7 +71,7 @@ def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, i
     """
     if not codings:
         return []
-    columns = _positive(log_counts)
+    columns = Columns(log_counts)
     n_genes = columns.shape[1]
     codes = [np.asarray(code, dtype=np.int32) for code, _ in codings]
     kinds, kind = np.unique(np.stack(codes), axis=1, return_inverse=True)
@@ -76,7 +81,7 @@ def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, i
     while start < n_genes:
         stop = int(np.searchsorted(columns.indptr, columns.indptr[start] + _CHUNK, side="right")) - 1
         stop = min(max(stop, start + 1), n_genes)
-        ordered = _sort(columns, start, stop)
+        ordered = _sort(columns.part(start, stop))
         by_kind = _sums_by_kind(ordered, kind, kinds.shape[1])
         for row, (code, sums) in enumerate(zip(codes, results, strict=True)):
             member = (kinds[row] == np.arange(len(sums.size))[:, None]).astype(np.float64)
@@ -90,36 +95,23 @@ def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, i
     return results
 
 
-def _positive(log_counts: sparse.spmatrix) -> sparse.csc_matrix:
-    columns = sparse.csc_matrix(log_counts)
-    if columns.nnz and columns.data.min() <= 0:
-        if columns.data.min() < 0:
-            msg = "ranks over sparse columns need values that are not negative"
-            raise ValueError(msg)
-        columns = columns.copy()
-        columns.eliminate_zeros()
-    return columns
-
-
 def _empty_sums(code: NDArray[np.int32], n_groups: int, n_genes: int) -> GroupSums:
     rank_sum, detected, total, total_squares = np.zeros((4, n_groups, n_genes))
     size = np.bincount(code[code >= 0], minlength=n_groups)
     return GroupSums(size, rank_sum, detected, total, total_squares, np.zeros(n_genes))
 
 
-def _sort(columns: sparse.csc_matrix, start: int, stop: int) -> _Sorted:
-    indptr = columns.indptr[start : stop + 1].astype(np.int64)
-    first, indptr = indptr[0], indptr - indptr[0]
-    values = columns.data[first : first + indptr[-1]]
+def _sort(columns: sparse.csc_matrix) -> _Sorted:
+    indptr, values = columns.indptr.astype(np.int64), columns.data
     order = np.concatenate([np.argsort(values[a:b]) + a for a, b in pairwise(indptr)])
     values = values[order]
     new = np.ones(len(values), dtype=bool)
     new[1:] = values[1:] != values[:-1]
     new[indptr[:-1][np.diff(indptr) > 0]] = True
-    gene = np.repeat(np.arange(stop - start), np.diff(indptr))
-    cell = columns.indices[first : first + indptr[-1]][order]
+    gene = np.repeat(np.arange(columns.shape[1]), np.diff(indptr))
+    cell = columns.indices[order]
     run = np.cumsum(new, dtype=np.int32)
-    return _Sorted(stop - start, cell, gene, run, np.expm1(values.astype(np.float64)))
+    return _Sorted(columns.shape[1], cell, gene, run, np.expm1(values.astype(np.float64)))
 
 
 def _sums_by_kind(ordered: _Sorted, kind: NDArray[np.int64], n_kinds: int) -> list[NDArray[np.float64]]:
@@ -192,7 +184,7 @@ def fold_change(
 
 
 def one_vs_rest(
-    log_counts: sparse.spmatrix,
+    log_counts: sparse.spmatrix | blocks.Blocks,
     groups: ArrayLike,
     genes: Sequence[str],
     *,
@@ -262,7 +254,7 @@ class TwoGroups:
 
 
 def two_groups(
-    log_counts: sparse.spmatrix,
+    log_counts: sparse.spmatrix | blocks.Blocks,
     sides: Sequence[ArrayLike],
     genes: Sequence[str],
     *,
