@@ -22,7 +22,7 @@ from carpeak.populations import (
     states,
 )
 from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
-from carpeak.stats import matrix
+from carpeak.stats import matrix, stored
 from runs import ROOT
 from scipy import sparse
 from scipy.io import mmread
@@ -289,7 +289,7 @@ def test_label_tables_empty_inherited_and_overridden():
         assert all(len(part) == 0 for part in empty)
 
 
-def test_a_deep_library_is_also_named_as_a_shallow_one_would_be():
+def test_a_deep_library_is_also_named_as_a_shallow_one_would_be(tmp_path):
     """Two libraries, one thinned to half: its sibling's names at equal depth are those of thinned counts."""
     counts, genes, samples, *_ = t_cells(n=400)
     shallow = np.where(samples == "peak", 0.5, 1.0)
@@ -317,6 +317,10 @@ def test_a_deep_library_is_also_named_as_a_shallow_one_would_be():
     by_hand, *_ = states.label_states(thinned, MARKERS, MODEL)
     named = by_hand[f"t_state_{SETTINGS.scheme}"]
     assert labels["t_state_equal_depth"].to_numpy()[deep].tolist() == named.tolist()
+    data.write_h5ad(tmp_path / "counts.h5ad")
+    on_disk = stored.read(tmp_path / "counts.h5ad")
+    again, *_ = annotate.annotate(on_disk, *found, population="t_cells", settings=SETTINGS, model=MODEL)
+    pd.testing.assert_frame_equal(again, labels)
     clusters = replace(SETTINGS, states="clusters")
     plain, *_ = annotate.annotate(data, *found, population="t_cells", settings=clusters, model=MODEL)
     assert plain.columns.tolist() == annotate.STATE_COLUMNS, "names of clusters have no depth"
@@ -350,6 +354,10 @@ def test_a_reference_puts_singler_beside_the_states(tmp_path, monkeypatch):
         of_state = labels[labels["t_state"] == state]
         assert of_state["singler_agreement"].mean() > 0.8
         assert (of_state["singler_agreement"] == of_state["singler"].str.startswith(lineage)).all()
+    data.write_h5ad(tmp_path / "counts.h5ad")
+    on_disk = stored.read(tmp_path / "counts.h5ad")
+    again, *_ = annotate.annotate(on_disk, *found, population="t_cells", settings=settings, model=MODEL)
+    pd.testing.assert_frame_equal(again, labels)
     half = result.points.iloc[::2], result.clusters.iloc[::2], result.neighbors
     car, *_ = annotate.annotate(
         data, *half, population="car_t", settings=settings, model=MODEL, inherited=labels

@@ -34,22 +34,23 @@ def named(
     """
     n_umis = cells.factors() * matrix.TARGET_SUM
     shares = matrix.depth_shares(n_umis, cells.samples)
-    share = np.array([shares[str(name)] for name in cells.samples])
-    rows = np.flatnonzero(share < 1)
-    if not len(rows):
+    deeper = [name for name, share in shares.items() if share < 1]
+    if not deeper:
         return pd.DataFrame(index=full.index)
-    thinned = replace(
-        cells,
-        counts=matrix.thin(cells.counts[rows], share[rows], seed=SEED),
-        cells=[cells.cells[int(row)] for row in rows],
-        samples=cells.samples[rows],
-        clusters=cells.clusters[rows],
-    )
-    found, *_ = states.label_states(thinned, marker_file, model)
     result = pd.DataFrame(
         {name: full[name.removesuffix("_equal_depth")].to_numpy(dtype=object).copy() for name in COLUMNS},
         index=full.index,
     )
-    result.iloc[rows, 0] = found[f"t_state_{scheme}"].to_numpy()
-    result.iloc[rows, 1] = found["t_lineage"].to_numpy()
+    for name in deeper:  # one in memory at a time
+        rows = np.flatnonzero(cells.samples == name)
+        thinned = replace(
+            cells,
+            counts=matrix.thin(cells.counts[rows].tocsr(), shares[name], seed=SEED),
+            cells=[cells.cells[int(row)] for row in rows],
+            samples=cells.samples[rows],
+            clusters=cells.clusters[rows],
+        )
+        found, *_ = states.label_states(thinned, marker_file, model)
+        result.iloc[rows, 0] = found[f"t_state_{scheme}"].to_numpy()
+        result.iloc[rows, 1] = found["t_lineage"].to_numpy()
     return result
