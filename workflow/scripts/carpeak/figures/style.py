@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "SIDE_COLOURS", "cluster_colour", "colour", "ordered", "sample_colours"]
 
 WIDTH = 10.0  # inches; 960 CSS pixels, so that 9 pt type is read as 12 px
-RASTER_DPI = 200
-PNG_DPI = 200
+DPI = 200  # of the PNG, and of points inside the SVG
 LARGE_IMAGE = 8_000  # characters of an image in an SVG from which its colours are counted
 INK, MUTED, LINE, PALE = "#1f2933", "#5f6b7a", "#d8dde3", "#e6e9ed"
 ACCENT, UP, DOWN = "#b0413e", "#b2432f", "#2f6690"
@@ -97,17 +96,25 @@ def note(text: str, *, footer: str = "") -> Figure:
 
 
 def save(fig: Figure, svg: str | Path, png: str | Path) -> None:
-    """Write a figure in both formats, whole or not at all, without dates or program names."""
+    """Write a figure in both formats, whole or not at all, without dates or program names.
+
+    The canvases print by themselves: `Figure.savefig` would draw each figure twice, once for its layout.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     engine = fig.get_layout_engine()
     if engine is not None:
         engine.execute(fig)
         fig.set_layout_engine("none")  # laid out once, not once per format
     with atomic(svg) as temporary:
-        fig.savefig(temporary, format="svg", dpi=RASTER_DPI, metadata={"Date": None, "Creator": None})
+        fig.set_dpi(DPI)
+        FigureCanvasSVG(fig).print_svg(temporary, metadata={"Date": None, "Creator": None})
         text = _light_rasters(_stable_ids(temporary.read_text(encoding="utf-8")))
         temporary.write_text(text, encoding="utf-8")
     with atomic(png) as temporary:
-        fig.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        fig.set_dpi(DPI)  # printing an SVG leaves its own
+        FigureCanvasAgg(fig).print_png(temporary, metadata={"Software": None})
 
 
 def _stable_ids(svg: str) -> str:
