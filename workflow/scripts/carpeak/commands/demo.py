@@ -14,9 +14,9 @@ CELLS_PER_DONOR = 5_000  # captured, of both libraries together: enough CAR+ cel
 
 EPILOG = """\
 The demo study is simulated: two libraries (15,414 cells) drawn to the description of patient 4 of
-Zhang et al. 2025. It takes a few minutes, needs no network, and writes FOLDER/results/report.html. With --donors N it
-has N patients with both libraries (5,000 cells each), and takes longer accordingly; from four on,
-one has few cells and one a failed library.
+Zhang et al. 2025. It takes a few minutes, needs no network, and writes FOLDER/results/report.html.
+With --donors N it has N patients with both libraries (5,000 cells each), and takes longer
+accordingly; from four on, one has few cells and one a failed library.
 """
 
 
