@@ -44,7 +44,8 @@ def judged(cells, removed_by):
 
 
 def merged_(libraries, cells, kind="union"):
-    return merge.merge(libraries, cells, samples=SAMPLES, genes=merge.gene_list(libraries, kind))
+    genes = merge.gene_list(libraries, kind)
+    return merge.merge(libraries, cells, samples=SAMPLES, genes=genes).to_memory()
 
 
 def two_libraries():

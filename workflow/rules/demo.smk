@@ -30,7 +30,7 @@ rule simulate:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=needs.of_simulation(study.config["demo"]["cells"]),
+        mem_mb=lambda wildcards: needs.of_simulation(study.config["demo"]["cells"]) + above_jobs(),
         runtime=30,
     params:
         seed=study.config["demo"]["seed"],

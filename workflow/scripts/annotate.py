@@ -7,9 +7,10 @@ with job(snakemake):
     from carpeak.populations import annotate, axes
     from carpeak.settings import AnnotationSettings, build
     from carpeak.seurat import cluster_states
+    from carpeak.stats import stored
 
     source, population = snakemake.input, snakemake.wildcards.population
-    inherited, counts = source.get("inherited"), io.read_h5ad(source.counts)
+    inherited, counts = source.get("inherited"), stored.read(source.counts)
     settings = build(AnnotationSettings, snakemake.params.annotation)
     embedding, clusters = io.read_table(source.embedding), io.read_table(source.clusters)
     found = annotate.annotate(

@@ -4,6 +4,7 @@ from carpeak.job import job
 
 with job(snakemake):
     from carpeak import atlas, cells, io
+    from carpeak.stats import stored
 
     places = io.read_table(snakemake.input.umap)
     embedding = io.join_cells(io.read_table(snakemake.input.embedding), places)
@@ -15,7 +16,6 @@ with job(snakemake):
         calls=io.read_table(snakemake.input.calls),
     )
     io.write_table(table, snakemake.output.table)
-    counts = io.read_h5ad(snakemake.input.counts)
-    atlas.write(
-        atlas.build(counts, table, embedding, samples=snakemake.params.samples), snakemake.output.atlas
-    )
+    counts = stored.read(snakemake.input.counts)
+    made = atlas.build(counts, table, embedding, samples=snakemake.params.samples)
+    atlas.write(made, counts, snakemake.output.atlas)

@@ -6,8 +6,9 @@ with job(snakemake):
     from carpeak import io
     from carpeak.car import calls
     from carpeak.settings import CarSettings
+    from carpeak.stats import stored
 
-    counts = io.read_h5ad(snakemake.input.counts)
+    counts = stored.read(snakemake.input.counts)
     labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"])
     cells = io.join_cells(counts.obs_names.to_frame(index=False, name="cell"), labels)
     ambient = dict(

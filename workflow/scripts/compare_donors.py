@@ -6,9 +6,10 @@ with job(snakemake):
     from carpeak import io
     from carpeak.comparison import ambient_marks, gene_sets
     from carpeak.donors import compare, gather, shifts
+    from carpeak.stats import stored
 
     source, params = snakemake.input, snakemake.params
-    counts = io.read_h5ad(source.counts)
+    counts = stored.read(source.counts)
     labels = [io.read_table(path) for path in (source.labels, source.t_labels, source.calls)]
     held = gather.evidence(counts, *labels, contrast=snakemake.wildcards.contrast, **params.common)
     genes, sets = compare.compare(

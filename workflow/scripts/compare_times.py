@@ -5,9 +5,10 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.donors import audit, gather, subgroups
+    from carpeak.stats import stored
 
     source, params = snakemake.input, snakemake.params
-    counts = io.read_h5ad(source.counts)
+    counts = stored.read(source.counts)
     labels = [io.read_table(path) for path in (source.labels, source.t_labels, source.calls)]
     held = gather.evidence(counts, *labels, contrast=params.contrast, **params.common)
     table = subgroups.over_times(

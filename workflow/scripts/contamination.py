@@ -5,10 +5,11 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.libraries import ambient_share
+    from carpeak.stats import stored
 
     profiles = [io.read_table(path) for path in snakemake.input.profiles]
     table = ambient_share.table(
-        io.read_h5ad(snakemake.input.counts),
+        stored.read(snakemake.input.counts),
         io.read_table(snakemake.input.labels, columns=["cell", "cell_type"]),
         dict(zip(snakemake.params.with_ambient, profiles, strict=True)),
         snakemake.params.samples,

@@ -6,8 +6,9 @@ with job(snakemake):
     from carpeak import io
     from carpeak.comparison import ambient_genes, attribution, claim_genes, differential_expression
     from carpeak.libraries import ambient_share
+    from carpeak.stats import stored
 
-    counts, conditions = io.read_h5ad(snakemake.input.counts), snakemake.params.conditions
+    counts, conditions = stored.read(snakemake.input.counts), snakemake.params.conditions
     labels = io.read_table(snakemake.input.t_labels)
     calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call", "car_umis", "car_probability"])
     transgene = counts.var["transgene"].to_numpy(dtype=bool)

@@ -6,8 +6,9 @@ with job(snakemake):
     from carpeak import io
     from carpeak.comparison import car_contrast
     from carpeak.populations import members
+    from carpeak.stats import stored
 
-    counts, params = io.read_h5ad(snakemake.input.counts), snakemake.params
+    counts, params = stored.read(snakemake.input.counts), snakemake.params
     labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"])
     calls = io.read_table(snakemake.input.calls)
     counts = counts[members.members(counts.obs_names, "t_cells", labels=labels)]

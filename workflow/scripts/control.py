@@ -5,8 +5,9 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.comparison import attribution, library_effect
+    from carpeak.stats import stored
 
-    counts, params = io.read_h5ad(snakemake.input.counts), snakemake.params
+    counts, params = stored.read(snakemake.input.counts), snakemake.params
     lineages = io.read_table(snakemake.input.labels).set_index("cell")["cell_type"]
     states = io.read_table(snakemake.input.t_labels, columns=["cell", "t_lineage", "t_state"])
     calls = io.read_table(snakemake.input.calls, columns=["cell", "car_call", "car_probability"])

@@ -6,12 +6,13 @@ with job(snakemake):
     from carpeak import io
     from carpeak.populations import describe
     from carpeak.seurat import markers as find_all
+    from carpeak.stats import stored
 
     embedding = io.read_table(snakemake.input.embedding)
     neighbors = io.read_arrays(snakemake.input.neighbors)
     umap = describe.umap(embedding, neighbors, seed=snakemake.params.seed)
     io.write_table(umap, snakemake.output.umap)
-    counts, clusters = io.read_h5ad(snakemake.input.counts), io.read_table(snakemake.input.clusters)
+    counts, clusters = stored.read(snakemake.input.counts), io.read_table(snakemake.input.clusters)
     if snakemake.params.method == "paper":
         markers = find_all.of_population(counts, embedding, clusters)
     else:

@@ -7,8 +7,9 @@ with job(snakemake):
     from carpeak.populations import embed, members
     from carpeak.settings import EmbeddingSettings, build
     from carpeak.seurat import recipes
+    from carpeak.stats import stored
 
-    counts = io.read_h5ad(snakemake.input.counts)
+    counts = stored.read(snakemake.input.counts)
     labels, calls = (snakemake.input.get(name) for name in ("labels", "calls"))
     members = members.members(
         counts.obs_names,

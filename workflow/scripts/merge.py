@@ -7,11 +7,12 @@ with job(snakemake):
     from carpeak import io
     from carpeak.libraries import aliases, merge
     from carpeak.populations import axes, markers
+    from carpeak.stats import stored
 
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
-    libraries = [io.read_h5ad(path) for path in snakemake.input.counts]
+    libraries = [stored.read(path) for path in snakemake.input.counts]
     wanted = markers.genes(markers.load(snakemake.input.markers))
     states = axes.load(
         snakemake.input.model
@@ -24,7 +25,7 @@ with job(snakemake):
     genes = merge.gene_list(libraries, snakemake.params.genes)
     counts = merge.merge(libraries, cells, samples=samples, genes=genes)
     merge.check_transgene(counts.var, snakemake.params.features)
-    io.write_h5ad(counts, snakemake.output.counts)
+    stored.write(counts.frame(), {"X": counts.X}, snakemake.output.counts, compression="lzf")
     io.write_json(aliases.report(used, wanted, genes.index), snakemake.output.markers)
     table = merge.sample_table(samples, cells, thresholds, merge.gene_counts(libraries, genes))
     io.write_table(table, snakemake.output.samples)

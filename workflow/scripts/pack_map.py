@@ -5,9 +5,10 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import cells, io
     from carpeak.explore import cell_map
+    from carpeak.stats import stored
 
     source, params = snakemake.input, snakemake.params
-    counts = io.read_h5ad(source.counts)
+    counts = stored.read(source.counts)
     table = cell_map.gather(
         io.read_table(source.umap),
         cells.kept(map(io.read_table, source.quality)),

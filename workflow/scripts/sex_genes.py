@@ -5,8 +5,9 @@ from carpeak.job import job
 with job(snakemake):
     from carpeak import io
     from carpeak.libraries import sex_genes
+    from carpeak.stats import stored
 
-    counts = io.read_h5ad(snakemake.input.counts)
+    counts = stored.read(snakemake.input.counts)
     labels = io.read_table(snakemake.input.labels, columns=["cell", "cell_type"]).set_index("cell")
     table = sex_genes.table(
         counts.X,

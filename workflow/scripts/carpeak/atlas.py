@@ -10,7 +10,7 @@ import numpy as np
 
 from . import io
 from .cells import OBS_COLUMNS
-from .stats import matrix
+from .stats import matrix, stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,22 +23,19 @@ INTEGERS = ("n_umis", "n_genes", "car_umis")
 
 
 def build(
-    counts: AnnData, cells: pd.DataFrame, embedding: pd.DataFrame, *, samples: Sequence[str]
+    counts: AnnData | stored.Counts, cells: pd.DataFrame, embedding: pd.DataFrame, *, samples: Sequence[str]
 ) -> AnnData:
-    """An AnnData of `counts` (raw, cells x genes) with `cells` (`carpeak.cells.joined`) as obs.
+    """All of the atlas but its matrices: `cells` (`carpeak.cells.joined`) as obs, the genes of `counts`.
 
-    ``layers["counts"]`` are the raw integers, ``X`` log1p of counts per 10,000 with the transgene left out
-    of the total; obsm X_pca, X_harmony and X_umap come from `embedding` and are left out where the study
+    obsm X_pca, X_harmony and X_umap come from `embedding` and are left out where the study
     was too small to be embedded. Raises ValueError when the tables and the matrix hold different cells.
     """
     import anndata
     import pandas as pd
 
     cells = io.join_cells(pd.DataFrame({"cell": counts.obs_names.to_numpy(str)}), cells)
-    raw = counts.X.astype(np.int32)
     var = counts.var[[name for name in ("gene_id", "transgene", "mito") if name in counts.var]].copy()
-    normalised = matrix.normalise(raw, exclude=var["transgene"].to_numpy(dtype=bool))
-    atlas = anndata.AnnData(normalised, obs=_obs(cells, samples), var=var, layers={"counts": raw})
+    atlas = anndata.AnnData(obs=_obs(cells, samples), var=var)
     if len(embedding):
         points = embedding.set_index("cell").loc[cells["cell"]]
         for key, prefix in (("X_pca", "pc_"), ("X_harmony", "harmony_"), ("X_umap", "umap_")):
@@ -72,7 +69,12 @@ def _order(column: str, values: pd.Series, samples: Sequence[str]) -> list[str]:
     return found
 
 
-def write(atlas: AnnData, path: str | Path) -> None:
-    """Write the atlas with quick gzip."""
-    with io.atomic(path) as temporary:
-        atlas.write_h5ad(temporary, compression="gzip", compression_opts=GZIP_LEVEL)
+def write(atlas: AnnData, counts: AnnData | stored.Counts, path: str | Path) -> None:
+    """Write `atlas` and the matrices of `counts` (raw, the same cells) with quick gzip, block by block.
+
+    ``layers["counts"]`` are the raw integers, ``X`` log1p of counts per 10,000 with the transgene left out
+    of the total.
+    """
+    transgene = atlas.var["transgene"].to_numpy(dtype=bool)
+    matrices = {"X": matrix.normalise(counts.X, exclude=transgene), "layers/counts": counts.X}
+    stored.write(atlas, matrices, path, compression="gzip", compression_opts=GZIP_LEVEL)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..names import T_CELL, in_groups
-from ..stats import matrix
+from ..stats import blocks, matrix
 from .ambient_marks import COLUMN, MIN_RATIO, MIN_SHARE
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike, NDArray
     from scipy import sparse
+
+    from ..stats.stored import Counts
 
 RED_CELL = "Red cell"
 KIN = (T_CELL, "NK cell", "unassigned")  # NK cells share the programmes that T cells take up
@@ -30,7 +32,7 @@ UNKNOWN = "other cells"
 
 
 def sources(
-    counts: sparse.csr_matrix,
+    counts: sparse.csr_matrix | blocks.Blocks,
     lineages: ArrayLike,
     genes: Sequence[str],
     *,
@@ -43,20 +45,36 @@ def sources(
     there is at least `MIN_RATIO` times that of T cells. Haemoglobins always leak; T cells make none.
     """
     labels = np.asarray(lineages, dtype=str)
-    others = [name for name in np.unique(labels) if name not in KIN and (labels == name).sum() >= MIN_CELLS]
+    factors = matrix.size_factors(counts, exclude=transgene)
+    weights = _weights(labels, factors)
+    means = dict(zip(weights, blocks.weighted_sums(counts, list(weights.values())), strict=True))
+    return _sources(means, list(genes))
+
+
+def _weights(labels: NDArray[np.str_], factors: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Weights of cells whose sums are means of counts per 10,000: T cells, and lineages of `MIN_CELLS`."""
+    found = {}
+    for name in np.unique(labels):
+        inside = labels == name
+        if inside.sum() >= MIN_CELLS or name == T_CELL:
+            found[str(name)] = np.where(inside, 1 / np.maximum(factors, 1e-12), 0.0) / inside.sum()
+    return found
+
+
+def _sources(means: Mapping[str, NDArray[np.float64]], genes: Sequence[str]) -> NDArray[np.str_]:
+    others = [name for name in means if name not in KIN]
     found = np.full(len(genes), "", dtype=object)
-    if others and (labels == T_CELL).any():
-        factors = matrix.size_factors(counts, exclude=transgene)
-        means = np.vstack([_mean(counts, factors, labels == name) for name in (T_CELL, *others)])
-        best = means[1:].argmax(axis=0)
-        leaks = (means[1:].max(axis=0) >= MIN_RATIO * means[0]) & (means[1:].max(axis=0) > 0)
-        found[leaks] = np.asarray(others, dtype=object)[best[leaks]]
+    if others and T_CELL in means:
+        of_others = np.vstack([means[name] for name in others])
+        highest = of_others.max(axis=0)
+        leaks = (highest >= MIN_RATIO * means[T_CELL]) & (highest > 0)
+        found[leaks] = np.asarray(others, dtype=object)[of_others.argmax(axis=0)[leaks]]
     found[in_groups(genes, ["haemoglobin"])] = RED_CELL
     return found.astype(str)
 
 
 def by_side(
-    cells: AnnData,
+    cells: AnnData | Counts,
     labels: pd.DataFrame,
     conditions: Mapping[str, str],
     *,
@@ -76,56 +94,49 @@ def by_side(
     own = np.array([t_lineages.get(cell, "") for cell in cells.obs_names], dtype=str)
     condition, sample = (cells.obs[name].to_numpy(dtype=str) for name in ("condition", "sample"))
     transgene = cells.var["transgene"].to_numpy(dtype=bool)
-    never = in_groups(cells.var_names, ["haemoglobin"])  # made by T cells
+    names = list(map(str, cells.var_names))
+    never = in_groups(names, ["haemoglobin"])  # made by T cells
     found: dict[str, dict[str, NDArray[np.str_]]] = {}
     for side, name in conditions.items():
         rows = np.flatnonzero(condition == name)
         counts = cells.X[rows]
-        marks = sources(counts, lineage[rows], cells.var_names, transgene=transgene)
-        highest = _highest(counts, lineage[rows], transgene=transgene)
+        depth = blocks.row_sums(counts)
+        factors = matrix.size_factors(counts, exclude=transgene)
+        weights = _weights(lineage[rows], factors)
+        is_t = lineage[rows] == T_CELL
+        members = {group: is_t & ((own[rows] == group) | (group == ALL)) for group in GROUPS}
+        asked = [*weights.values(), *(inside.astype(np.float64) for inside in members.values())]
+        *of_lineages, held_all, held_cd4, held_cd8 = blocks.weighted_sums(counts, asked)
+        means = dict(zip(weights, of_lineages, strict=True))
+        marks, highest = _sources(means, names), _highest(means, n_genes=len(never))
         measured = set(np.unique(sample[rows])) <= set(ambient)
         found[side] = {}
-        for group in GROUPS:
-            inside = (lineage[rows] == T_CELL) & ((own[rows] == group) | (group == ALL))
-            spilled = ~transgene & _mostly_ambient(counts, inside, sample[rows], ambient)
+        for group, held in zip(GROUPS, (held_all, held_cd4, held_cd8), strict=True):
+            expected = _expected(depth, members[group], sample[rows], ambient)
+            spilled = ~transgene & (held > 0) & (expected >= MIN_SHARE * held)
             kept = spilled | never if measured else (marks != "") | spilled
             found[side][group] = np.where(kept, np.where(marks == "", highest, marks), "")
     return found
 
 
-def _mostly_ambient(
-    counts: sparse.csr_matrix,
+def _expected(
+    depth: NDArray[np.float64],
     inside: NDArray[np.bool_],
     samples: NDArray[np.str_],
     ambient: Mapping[str, NDArray[np.float64]],
-) -> NDArray[np.bool_]:
-    """Genes of which the cells `inside` hold mostly ambient RNA, by what their libraries' lets expect."""
-    held = np.asarray(counts.T @ inside.astype(np.float64)).ravel()
-    depth = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    expected = np.zeros(counts.shape[1])
-    for name, shares in ambient.items():
-        expected += depth[inside & (samples == name)].sum() * shares
-    return (held > 0) & (expected >= MIN_SHARE * held)
+) -> NDArray[np.float64] | float:
+    """UMIs of every gene that ambient RNA gives the cells `inside`, by what their libraries let expect."""
+    parts = [depth[inside & (samples == name)].sum() * shares for name, shares in ambient.items()]
+    return sum(parts) if parts else 0.0
 
 
-def _highest(
-    counts: sparse.csr_matrix, lineages: NDArray[np.str_], *, transgene: NDArray[np.bool_]
-) -> NDArray[np.str_]:
+def _highest(means: Mapping[str, NDArray[np.float64]], *, n_genes: int) -> NDArray[np.str_]:
     """For every gene the lineage other than T cells, NK cells among them, that expresses it most."""
-    others = [name for name in np.unique(lineages) if name not in (T_CELL, "unassigned")]
-    others = [name for name in others if (lineages == name).sum() >= MIN_CELLS]
+    others = [name for name in means if name not in (T_CELL, "unassigned")]
     if not others:
-        return np.full(counts.shape[1], UNKNOWN)
-    factors = matrix.size_factors(counts, exclude=transgene)
-    means = np.vstack([_mean(counts, factors, lineages == name) for name in others])
-    return np.where(means.max(axis=0) > 0, np.asarray(others)[means.argmax(axis=0)], UNKNOWN)
-
-
-def _mean(
-    counts: sparse.csr_matrix, factors: NDArray[np.float64], inside: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    weights = np.where(inside, 1 / np.maximum(factors, 1e-12), 0.0) / inside.sum()
-    return np.asarray(counts.T @ weights).ravel()
+        return np.full(n_genes, UNKNOWN)
+    of_others = np.vstack([means[name] for name in others])
+    return np.where(of_others.max(axis=0) > 0, np.asarray(others)[of_others.argmax(axis=0)], UNKNOWN)
 
 
 def marked(

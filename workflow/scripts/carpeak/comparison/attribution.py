@@ -22,7 +22,7 @@ from scipy.special import ndtri
 
 from ..io import join_cells
 from ..names import FEW_CELLS, POSITIVE
-from ..stats import intervals, matrix, ranksum, weighted_means
+from ..stats import blocks, intervals, matrix, ranksum, weighted_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def gather(obs: pd.DataFrame, t_labels: pd.DataFrame, calls: pd.DataFrame) -> pd
 
 
 def attribute(
-    counts: sparse.csr_matrix,
+    counts: sparse.csr_matrix | blocks.Blocks,
     cells: pd.DataFrame,
     genes: Sequence[str],
     *,
@@ -72,14 +72,15 @@ def attribute(
     shares = matrix.depth_shares(n_umis, samples)
     counts = matrix.thin(counts, np.array([shares[name] for name in samples]), seed=seed)
     levels = matrix.normalise(counts, exclude=transgene, log=False, dtype=np.float64)
-    sums = _Rows(levels, cells, conditions)
     control = _control(cells, conditions)
+    sums, *of_control = _Rows.of_cells(levels, cells, conditions, others=list(control.values()))
+    without = dict(zip(control, of_control, strict=True))
     names, parts = np.asarray(genes, dtype=object), []
     for group in GROUPS:
         rows = sums.in_group(group)
         if min(rows.weight(side) for side in SIDES) < FEW_CELLS:
             continue
-        others = weighted_means.Sums.of(levels, control[group]).means()
+        others = without[group].means()
         rest = others if others.cells.min() >= FEW_CELLS else None
         means = rows.sums.pooled([rows.of(side) for side in SIDES]).means()
         tested = np.flatnonzero(~transgene & (means.detected.max(axis=0) >= min_pct))
@@ -123,19 +124,32 @@ def without_car(p: Floats, positive: NDArray[np.bool_]) -> Floats:
 class _Rows:
     """Sums of the CAR+ cells by side, lineage and state, and which of them belong to a group of T cells."""
 
-    def __init__(self, levels: sparse.csr_matrix, cells: pd.DataFrame, conditions: Mapping[str, str]) -> None:
+    def __init__(self, keys: pd.DataFrame, sums: weighted_means.Sums) -> None:
+        self.keys, self.sums = keys, sums
+        self.inside = np.ones(len(keys), dtype=bool)
+
+    @classmethod
+    def of_cells(
+        cls,
+        levels: sparse.csr_matrix | blocks.Blocks,
+        cells: pd.DataFrame,
+        conditions: Mapping[str, str],
+        *,
+        others: Sequence[Floats],
+    ) -> tuple[Any, ...]:
+        """The rows, and the sums under each of the `others` (groups x cells), in one pass over `levels`."""
         positive = (cells["car_call"] == POSITIVE).to_numpy()
         side = np.where((cells["condition"] == conditions["test"]).to_numpy(), *SIDES)
         frame = pd.DataFrame(
             {"side": side, "lineage": cells["t_lineage"].astype(str), "state": cells["t_state"].astype(str)}
         )
         code = frame.groupby(list(frame.columns), sort=True).ngroup().to_numpy()
-        self.keys = frame.drop_duplicates().sort_values(list(frame.columns)).reset_index(drop=True)
+        keys = frame.drop_duplicates().sort_values(list(frame.columns)).reset_index(drop=True)
         weights = sparse.csr_matrix(
-            (positive.astype(float), (code, np.arange(len(cells)))), shape=(len(self.keys), len(cells))
+            (positive.astype(float), (code, np.arange(len(cells)))), shape=(len(keys), len(cells))
         )
-        self.sums = weighted_means.Sums.of(levels, weights)
-        self.inside = np.ones(len(self.keys), dtype=bool)
+        sums, *rest = weighted_means.several(levels, [weights, *others])
+        return cls(keys, sums), *rest
 
     def in_group(self, group: str) -> _Rows:
         """The same, cut to a group of T cells."""

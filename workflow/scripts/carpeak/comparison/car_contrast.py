@@ -66,7 +66,7 @@ def compare(
         mine = np.flatnonzero(of_sample == row["sample"])
         if len(mine) < FEW_CELLS:
             continue
-        levels = matrix.normalise(counts[mine], exclude=transgene, dtype=np.float64).tocsc()
+        levels = matrix.normalise(counts[mine].tocsr(), exclude=transgene, dtype=np.float64).tocsc()
         pct = np.diff(levels.indptr) / len(mine)
         tested = np.flatnonzero((pct >= min_pct) & ~transgene)
         columns = {

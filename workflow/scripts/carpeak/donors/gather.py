@@ -9,7 +9,7 @@ import numpy as np
 
 from ..comparison import composition
 from ..io import join_cells
-from ..stats import matrix
+from ..stats import matrix, stored
 from . import audit
 from .evidence import Evidence, Variant, variants_of
 
@@ -52,7 +52,7 @@ def evidence(
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
     return Evidence(
         cells=cells.assign(sort=cells["sample"].map({one.sample: one.sort for one in known})),
-        counts=counts.X,
+        counts=stored.in_memory(counts.X),
         n_umis=matrix.size_factors(counts.X, exclude=transgene) * matrix.TARGET_SUM,
         genes=np.array(counts.var_names, dtype=str),
         sides=contrasts[contrast],

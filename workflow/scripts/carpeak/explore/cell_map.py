@@ -148,10 +148,10 @@ def _expression(cells: NDArray, counts: AnnData, genes: Sequence[str]) -> dict[s
     """log1p counts per 10,000 of the chosen genes, each packed alone, of every `step`-th cell."""
     step = -(-len(cells) // MAX_CELLS_OF_GENES) if len(cells) else 1
     chosen = counts.obs_names.get_indexer(cells[::step])
-    rows = counts.X[chosen]
+    rows = counts.X[np.sort(chosen)].tocsr()[np.argsort(np.argsort(chosen))]
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
     columns = counts.var_names.get_indexer(list(genes))
-    values: sparse.csc_matrix = matrix.normalise(rows.tocsr(), exclude=transgene)[:, columns].tocsc()
+    values: sparse.csc_matrix = matrix.normalise(rows, exclude=transgene)[:, columns].tocsc()
     packed = {
         gene: packing.amounts(np.asarray(values[:, [i]].todense(), dtype=np.float64).ravel())
         for i, gene in enumerate(genes)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..stats import stored
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -27,16 +29,16 @@ def by_label(path: str | Path, labels: pd.Series, genes: Sequence[str]) -> pd.Da
     """
     import h5py
     import pandas as pd
-    from scipy import sparse
 
     with h5py.File(path, "r") as file:
         cells, names = _index(file["obs"]), _index(file["var"])
         transgene = file["var/transgene"][:].astype(bool)
-        parts = (file["X/data"][:], file["X/indices"][:], file["X/indptr"][:])
     where = {name: i for i, name in enumerate(names)}
     found = [gene for gene in genes if gene in where]
-    matrix = sparse.csr_matrix(parts, shape=(len(cells), len(names)))
-    counts = _selected(matrix, columns=[where[gene] for gene in found], transgene=transgene)
+    columns = [where[gene] for gene in found]
+    counts = np.vstack(
+        [_selected(part, columns=columns, transgene=transgene) for _, part in stored.matrix_of(path)]
+    )
     label = pd.Series(labels).reindex(cells).to_numpy(dtype=object)
     rows = []
     for one in pd.unique(labels):

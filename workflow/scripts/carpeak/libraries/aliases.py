@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..stats import stored
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -58,19 +60,17 @@ def _may_be(found: str, expected: str) -> bool:
 
 
 def renamed(
-    libraries: Sequence[AnnData], wanted: Mapping[str, Known]
-) -> tuple[list[AnnData], dict[str, set[str]]]:
+    libraries: Sequence[AnnData | stored.Counts], wanted: Mapping[str, Known]
+) -> tuple[list[AnnData | stored.Counts], dict[str, set[str]]]:
     """The libraries with the wanted genes under their names, and the other names that such genes had."""
-    import anndata
-
-    result: list[AnnData] = []
+    result: list[AnnData | stored.Counts] = []
     used: dict[str, set[str]] = {}
     for library in libraries:
         changes = renames(list(library.var_names), library.var["gene_id"].tolist(), wanted)
         for name, gene in changes.items():
             used.setdefault(gene, set()).add(name)
         var = library.var.rename(index=changes)
-        result.append(anndata.AnnData(library.X, obs=library.obs, var=var) if changes else library)
+        result.append(stored.with_genes(library, var) if changes else library)
     return result, used
 
 

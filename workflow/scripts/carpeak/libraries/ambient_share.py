@@ -175,7 +175,7 @@ def expected(
     found = {}
     for sample, share in zip(table["sample"], table["ambient_share"], strict=True):
         if not np.isnan(share):
-            own = cells.X[np.flatnonzero(names == sample)]
+            own = cells.X[np.flatnonzero(names == sample)].tocsr()
             sums = _profile(own, cells.var_names, profiles.get(sample))
             found[str(sample)] = share * sums / max(sums.sum(), 1)
     return found
@@ -199,6 +199,6 @@ def table(
     rows = []
     for sample in samples:
         own = np.flatnonzero(names == sample["sample"])
-        found = library(cells.X[own], lineage[own], cells.var_names, profiles.get(sample["sample"]))
+        found = library(cells.X[own].tocsr(), lineage[own], cells.var_names, profiles.get(sample["sample"]))
         rows.append({**sample, **found})
     return pd.DataFrame(rows)[COLUMNS]

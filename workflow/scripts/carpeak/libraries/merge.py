@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..errors import UserError
 from ..names import REMOVAL_REASONS, WITHOUT_TRANSGENE
+from ..stats import blocks, stored
 from . import absent_transgene
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+
+    Library: TypeAlias = AnnData | stored.Counts
 
 THRESHOLDS = (
     "preset",
@@ -29,28 +32,25 @@ THRESHOLDS = (
 
 
 def merge(
-    libraries: Sequence[AnnData], cells: Sequence[pd.DataFrame], *, samples: pd.DataFrame, genes: pd.DataFrame
-) -> AnnData:
-    """Join the kept cells of `libraries`.
+    libraries: Sequence[Library], cells: Sequence[pd.DataFrame], *, samples: pd.DataFrame, genes: pd.DataFrame
+) -> stored.Counts:
+    """Join the kept cells of `libraries`; counts are read when the result's are, a block at a time.
 
     `cells` are the QC tables in the same order, `samples` has a row per library with sample, condition,
     donor and batch. `genes` are those of the result (`gene_list`, from libraries with `same_names`); one that
     a library lacks counts 0 there. A library may be without kept cells; all of them may. ``uns`` names the
     samples whose reference holds no transgene (`WITHOUT_TRANSGENE`): their zeros are no measurement.
     """
-    import anndata
     import pandas as pd
-    from scipy import sparse
 
-    blocks, names, rows = [], [], []
+    names, rows = [], []
     for number, (library, table) in enumerate(zip(libraries, cells, strict=True)):
         if list(table["cell"]) != list(library.obs_names):
             msg = f"the QC table of library {number + 1} does not list the cells of its matrix"
             raise ValueError(msg)
-        kept = library[table["kept"].to_numpy()]
-        blocks.append(_spread(kept.X, genes.index.get_indexer(library.var_names), n_genes=len(genes)))
-        names.append(kept.obs_names)
-        rows.append(np.full(kept.n_obs, number))
+        kept = library.obs_names[table["kept"].to_numpy()]
+        names.append(kept)
+        rows.append(np.full(len(kept), number))
     row = np.concatenate(rows)
     obs = pd.DataFrame(index=pd.Index(np.concatenate(names), name="cell", dtype=object))
     for column in ("sample", "condition", "donor", "batch"):
@@ -58,18 +58,23 @@ def merge(
         obs[column] = pd.Categorical(values.to_numpy()[row], categories=list(dict.fromkeys(values)))
     lacking = [not library.var["transgene"].any() for library in libraries]
     without = samples["sample"].astype(str)[lacking].tolist()
-    return anndata.AnnData(
-        sparse.vstack(blocks, format="csr"), obs=obs, var=genes, uns={WITHOUT_TRANSGENE: without}
-    )
+
+    def read() -> Iterator[Any]:
+        for library, table in zip(libraries, cells, strict=True):
+            places = genes.index.get_indexer(library.var_names)
+            for _, block in blocks.parts(library[table["kept"].to_numpy()].X):
+                yield _spread(block, places, n_genes=len(genes))
+
+    counts = blocks.Blocks((len(obs), len(genes)), read)
+    return stored.Counts(counts, obs, genes, {WITHOUT_TRANSGENE: without})
 
 
-def same_names(libraries: Sequence[AnnData]) -> list[AnnData]:
+def same_names(libraries: Sequence[Library]) -> list[Library]:
     """The libraries with one name for each identifier: that of the first library which lists it.
 
     Symbols change between releases of a reference (GPR56 became ADGRG1), identifiers hardly. A name that
     another gene bears already is never given twice.
     """
-    import anndata
     import pandas as pd
 
     known: dict[str, str] = {}
@@ -86,11 +91,11 @@ def same_names(libraries: Sequence[AnnData]) -> list[AnnData]:
             var = library.var
         known = {**dict(zip(var["gene_id"], var.index, strict=True)), **known}
         taken |= set(var.index)
-        renamed.append(anndata.AnnData(library.X, obs=library.obs, var=var))
+        renamed.append(stored.with_genes(library, var))
     return renamed
 
 
-def gene_list(libraries: Sequence[AnnData], kind: str) -> pd.DataFrame:
+def gene_list(libraries: Sequence[Library], kind: str) -> pd.DataFrame:
     """The genes of all libraries (kind ``union``) or those of every library (``intersection``).
 
     In the order of their first appearance. Transgene features are always among them: a library that was
@@ -142,7 +147,7 @@ def check_transgene(var: pd.DataFrame, features: Sequence[str]) -> None:
     raise UserError(absent_transgene.absent(features, var.index))
 
 
-def gene_counts(libraries: Sequence[AnnData], genes: pd.DataFrame) -> list[dict[str, int]]:
+def gene_counts(libraries: Sequence[Library], genes: pd.DataFrame) -> list[dict[str, int]]:
     """For each library the genes it lists, those of them left out of `genes`, and those it lacks."""
     result = []
     for library in libraries:

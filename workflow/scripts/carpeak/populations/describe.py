@@ -42,7 +42,7 @@ def cluster_markers(
     chosen = counts[embedding["cell"].to_numpy()]
     transgene = chosen.var["transgene"].to_numpy(dtype=bool)
     return ranksum.one_vs_rest(
-        matrix.normalise(chosen.X.tocsr(), exclude=transgene),
+        matrix.normalise(chosen.X, exclude=transgene),
         io.join_cells(embedding[["cell"]], clusters)["cluster"].to_numpy(dtype=str),
         list(chosen.var_names),
         min_pct=min_pct,

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..names import in_groups
-from ..stats import graph, matrix
+from ..stats import blocks, graph, matrix
 from . import integration
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Steps:
 
 
 def embed(
-    counts: sparse.csr_matrix,
+    counts: sparse.csr_matrix | blocks.Blocks,
     *,
     cells: Sequence[str],
     genes: Sequence[str],
@@ -82,6 +82,7 @@ def embed(
     candidates = ~transgene & ~in_groups(genes, settings.exclude_genes)
     chosen = steps.variable(counts, log, batch, candidates, settings.n_variable_genes)
     pcs = steps.components(log[:, np.flatnonzero(chosen)], n_pcs, seed)
+    del log
     asked = max(settings.n_neighbors, steps.neighbors)
     plain = graph.nearest(pcs, asked, seed=seed)
     clusters_plain = steps.clusters(plain, resolution, seed)
@@ -181,7 +182,11 @@ def _points(cells: Sequence[str], pcs: NDArray, corrected: NDArray) -> pd.DataFr
 
 
 def variable_genes(
-    log: sparse.csr_matrix, batch: Sequence[str], *, candidates: NDArray[np.bool_], n_genes: int
+    log: sparse.csr_matrix | blocks.Blocks,
+    batch: Sequence[str],
+    *,
+    candidates: NDArray[np.bool_],
+    n_genes: int,
 ) -> NDArray[np.bool_]:
     """Mask of the `n_genes` most variable of the `candidates`, judged within each library.
 
@@ -196,7 +201,7 @@ def variable_genes(
     rows = np.flatnonzero(voting) if voting.any() else np.arange(len(names))
     columns = np.flatnonzero(candidates)
     obs = pd.DataFrame({"batch": pd.Categorical(names.iloc[rows])}).set_index(rows.astype(str))
-    cells = anndata.AnnData(log[rows][:, columns], obs=obs)
+    cells = anndata.AnnData(log.tocsr()[rows][:, columns], obs=obs)
     with warnings.catch_warnings():  # genes that one library lacks have no dispersion there, and no vote
         warnings.simplefilter("ignore")
         table = sc.pp.highly_variable_genes(
@@ -221,22 +226,52 @@ def principal_components(log: sparse.csr_matrix, n_pcs: int, *, seed: int = 0) -
     return np.asarray(sc.pp.pca(values, n_comps=k, svd_solver="arpack", random_state=seed, dtype="float64"))
 
 
-def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArray[np.str_]:
-    """Cluster names "0", "1", ... by decreasing size (Leiden on modularity, scanpy with igraph)."""
-    import anndata
-    import scanpy as sc
+class _Random:
+    """NumPy's generator under the names by which igraph asks for numbers, as scanpy hands it over."""
 
-    cells = anndata.AnnData(obs=pd.DataFrame(index=pd.RangeIndex(weights.shape[0]).astype(str)))
-    sc.tl.leiden(
-        cells,
-        adjacency=weights,
-        resolution=resolution,
-        random_state=seed,
-        flavor="igraph",
-        directed=False,
-        n_iterations=5,
-    )
-    return graph.by_size(cells.obs["leiden"].astype(int).to_numpy())
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.RandomState(seed)
+
+    def getrandbits(self, k: int) -> int:
+        return int(self._random.tomaxint()) & ((1 << k) - 1)
+
+    def randint(self, a: int, b: int) -> int:
+        return int(self._random.randint(a, b + 1))
+
+    def random(self) -> float:
+        return float(self._random.random_sample())
+
+    def gauss(self, mean: float, deviation: float) -> float:
+        return float(self._random.normal(mean, deviation))
+
+
+def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArray[np.str_]:
+    """Cluster names "0", "1", ... by decreasing size: Leiden on modularity by igraph, as scanpy calls it.
+
+    Called here because scanpy hands the edges over as a list of pairs: of 100,000 cells' graph they take
+    1.4 GB and as an array 0.1. Each edge of the symmetric `weights` is there in both directions, as with
+    scanpy; the clusters are the same (tests).
+    """
+    import random
+
+    import igraph
+
+    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    stored = weights.data != 0
+    edges = np.column_stack([rows[stored], weights.indices[stored].astype(np.int64)])
+    net = igraph.Graph(n=weights.shape[0], edges=edges)
+    del edges, rows
+    igraph.set_random_number_generator(_Random(seed))
+    try:
+        found = net.community_leiden(
+            objective_function="modularity",
+            weights=weights.data[stored],
+            resolution=resolution,
+            n_iterations=5,
+        )
+    finally:
+        igraph.set_random_number_generator(random)
+    return graph.by_size(np.asarray(found.membership))
 
 
 SCANPY = Steps(

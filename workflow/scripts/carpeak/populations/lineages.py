@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..names import UNASSIGNED
-from ..stats import graph, matrix
+from ..stats import blocks, graph, matrix
 from . import marker_panels, overrides
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MIN_PROBABILITY, MIN_SCORE = 0.5, 0.02  # below, a cell stays unassigned
 class Cells:
     """What annotation knows of a population's cells; all arrays are in the same order of cells."""
 
-    counts: sparse.csr_matrix  # cells x genes, UMIs
+    counts: sparse.csr_matrix | blocks.Blocks  # cells x genes, UMIs
     cells: Sequence[str]
     genes: Sequence[str]
     samples: NDArray[np.str_]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from ..stats import blocks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ LAST_RANK = 1500  # genes beyond this rank, silent ones among them, count as thi
 
 
 def scores(
-    counts: sparse.csr_matrix, genes: Sequence[str], programmes: Mapping[str, Sequence[str]]
+    counts: sparse.csr_matrix | blocks.Blocks, genes: Sequence[str], programmes: Mapping[str, Sequence[str]]
 ) -> NDArray[np.float64]:
     """UCell's score (0..1, cells x programmes): 1 - U / largest U of a programme's genes among all genes.
 
@@ -29,17 +31,18 @@ def scores(
     """
     place = {gene: i for i, gene in reversed(list(enumerate(genes)))}
     present = [[place[gene] for gene in listed if gene in place] for listed in programmes.values()]
-    ranked = _ranks(counts)
     result = np.zeros((counts.shape[0], len(present)))
-    for column, listed in enumerate(present):
-        n = len(listed)
-        if n == 0:
-            continue
-        # stored is LAST_RANK + 1 - rank, so that what is not stored has the last rank
-        gain = np.asarray(ranked[:, listed].sum(axis=1)).ravel()
-        smallest = n * (n + 1) / 2
-        statistic = n * (LAST_RANK + 1) - gain - smallest
-        result[:, column] = 1 - statistic / (n * LAST_RANK - smallest)
+    for rows, block in blocks.parts(counts):
+        ranked = _ranks(block)
+        for column, listed in enumerate(present):
+            n = len(listed)
+            if n == 0:
+                continue
+            # stored is LAST_RANK + 1 - rank, so that what is not stored has the last rank
+            gain = np.asarray(ranked[:, listed].sum(axis=1)).ravel()
+            smallest = n * (n + 1) / 2
+            statistic = n * (LAST_RANK + 1) - gain - smallest
+            result[rows, column] = 1 - statistic / (n * LAST_RANK - smallest)
     return np.clip(result, 0, 1)
 
 

@@ -102,7 +102,7 @@ def _library(
     cells: lineages.Cells, inside: NDArray[np.intp], model: axes.Model
 ) -> tuple[dict[str, Chances], pd.DataFrame]:
     """Chances by line, and the programmes' rank scores, of the cells `inside`: one library."""
-    counts = cells.counts[inside]
+    counts = cells.counts[inside].tocsr()
     factors = cells.factors()[inside]
     log_umis = np.log10(np.maximum(factors * 1e4, 1.0))
     wanted = model.genes()

@@ -263,7 +263,12 @@ def _carriers(sides: Mapping[str, str], car: pd.DataFrame) -> list[Finding]:
             values = [what_changed.percent(float(part.median())) for part in parts]
             tail = "carry the CAR" if column == "car_fraction" else ""
             where = f"{values[0]} of T cells in {sides['reference']} and {values[1]} in {sides['test']}"
-            return [Finding(f"{verb} {where} {tail}".strip() + ".", "fig-car_detection")]
+            found = [Finding(f"{verb} {where} {tail}".strip() + ".", "fig-car_detection")]
+            shown = [row for part in rows for row in known(part).to_dict("records")]
+            if column == "car_fraction" and (named := what_changed.wide(shown)):
+                text = f"The interval of the CAR share is wide ({', '.join(named)}): read it, not its middle."
+                found.append(Finding(text, "fig-car_detection"))
+            return found
     return []
 
 

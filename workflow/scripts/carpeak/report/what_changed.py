@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..settings import ChangeLimits
 
 MAX_NAMED = 8
+# Width of a share's 95 % interval from which its middle leans on the caller's priors: in simulated libraries
+# 5 to 15 points on average, below 0.2 three at most (docs/caller.md).
+WIDE = 0.30
 NBSP = "\u00a0"
 LINEAGES = ("CD4", "CD8")
 
@@ -200,7 +203,24 @@ def _estimated(rows: Sequence[Mapping[Any, Any]]) -> str:
         for row in rows
         if row.get("identifiable")
     ]
-    return f" Dropout and ambient RNA considered, the CAR+ share is {' and '.join(parts)}." if parts else ""
+    if not parts:
+        return ""
+    said = f" Dropout and ambient RNA considered, the CAR+ share is {' and '.join(parts)}."
+    if named := wide(rows):
+        said += (
+            f" Wide ({', '.join(named)}): where counts tell so little, the share leans on what is usual of"
+            " CAR+ cells and may be ten points off, more often too high. Read the interval, not its middle."
+        )
+    return said
+
+
+def wide(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """The libraries whose estimated share has an interval wider than WIDE."""
+    return [
+        str(row["sample"])
+        for row in rows
+        if row.get("identifiable") and row["car_fraction_high"] - row["car_fraction_low"] > WIDE
+    ]
 
 
 def _detected(share: float, total: int) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from ..stats import graph
+from ..stats import blocks, graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PRUNE = 1 / 15  # shared neighbours' Jaccard index below which two cells are not joined
+ROWS = 50_000  # cells whose shared neighbours are counted at a time: before pruning they are many
 STARTS = 10  # runs of Louvain of which the best is kept
 
 
@@ -26,12 +27,16 @@ def shared_neighbours(indices: NDArray[np.int64], *, prune: float = PRUNE) -> sp
     rows = np.repeat(np.arange(n), k + 1)
     columns = np.hstack([np.arange(n)[:, None], indices]).ravel()
     member = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n, n))
-    shared = (member @ member.T).tocsr()
-    shared.data = shared.data / (2 * (k + 1) - shared.data)
-    shared.data[shared.data < prune] = 0.0
-    shared.setdiag(0.0)
-    shared.eliminate_zeros()
-    return shared
+    turned = member.T.tocsr()
+    parts = []
+    for start in range(0, n, ROWS):
+        shared = (member[start : start + ROWS] @ turned).tocsr()
+        shared.data = shared.data / (2 * (k + 1) - shared.data)
+        own = np.repeat(np.arange(start, start + shared.shape[0]), np.diff(shared.indptr))
+        shared.data[(shared.data < prune) | (shared.indices == own)] = 0.0
+        shared.eliminate_zeros()
+        parts.append(shared)
+    return blocks.stacked(parts)
 
 
 def louvain(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArray[np.str_]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+SPAN = 2**25  # values worked on at a time
 CLIP = 10.0  # standard deviations above the mean at which ScaleData cuts a value
 
 
@@ -26,11 +27,18 @@ def scaled_components(log: sparse.csr_matrix, n_pcs: int, *, clip: float = CLIP)
 
     values = log.astype(np.float64).tocsr()
     n, width = values.shape
-    mean = np.bincount(values.indices, values.data, width) / n
-    square = np.bincount(values.indices, values.data**2, width)
+    mean, square = np.zeros((2, width))
+    for start in range(0, max(values.nnz, 1), SPAN):
+        own, places = values.data[start : start + SPAN], values.indices[start : start + SPAN]
+        mean += np.bincount(places, own, width)
+        square += np.bincount(places, own**2, width)
+    mean = mean / n
     sd = np.sqrt(np.maximum(square - n * mean**2, 0) / max(n - 1, 1))
     sd[sd == 0] = 1.0
-    values.data = np.minimum(values.data, (mean + clip * sd)[values.indices])
+    most = mean + clip * sd
+    for start in range(0, values.nnz, SPAN):
+        own, places = values.data[start : start + SPAN], values.indices[start : start + SPAN]
+        np.minimum(own, most[places], out=own)
     shift = mean / sd
 
     def forward(v: NDArray[np.float64]) -> NDArray[np.float64]:

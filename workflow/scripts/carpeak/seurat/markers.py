@@ -48,7 +48,7 @@ def of_population(counts: AnnData, embedding: pd.DataFrame, clusters: pd.DataFra
     chosen = counts[embedding["cell"].to_numpy()]
     transgene = chosen.var["transgene"].to_numpy(dtype=bool)
     return find_all(
-        matrix.normalise(chosen.X.tocsr(), exclude=transgene),
+        matrix.normalise(chosen.X, exclude=transgene),
         io.join_cells(embedding[["cell"]], clusters)["cluster"].astype(str).tolist(),
         list(chosen.var_names),
         exclude=transgene,

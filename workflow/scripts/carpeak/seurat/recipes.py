@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from ..stats import blocks
+
 NEIGHBOURS = 20  # Seurat's k.param, the cell itself among them
 
 
 def together(
-    counts: sparse.csr_matrix,
-    log: sparse.csr_matrix,
+    counts: sparse.csr_matrix | blocks.Blocks,
+    log: sparse.csr_matrix | blocks.Blocks,
     batch: Sequence[str],
     candidates: NDArray[np.bool_],
     n_genes: int,
@@ -35,8 +37,8 @@ def together(
 
 
 def within(
-    counts: sparse.csr_matrix,
-    log: sparse.csr_matrix,
+    counts: sparse.csr_matrix | blocks.Blocks,
+    log: sparse.csr_matrix | blocks.Blocks,
     batch: Sequence[str],
     candidates: NDArray[np.bool_],
     n_genes: int,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..stats import blocks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
@@ -18,16 +20,20 @@ SPAN = 0.3  # share of the genes that a local fit uses, as FindVariableFeatures 
 CELL, MARGIN = 0.2, 0.005  # of R's loess: points of a cell, as a share of the span; room beyond the ends
 
 
-def standardised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
+def standardised_variance(counts: sparse.csr_matrix | blocks.Blocks) -> NDArray[np.float64]:
     """Variance of every gene after standardising by what its mean lets expect; 0 for genes without variance.
 
     `counts` is cells x genes (UMIs). Standardised values are clipped at the square root of the number of
     cells.
     """
     n, width = counts.shape
-    values = counts.data.astype(np.float64)
-    mean = np.bincount(counts.indices, values, width) / n
-    square = np.bincount(counts.indices, values**2, width)
+    total, square, stored = np.zeros((3, width))
+    for _, block in blocks.parts(counts):
+        values = block.data.astype(np.float64)
+        total += np.bincount(block.indices, values, width)
+        square += np.bincount(block.indices, np.square(values, out=values), width)
+        stored += np.bincount(block.indices, minlength=width)
+    mean = total / n
     variance = (square - n * mean**2) / max(n - 1, 1)
     usable = variance > 0
     found = np.zeros(width)
@@ -37,11 +43,14 @@ def standardised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     x, y = np.log10(mean[usable]), np.log10(variance[usable])
     sd = np.ones(width)
     sd[usable] = np.sqrt(10 ** local_fit(x, y))
-    limit = np.sqrt(n)
-    clipped = np.minimum((values - mean[counts.indices]) / sd[counts.indices], limit)
-    stored = np.bincount(counts.indices, minlength=width)
-    total = np.bincount(counts.indices, clipped**2, width) + (n - stored) * (mean / sd) ** 2
-    found[usable] = total[usable] / max(n - 1, 1)
+    above = np.zeros(width)
+    for _, block in blocks.parts(counts):
+        clipped = block.data - mean[block.indices]
+        clipped /= sd[block.indices]
+        np.minimum(clipped, np.sqrt(n), out=clipped)
+        above += np.bincount(block.indices, np.square(clipped, out=clipped), width)
+    spread = above + (n - stored) * (mean / sd) ** 2
+    found[usable] = spread[usable] / max(n - 1, 1)
     return found
 
 

@@ -1,44 +1,49 @@
-"""Small operations on sparse count matrices (cells x genes); none makes them dense."""
+"""Small operations on sparse count matrices (cells x genes); none makes them dense.
+
+Each takes a csr matrix, or `blocks.Blocks` of one that is too large for memory and then gives blocks back.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from scipy import sparse
 
 from ..names import FEW_CELLS
+from . import blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Matrix = TypeVar("Matrix", sparse.csr_matrix, blocks.Blocks)
 
 TARGET_SUM = 1e4
 
 
 def size_factors(
-    counts: sparse.csr_matrix, *, exclude: NDArray[np.bool_] | None = None
+    counts: sparse.csr_matrix | blocks.Blocks, *, exclude: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
     """Counts per cell divided by 10,000, over the genes that are not excluded.
 
     `counts` is cells x genes (UMIs); `exclude` masks genes, namely the transgene: a cell's CAR must not
     change how its other genes are scaled. A cell without any count gets 1.
     """
-    total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    if exclude is not None and exclude.any():
-        total -= np.asarray(counts[:, np.flatnonzero(exclude)].sum(axis=1), dtype=np.float64).ravel()
-    factors = total / TARGET_SUM
+    factors = blocks.row_sums(counts, leave_out=exclude) / TARGET_SUM
     factors[factors <= 0] = 1.0
     return factors
 
 
 def normalise(
-    counts: sparse.csr_matrix,
+    counts: Matrix,
     *,
     exclude: NDArray[np.bool_] | None = None,
     log: bool = True,
     dtype: type = np.float32,
-) -> sparse.csr_matrix:
-    """Counts per 10,000 (by `size_factors`), as log1p unless `log` is false; a new csr matrix."""
+) -> Matrix:
+    """Counts per 10,000 (by `size_factors`), as log1p unless `log` is false; the counts stay as they are."""
+    if isinstance(counts, blocks.Blocks):
+        return counts.map(lambda: lambda _, block: normalise(block, exclude=exclude, log=log, dtype=dtype))
     result = sparse.csr_matrix(counts, dtype=dtype, copy=True)
     factors = size_factors(counts, exclude=exclude)
     result.data /= np.repeat(factors, np.diff(result.indptr)).astype(dtype)
@@ -47,13 +52,27 @@ def normalise(
     return result
 
 
-def thin(counts: sparse.csr_matrix, share: NDArray[np.float64] | float, *, seed: int) -> sparse.csr_matrix:
-    """Keep each UMI with probability `share` (one number, or one per cell): binomial thinning."""
+def thin(counts: Matrix, share: NDArray[np.float64] | float, *, seed: int) -> Matrix:
+    """Keep each UMI with probability `share` (one number, or one per cell): binomial thinning.
+
+    Blocks are thinned with one stream of random numbers, so that their size changes nothing.
+    """
+    shares = np.broadcast_to(np.asarray(share, dtype=float), (counts.shape[0],))
+    if not isinstance(counts, blocks.Blocks):
+        return _thinned(counts, shares, np.random.default_rng(seed))
+
+    def prepare() -> blocks.Change:
+        generator = np.random.default_rng(seed)
+        return lambda rows, block: _thinned(block, shares[rows], generator)
+
+    return counts.map(prepare)
+
+
+def _thinned(
+    counts: sparse.csr_matrix, shares: NDArray[np.float64], generator: np.random.Generator
+) -> sparse.csr_matrix:
     result = sparse.csr_matrix(counts, copy=True)
-    keep = np.repeat(
-        np.broadcast_to(np.asarray(share, dtype=float), (counts.shape[0],)), np.diff(result.indptr)
-    )
-    generator = np.random.default_rng(seed)
+    keep = np.repeat(shares, np.diff(result.indptr))
     thinned = keep < 1
     result.data[thinned] = generator.binomial(result.data[thinned].astype(np.int64), keep[thinned])
     result.eliminate_zeros()

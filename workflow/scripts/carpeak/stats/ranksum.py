@@ -19,6 +19,9 @@ import pandas as pd
 from scipy import sparse
 from scipy.special import ndtr
 
+from . import blocks
+from .columns import Columns
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -27,6 +30,10 @@ PSEUDOCOUNT = 0.25  # per 10,000; see fold_change
 # one detection among 13 cells against none among 600 gets p = 5e-12, where Fisher's exact test says 0.02.
 MIN_EXPECTED = 5.0
 MARKER_COLUMNS = ["gene", "cluster", "log2_fold_change", "pct_in", "pct_out", "auc", "p_value", "p_adjusted"]
+# Detections added to each side's variance: under Jeffreys' prior the rate behind k events has the variance of
+# k + 1/2, so that a side that by chance shows few, or none, is not taken for certain. Without it intervals of
+# genes with fewer than 30 detections held the truth in 93 %, not 95 (docs/real.md).
+HALF = 0.5
 _CHUNK = 200_000  # non-zero values ranked at a time: working memory stays small and in the cache
 
 
@@ -53,7 +60,9 @@ class _Sorted:
     normalised: NDArray[np.float64]
 
 
-def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, int]]) -> list[GroupSums]:
+def group_sums(
+    log_counts: sparse.spmatrix | blocks.Blocks, codings: Sequence[tuple[ArrayLike, int]]
+) -> list[GroupSums]:
     """Rank every gene and sum ranks, detections and means by group, for several groupings at once.
 
     `log_counts` is cells x genes, not negative. A coding is each cell's group, 0 to n - 1, or -1 for
@@ -62,7 +71,7 @@ def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, i
     """
     if not codings:
         return []
-    columns = _positive(log_counts)
+    columns = Columns(log_counts)
     n_genes = columns.shape[1]
     codes = [np.asarray(code, dtype=np.int32) for code, _ in codings]
     kinds, kind = np.unique(np.stack(codes), axis=1, return_inverse=True)
@@ -72,7 +81,7 @@ def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, i
     while start < n_genes:
         stop = int(np.searchsorted(columns.indptr, columns.indptr[start] + _CHUNK, side="right")) - 1
         stop = min(max(stop, start + 1), n_genes)
-        ordered = _sort(columns, start, stop)
+        ordered = _sort(columns.part(start, stop))
         by_kind = _sums_by_kind(ordered, kind, kinds.shape[1])
         for row, (code, sums) in enumerate(zip(codes, results, strict=True)):
             member = (kinds[row] == np.arange(len(sums.size))[:, None]).astype(np.float64)
@@ -86,36 +95,23 @@ def group_sums(log_counts: sparse.spmatrix, codings: Sequence[tuple[ArrayLike, i
     return results
 
 
-def _positive(log_counts: sparse.spmatrix) -> sparse.csc_matrix:
-    columns = sparse.csc_matrix(log_counts)
-    if columns.nnz and columns.data.min() <= 0:
-        if columns.data.min() < 0:
-            msg = "ranks over sparse columns need values that are not negative"
-            raise ValueError(msg)
-        columns = columns.copy()
-        columns.eliminate_zeros()
-    return columns
-
-
 def _empty_sums(code: NDArray[np.int32], n_groups: int, n_genes: int) -> GroupSums:
     rank_sum, detected, total, total_squares = np.zeros((4, n_groups, n_genes))
     size = np.bincount(code[code >= 0], minlength=n_groups)
     return GroupSums(size, rank_sum, detected, total, total_squares, np.zeros(n_genes))
 
 
-def _sort(columns: sparse.csc_matrix, start: int, stop: int) -> _Sorted:
-    indptr = columns.indptr[start : stop + 1].astype(np.int64)
-    first, indptr = indptr[0], indptr - indptr[0]
-    values = columns.data[first : first + indptr[-1]]
+def _sort(columns: sparse.csc_matrix) -> _Sorted:
+    indptr, values = columns.indptr.astype(np.int64), columns.data
     order = np.concatenate([np.argsort(values[a:b]) + a for a, b in pairwise(indptr)])
     values = values[order]
     new = np.ones(len(values), dtype=bool)
     new[1:] = values[1:] != values[:-1]
     new[indptr[:-1][np.diff(indptr) > 0]] = True
-    gene = np.repeat(np.arange(stop - start), np.diff(indptr))
-    cell = columns.indices[first : first + indptr[-1]][order]
+    gene = np.repeat(np.arange(columns.shape[1]), np.diff(indptr))
+    cell = columns.indices[order]
     run = np.cumsum(new, dtype=np.int32)
-    return _Sorted(stop - start, cell, gene, run, np.expm1(values.astype(np.float64)))
+    return _Sorted(columns.shape[1], cell, gene, run, np.expm1(values.astype(np.float64)))
 
 
 def _sums_by_kind(ordered: _Sorted, kind: NDArray[np.int64], n_kinds: int) -> list[NDArray[np.float64]]:
@@ -188,7 +184,7 @@ def fold_change(
 
 
 def one_vs_rest(
-    log_counts: sparse.spmatrix,
+    log_counts: sparse.spmatrix | blocks.Blocks,
     groups: ArrayLike,
     genes: Sequence[str],
     *,
@@ -258,7 +254,7 @@ class TwoGroups:
 
 
 def two_groups(
-    log_counts: sparse.spmatrix,
+    log_counts: sparse.spmatrix | blocks.Blocks,
     sides: Sequence[ArrayLike],
     genes: Sequence[str],
     *,
@@ -271,8 +267,7 @@ def two_groups(
     Each of `sides` gives every cell its part in one comparison: 1 test, 0 reference, -1 none. Other
     arguments as for `one_vs_rest`. Rows keep the order of the genes; columns gene, log2_fold_change,
     pct_test, pct_reference, auc, p_value, p_adjusted. Means and variances (over cells, n - 1) are of
-    counts per 10,000; where no cell of a side expresses the gene, its variance is that of a single
-    detection among them, so that the side's mean is not taken for certain.
+    counts per 10,000; to each variance that of half a detection is added (see `HALF`).
     Raises ValueError if a side is without cells.
     """
     codings = [(1 - np.where(np.asarray(side) < 0, 2, side).astype(np.int32), 2) for side in sides]
@@ -305,9 +300,8 @@ def _two_groups(
     auc, _, p = rank_sum_test(sums.rank_sum[0, tested], n_test, n_reference, sums.ties[tested])
     mean = sums.total[:, tested] / size
     variance = np.maximum(sums.total_squares[:, tested] - size * mean**2, 0) / np.maximum(size - 1, 1)
-    # No detection does not prove a mean of 0 without error: one more cell might have been the first.
     one_detection = sums.total[:, tested].sum(axis=0) / sums.detected[:, tested].sum(axis=0)
-    variance = np.where(sums.detected[:, tested] == 0, one_detection**2 / size, variance)
+    variance = variance + HALF * one_detection**2 / size
     table = pd.DataFrame(
         {
             "gene": names[tested],

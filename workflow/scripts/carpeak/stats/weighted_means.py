@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from . import blocks
+from .ranksum import HALF
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -54,25 +57,10 @@ class Sums:
     single: Floats
 
     @classmethod
-    def of(cls, levels: sparse.csr_matrix, weights: ArrayLike | sparse.csr_matrix) -> Sums:
+    def of(cls, levels: sparse.csr_matrix | blocks.Blocks, weights: ArrayLike | sparse.csr_matrix) -> Sums:
         """Sums of `levels` (cells x genes, CP10k) under each row of `weights` (groups x cells)."""
-        chosen = sparse.csr_matrix(weights, dtype=np.float64)
-        squares = chosen.power(2)
-        spotted = levels.copy()
-        spotted.data = np.ones_like(spotted.data)
-        seen = np.asarray(spotted.sum(axis=0)).ravel()
-        single = np.divide(
-            np.asarray(levels.sum(axis=0)).ravel(), seen, out=np.zeros(len(seen)), where=seen > 0
-        )
-        return cls(
-            np.asarray(chosen.sum(axis=1)).ravel(),
-            np.asarray(squares.sum(axis=1)).ravel(),
-            (chosen @ levels).toarray(),
-            (squares @ levels).toarray(),
-            (squares @ levels.power(2)).toarray(),
-            (chosen @ spotted).toarray(),
-            single,
-        )
+        (found,) = several(levels, [weights])
+        return found
 
     def pooled(self, groups: Sequence[Sequence[int]]) -> Sums:
         """The same of unions of groups, each given by its rows."""
@@ -88,22 +76,49 @@ class Sums:
     def means(self) -> Means:
         """Means with the variance of a ratio of sums over independent cells.
 
-        Where no cell of a group detects the gene it is that of a single detection, as in
-        `ranksum.two_groups`: one more cell might have been the first. A group without weight has missing
-        values.
+        The variance of half a detection is added, as in `ranksum.two_groups`. A group without weight has
+        missing values.
         """
         total, squares = self.weight[:, None], self.squares[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, detected = np.maximum(self.level / total, 0), self.detected / total
             spread = self.squared_square - 2 * mean * self.squared_level + mean**2 * squares
             cells = total**2 / squares
-            variance = np.where(
-                (detected <= 0) & (total > 0), (self.single / cells) ** 2, np.maximum(spread, 0) / total**2
-            )
+            variance = np.maximum(spread, 0) / total**2 + HALF * (self.single / cells) ** 2
         return Means(mean, variance, detected, cells.ravel())
 
 
-def weighted_means(levels: sparse.csr_matrix, weights: ArrayLike | sparse.csr_matrix) -> Means:
+def several(
+    levels: sparse.csr_matrix | blocks.Blocks, weightings: Sequence[ArrayLike | sparse.csr_matrix]
+) -> list[Sums]:
+    """`Sums.of` for several sets of groups, in one pass over the cells."""
+    chosen = [sparse.csr_matrix(weights, dtype=np.float64) for weights in weightings]
+    total, seen = np.zeros((2, levels.shape[1]))
+    sums = [np.zeros((4, one.shape[0], levels.shape[1])) for one in chosen]
+    for rows, block in blocks.parts(levels):
+        spotted = block.copy()
+        spotted.data = np.ones_like(spotted.data)
+        squared = block.power(2)
+        seen += np.asarray(spotted.sum(axis=0)).ravel()
+        total += np.asarray(block.sum(axis=0)).ravel()
+        for found, one in zip(sums, chosen, strict=True):
+            weights = one[:, rows]
+            squares = weights.power(2)
+            found += [
+                product.toarray()
+                for product in (weights @ block, squares @ block, squares @ squared, weights @ spotted)
+            ]
+    single = np.divide(total, seen, out=np.zeros(len(seen)), where=seen > 0)
+    result = []
+    for (level, squared_level, squared_square, detected), one in zip(sums, chosen, strict=True):
+        weight, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (one, one.power(2)))
+        result.append(Sums(weight, squares, level, squared_level, squared_square, detected, single))
+    return result
+
+
+def weighted_means(
+    levels: sparse.csr_matrix | blocks.Blocks, weights: ArrayLike | sparse.csr_matrix
+) -> Means:
     """Means over cells of `levels` (cells x genes, counts per 10,000) under each row of `weights`.
 
     `weights` is groups x cells; a cell's weight is its part in the group. Weights of a regression may be

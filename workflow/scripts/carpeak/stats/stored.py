@@ -1,0 +1,251 @@
+"""Counts of cells on disk (h5ad): names in memory, rows read when they are asked for.
+
+`Counts` has the names of an AnnData that its readers use. anndata's backed mode takes rows through a general
+index and writes sparse matrices whole; here rows are read in spans and written block by block. A file of at
+most `HELD` non-zero values is read once and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from .. import io
+from ..errors import UserError
+from . import blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+HELD = 2**28  # non-zero values: 2.1 GB
+CHUNK = 2**16  # values of a chunk of the file
+INDEX_LIMIT = int(np.iinfo(np.int32).max)  # non-zero values from which a matrix needs indices of 64 bits
+
+
+class _File:
+    """The matrix X of an h5ad file."""
+
+    def __init__(self, path: Path, shape: tuple[int, int], indptr: NDArray[np.int64]) -> None:
+        self.path, self.shape, self.indptr = path, shape, indptr
+        self._held: sparse.csr_matrix | None = None
+
+    def rows(self, start: int, stop: int) -> sparse.csr_matrix:
+        """Neighbouring rows."""
+        if self.indptr[-1] <= HELD:
+            if self._held is None:
+                self._held = self._read(0, self.shape[0])
+            return self._held if (start, stop) == (0, self.shape[0]) else self._held[start:stop]
+        return self._read(start, stop)
+
+    def _read(self, start: int, stop: int) -> sparse.csr_matrix:
+        import h5py
+
+        first, last = int(self.indptr[start]), int(self.indptr[stop])
+        try:
+            with h5py.File(self.path, "r") as file:
+                data, indices = file["X/data"][first:last], file["X/indices"][first:last]
+        except (OSError, KeyError) as error:
+            raise _damaged(self.path, error) from error
+        indptr = self.indptr[start : stop + 1] - first  # scipy takes the width that both need
+        return sparse.csr_matrix((data, indices, indptr), (stop - start, self.shape[1]))
+
+
+class Stored(blocks.Blocks):
+    """Rows of a file's matrix, in ascending order; ``[rows]`` chooses among them without reading any."""
+
+    def __init__(self, file: _File, chosen: NDArray[np.int64]) -> None:
+        self._file, self._chosen = file, chosen
+        super().__init__((len(chosen), file.shape[1]), self._spans)
+
+    def __getitem__(self, key: Any) -> Any:
+        """``[rows]`` (a mask or ascending places) as `Stored`, ``[:, places]`` as a csr matrix in memory."""
+        if isinstance(key, tuple):
+            return super().__getitem__(key)
+        rows = np.asarray(key)
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+        if (np.diff(rows) <= 0).any() or (len(rows) and rows[0] < 0):
+            msg = "rows on disk are read in ascending order, each once"
+            raise ValueError(msg)
+        return Stored(self._file, self._chosen[rows])
+
+    def compact(self) -> sparse.csr_matrix:
+        """All rows in memory, values in the fewest bytes that hold them: 6 a value instead of 8."""
+        lengths = np.diff(self._file.indptr)[self._chosen]
+        n_values = int(lengths.sum())
+        indices = np.empty(n_values, dtype=index_type(n_values))
+        data, done = np.empty(n_values, dtype=np.uint16), 0
+        for _, block in self:
+            if block.nnz and block.data.max() > np.iinfo(data.dtype).max:
+                data = data.astype(np.int32)
+            indices[done : done + block.nnz], data[done : done + block.nnz] = block.indices, block.data
+            done += block.nnz
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(indices.dtype)
+        return sparse.csr_matrix((data, indices, indptr), self.shape)
+
+    def _spans(self) -> Iterator[sparse.csr_matrix]:
+        chosen, indptr, start = self._chosen, self._file.indptr, 0
+        if not len(chosen):
+            yield sparse.csr_matrix(self.shape, dtype=np.int32)
+        while start < len(chosen):
+            first = int(chosen[start])
+            limit = int(np.searchsorted(indptr, indptr[first] + blocks.VALUES, side="right")) - 1
+            stop = int(np.searchsorted(chosen, max(limit, first + 1)))
+            span = self._file.rows(first, int(chosen[stop - 1]) + 1)
+            yield span if span.shape[0] == stop - start else span[chosen[start:stop] - first]
+            start = stop
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Cells x genes on disk (`X`) with their tables; ``[cells]`` chooses by mask, place or name."""
+
+    X: blocks.Blocks
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    uns: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def obs_names(self) -> pd.Index:
+        """Names of the cells."""
+        return self.obs.index
+
+    @property
+    def var_names(self) -> pd.Index:
+        """Names of the genes."""
+        return self.var.index
+
+    @property
+    def n_obs(self) -> int:
+        """Number of cells."""
+        return len(self.obs)
+
+    @property
+    def n_vars(self) -> int:
+        """Number of genes."""
+        return len(self.var)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells, genes."""
+        return self.n_obs, self.n_vars
+
+    def to_memory(self) -> AnnData:
+        """The same as an AnnData, all counts in memory."""
+        import anndata
+
+        return anndata.AnnData(self.X.tocsr(), obs=self.obs, var=self.var, uns=dict(self.uns))
+
+    def frame(self) -> AnnData:
+        """The tables without the counts."""
+        import anndata
+
+        return anndata.AnnData(obs=self.obs, var=self.var, uns=dict(self.uns))
+
+    def __getitem__(self, cells: Any) -> Counts:
+        """Some of the cells, in the order of the file."""
+        rows = np.asarray(cells)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        elif rows.dtype.kind not in "iu":
+            rows = self.obs_names.get_indexer(rows)  # type: ignore[arg-type]
+        return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])  # type: ignore[index]
+
+
+def matrix_of(path: str | Path) -> Stored:
+    """The matrix of an h5ad file without its tables, which need anndata (2 s)."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        group = file["X"]
+        rows, columns = (int(n) for n in group.attrs["shape"])
+        return Stored(
+            _File(Path(path), (rows, columns), group["indptr"][:].astype(np.int64)), np.arange(rows)
+        )
+
+
+def in_memory(counts: sparse.csr_matrix | blocks.Blocks) -> sparse.csr_matrix:
+    """What is read again and again."""
+    return counts.compact() if isinstance(counts, Stored) else counts.tocsr()
+
+
+def read(path: str | Path) -> Counts:
+    """The counts in an h5ad file that the workflow wrote; UserError where it is cut short."""
+    import h5py
+    from anndata.io import read_elem
+
+    try:
+        with h5py.File(path, "r") as file:
+            obs, var, uns = (read_elem(file[name]) for name in ("obs", "var", "uns"))
+        return Counts(matrix_of(path), obs, var, uns)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | Path, error: Exception) -> UserError:
+    text = str(error).splitlines()[0]
+    return UserError(f"{path}: damaged, or no h5ad file ({text}). Delete it and run again.")
+
+
+def with_genes(library: AnnData | Counts, var: pd.DataFrame) -> AnnData | Counts:
+    """The same counts under another table of genes."""
+    if isinstance(library, Counts):
+        return replace(library, var=var)
+    import anndata
+
+    return anndata.AnnData(library.X, obs=library.obs, var=var)
+
+
+def write(
+    frame: AnnData,
+    matrices: Mapping[str, blocks.Blocks | sparse.csr_matrix],
+    path: str | Path,
+    **compression: Any,
+) -> None:
+    """Write `frame`, an AnnData without counts, and the `matrices` (by place: X, layers/NAME) block by block.
+
+    Positions of rows (indptr) are of 64 bits where a matrix holds more than `INDEX_LIMIT` non-zero values.
+    """
+    import h5py
+
+    with io.atomic(path) as temporary:
+        frame.write_h5ad(temporary, **compression)
+        with h5py.File(temporary, "r+") as file:
+            for place, matrix in matrices.items():
+                if place in file:
+                    del file[place]
+                _write(file.create_group(place), matrix, compression)
+
+
+def _write(group: Any, matrix: blocks.Blocks | sparse.csr_matrix, compression: Mapping[str, Any]) -> None:
+    group.attrs.update(
+        {"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array(matrix.shape)}
+    )
+    lengths = [np.zeros(1, dtype=np.int64)]
+    sets: dict[str, Any] = {}
+    for _, block in blocks.parts(matrix):
+        if not sets:
+            sets = {
+                name: group.create_dataset(
+                    name, (0,), dtype=dtype, maxshape=(None,), chunks=(CHUNK,), **compression
+                )
+                for name, dtype in (("data", block.data.dtype), ("indices", np.int32))
+            }
+        for name, dataset in sets.items():
+            values = getattr(block, name)
+            dataset.resize((len(dataset) + len(values),))
+            dataset[len(dataset) - len(values) :] = values
+        lengths.append(np.diff(block.indptr).astype(np.int64))
+    indptr = np.cumsum(np.concatenate(lengths))
+    group.create_dataset("indptr", data=indptr.astype(index_type(int(indptr[-1]))), **compression)
+
+
+def index_type(n_values: int) -> type[np.signedinteger[Any]]:
+    """The type of indices that a sparse matrix of so many non-zero values needs."""
+    return np.int64 if n_values > INDEX_LIMIT else np.int32
