@@ -117,7 +117,7 @@ def analysed(study: Study, sets: dict[str, enrichment.GeneSetMatrix], model: axe
     shares = composition.composition(gathered, SHEET)
     errors = io.read_table(ROOT / "workflow/resources/label_error.tsv")
     shares = label_error.widened(shares, errors, scheme="canonical")
-    varied = composition.sensitivity(gathered, SHEET, scheme="canonical", seed=SEED, fit=fit)
+    varied = composition.sensitivity(gathered, SHEET, scheme="canonical", fit=fit)
     transgene = counts.var["transgene"].to_numpy(dtype=bool)
     leaks = ambient_genes.by_side(
         counts, labels, SIDES, t_lineages=dict(zip(states["cell"], states["t_lineage"])), ambient={}

@@ -322,6 +322,8 @@ def _labels(
         labels["cycling"] = rng.random(len(labels)) < 0.1
         for programme in PROGRAMMES:
             labels[f"programme_{programme}"] = rng.random(len(labels), dtype=np.float32)
+        for column in ("t_state", "t_lineage"):
+            labels[f"{column}_equal_depth"] = labels[column]
     io.write_table(labels, folder / "labels.parquet")
 
 

@@ -13,6 +13,7 @@ from carpeak.populations import (
     annotate,
     axes,
     embed,
+    equal_depth,
     lineages,
     marker_panels,
     markers,
@@ -21,6 +22,7 @@ from carpeak.populations import (
     states,
 )
 from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
+from carpeak.stats import matrix
 from runs import ROOT
 from scipy import sparse
 from scipy.io import mmread
@@ -264,7 +266,7 @@ def test_label_tables_empty_inherited_and_overridden():
         data, *found, population="t_cells", settings=SETTINGS, model=MODEL
     )
     assert {row["sample"] for row in record["states"]} == {"product", "peak"}
-    assert t_labels.columns.tolist() == annotate.STATE_COLUMNS
+    assert t_labels.columns.tolist()[: len(annotate.STATE_COLUMNS)] == annotate.STATE_COLUMNS
     half = result.points.iloc[::2], result.clusters.iloc[::2], result.neighbors
     car_labels, *_ = annotate.annotate(
         data, *half, population="car_t", settings=SETTINGS, model=MODEL, inherited=t_labels
@@ -285,6 +287,39 @@ def test_label_tables_empty_inherited_and_overridden():
         empty = annotate.annotate(data, *none, population=population, settings=SETTINGS, model=MODEL)
         assert empty[0].columns.tolist() == columns
         assert all(len(part) == 0 for part in empty)
+
+
+def test_a_deep_library_is_also_named_as_a_shallow_one_would_be():
+    """Two libraries, one thinned to half: its sibling's names at equal depth are those of thinned counts."""
+    counts, genes, samples, *_ = t_cells(n=400)
+    shallow = np.where(samples == "peak", 0.5, 1.0)
+    counts = matrix.thin(counts, shallow, seed=5)
+    transgene = np.zeros(len(genes), dtype=bool)
+    result, cells = embedded(counts, genes, samples, transgene)
+    obs = pd.DataFrame({"sample": samples}, index=list(cells.cells))
+    data = anndata.AnnData(counts, obs=obs, var=pd.DataFrame({"transgene": transgene}, index=genes))
+    found = result.points, result.clusters, result.neighbors
+    labels, *_ = annotate.annotate(data, *found, population="t_cells", settings=SETTINGS, model=MODEL)
+    assert labels.columns.tolist() == annotate.STATE_COLUMNS + equal_depth.COLUMNS
+    peak = samples == "peak"
+    for full, equal in (("t_state", "t_state_equal_depth"), ("t_lineage", "t_lineage_equal_depth")):
+        assert (labels[full] == labels[equal])[peak].all(), "the shallow library keeps its names"
+    deep = np.flatnonzero(~peak)
+    share = matrix.depth_shares(cells.factors() * matrix.TARGET_SUM, samples)["product"]
+    assert share < 0.6
+    thinned = replace(
+        cells,
+        counts=matrix.thin(counts[deep], np.full(len(deep), share), seed=equal_depth.SEED),
+        cells=[cells.cells[i] for i in deep],
+        samples=samples[deep],
+        clusters=cells.clusters[deep],
+    )
+    by_hand, *_ = states.label_states(thinned, MARKERS, MODEL)
+    named = by_hand[f"t_state_{SETTINGS.scheme}"]
+    assert labels["t_state_equal_depth"].to_numpy()[deep].tolist() == named.tolist()
+    clusters = replace(SETTINGS, states="clusters")
+    plain, *_ = annotate.annotate(data, *found, population="t_cells", settings=clusters, model=MODEL)
+    assert plain.columns.tolist() == annotate.STATE_COLUMNS, "names of clusters have no depth"
 
 
 def test_a_reference_puts_singler_beside_the_states(tmp_path, monkeypatch):
@@ -308,8 +343,8 @@ def test_a_reference_puts_singler_beside_the_states(tmp_path, monkeypatch):
     pd.DataFrame(means, index=genes).to_csv(path)
     settings = replace(SETTINGS, reference=str(path))
     labels, *_ = annotate.annotate(data, *found, population="t_cells", settings=settings, model=MODEL)
-    assert labels.columns.tolist() == annotate.STATE_COLUMNS + annotate.REFERENCE_COLUMNS
-    pd.testing.assert_frame_equal(labels[annotate.STATE_COLUMNS], plain)
+    assert labels.columns.tolist() == [*plain.columns, *annotate.REFERENCE_COLUMNS]
+    pd.testing.assert_frame_equal(labels[plain.columns.tolist()], plain)
     assert set(labels["singler"]) <= set(kinds)
     for lineage, state in most.items():
         of_state = labels[labels["t_state"] == state]

@@ -61,7 +61,7 @@ def test_a_weakly_expressing_state_keeps_its_share(known):
 
 def test_the_variants_of_the_calibrated_rule(known):
     cells, _, fit = known
-    table = composition.sensitivity(cells, SHEET, scheme="canonical", seed=0, fit=fit)
+    table = composition.sensitivity(cells, SHEET, scheme="canonical", fit=fit)
     names = ["unintegrated", "equal_depth", "two_umis", "paper_scheme", "umi_rule", "weighted"]
     assert list(table["variant"].unique()) == names
     assert list(table.columns) == ["variant", *composition.COLUMNS]
@@ -85,7 +85,7 @@ def test_the_variants_of_the_calibrated_rule(known):
 def test_the_one_umi_rule_has_no_such_variants(known):
     cells, _, _ = known
     table = composition.sensitivity(
-        cells, SHEET, scheme="canonical", seed=0, fit={"rule": "umi", "samples": {"product": {"min_umis": 1}}}
+        cells, SHEET, scheme="canonical", fit={"rule": "umi", "samples": {"product": {"min_umis": 1}}}
     )
     assert not {"umi_rule", "weighted"} & set(table["variant"])
 
@@ -116,7 +116,7 @@ def test_independent_draws_of_a_known_spread():
 def test_a_study_without_t_cells_has_its_tables(known):
     cells, _, fit = known
     nobody = cells.iloc[:30].assign(is_t=False, t_state=np.nan, t_lineage=np.nan, cell_type="Monocyte/DC")
-    table = composition.sensitivity(nobody, SHEET, scheme="canonical", seed=0, fit=fit)
+    table = composition.sensitivity(nobody, SHEET, scheme="canonical", fit=fit)
     of_car = table[(table["variant"] == "weighted") & table["population"].str.startswith("car_t")]
     assert (of_car["n"] == 0).all()
     assert (of_car["total"] == 0).all()

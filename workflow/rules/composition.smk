@@ -32,7 +32,6 @@ rule compose:
         samples=study.sheet("sample", "condition", "donor"),
         scheme=study.config["annotation"]["scheme"],
         states=study.config["annotation"]["states"],
-        seed=study.config["seed"],
         code=code("compose"),
     message:
         "Count the shares of cell types and states, with intervals"

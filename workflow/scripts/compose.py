@@ -22,7 +22,6 @@ with job(snakemake):
         cells,
         samples,
         scheme=snakemake.params.scheme,
-        seed=snakemake.params.seed,
         fit=io.read_json(snakemake.input.fit),
     )
     io.write_table(varied, snakemake.output.sensitivity)

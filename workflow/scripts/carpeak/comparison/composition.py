@@ -7,7 +7,7 @@ says nothing of other patients or of a second preparation of the same sample.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from ..io import join_cells
 from ..names import POSITIVE, UNASSIGNED, UNDETERMINED
 from ..stats import intervals
 from ..stats.matrix import depth_shares
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 COLUMNS = [
     "population", "label", "sample", "condition", "donor", "n", "total",
@@ -74,14 +77,17 @@ def _count(
     samples: Sequence[Mapping[str, Any]],
     labels: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Rows by label (alphabetical, `unassigned` last) and within it by sample."""
+    """Rows by label (alphabetical, `unassigned` last) and within it by sample.
+
+    A cell counts with its `weight` where there is one; sums are rounded.
+    """
     values = cells[column].astype(str)
     present = sorted(set(labels) | set(values), key=lambda label: (label == UNASSIGNED, label))
     names = [str(row["sample"]) for row in samples]
-    table = pd.crosstab(values, cells["sample"].astype(str)).reindex(
-        index=present, columns=names, fill_value=0
-    )
-    n = table.to_numpy(dtype=np.int64)
+    weight = cells["weight"] if "weight" in cells else pd.Series(1.0, index=cells.index)
+    table = pd.crosstab(values, cells["sample"].astype(str), values=weight, aggfunc="sum")
+    table = table.reindex(index=present, columns=names).fillna(0.0)
+    n = np.rint(table.to_numpy(dtype=np.float64)).astype(np.int64)
     total = np.broadcast_to(n.sum(axis=0), n.shape)
     low, high = intervals.jeffreys(n, total)
     width = len(names)
@@ -106,14 +112,14 @@ def sensitivity(
     samples: Sequence[Mapping[str, Any]],
     *,
     scheme: str,
-    seed: int,
     fit: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """The same under other choices, with the column `variant` in front.
 
-    ``unintegrated``: labels of the clusters without Harmony. ``equal_depth``: transgene UMIs thinned as
-    if all samples were as shallow as the shallowest (medians over T cells), and CAR+ where the call was
-    positive and a UMI is left. ``two_umis``: CAR+ only at two UMIs and more. ``canonical_scheme`` or
+    ``unintegrated``: labels of the clusters without Harmony. ``equal_depth``: cells as if all samples
+    were as shallow as the shallowest (medians over T cells): T cells under the names they then get, where
+    `cells` has these, and CAR+ where the call was positive and a transgene UMI is left, counted as the mean
+    of all draws of UMIs. ``two_umis``: CAR+ only at two UMIs and more. ``canonical_scheme`` or
     ``paper_scheme``: the scheme that is not `scheme`, for T cells and CAR+ T cells. Where `fit` (the
     caller's, by sample) is that of the rule sorted, no call rests on UMIs: ``equal_depth`` and ``two_umis``
     are left out. Where it is that of the calibrated rule, there are also ``umi_rule``, CAR+ from one UMI on
@@ -132,8 +138,7 @@ def sensitivity(
     variants = {"unintegrated": unintegrated}
     rule = (fit or {}).get("rule")
     if rule != "sorted":
-        shallow = _seen(cells, thinned(cells, seed) >= 1)
-        variants["equal_depth"] = _only(composition(shallow, samples), car_only)
+        variants["equal_depth"] = _shallow(cells, samples)
         variants["two_umis"] = _only(composition(_seen(cells, cells["car_umis"] >= 2), samples), car_only)
     variants[f"{other}_scheme"] = _only(
         composition(cells, samples, t_state=f"t_state_{other}"), ["t_cells", "car_t"]
@@ -170,6 +175,20 @@ def _only(table: pd.DataFrame, populations: Sequence[str]) -> pd.DataFrame:
     return table[table["population"].isin(populations)]
 
 
+def _shallow(cells: pd.DataFrame, samples: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of CAR+ T cells at equal depth, and of T cells where they were named at equal depth."""
+    named = "t_state_equal_depth" in cells
+    end = "_equal_depth" if named else ""
+    umis = cells["car_umis"].to_numpy(dtype=np.int64)
+    left = np.where(cells["car_call"] == POSITIVE, 1 - (1 - kept_share(cells)) ** umis, 1.0)
+    table = composition(
+        cells.assign(weight=left), samples, t_state=f"t_state{end}", t_lineage=f"t_lineage{end}"
+    )
+    own = ["t_cells", "t_cells_lineage"] if named else []
+    whole = composition(cells, samples, t_state=f"t_state{end}", t_lineage=f"t_lineage{end}")
+    return pd.concat([_only(whole, own), _only(table, ["car_t", "car_t_lineage"])])
+
+
 def _seen(cells: pd.DataFrame, seen: pd.Series) -> pd.DataFrame:
     """`cells`, with the positive calls kept only where `seen`."""
     return cells.assign(car_call=cells["car_call"].where(seen, UNDETERMINED))
@@ -177,8 +196,12 @@ def _seen(cells: pd.DataFrame, seen: pd.Series) -> pd.DataFrame:
 
 def thinned(cells: pd.DataFrame, seed: int) -> pd.Series:
     """Transgene UMIs of each cell after binomial thinning to the depth of the shallowest sample."""
+    umis = cells["car_umis"].to_numpy(dtype=np.int64)
+    return pd.Series(np.random.default_rng(seed).binomial(umis, kept_share(cells)), index=cells.index)
+
+
+def kept_share(cells: pd.DataFrame) -> NDArray[np.float64]:
+    """The share of its UMIs that each cell keeps where samples are thinned to the shallowest one."""
     of_t = cells[cells["is_t"]]
     shares = depth_shares(of_t["n_umis"].to_numpy(), of_t["sample"].to_numpy(dtype=str))
-    share = cells["sample"].astype(str).map(shares).fillna(1.0)
-    umis = cells["car_umis"].to_numpy(dtype=np.int64)
-    return pd.Series(np.random.default_rng(seed).binomial(umis, share), index=cells.index)
+    return cells["sample"].astype(str).map(shares).fillna(1.0).to_numpy(dtype=np.float64)

@@ -11,7 +11,7 @@ import pandas as pd
 from .. import io
 from ..names import UNASSIGNED
 from ..stats import graph, matrix
-from . import axes, lineages, markers, overrides, singler, states
+from . import axes, equal_depth, lineages, markers, overrides, singler, states
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -61,8 +61,9 @@ def annotate(
 
     `counts` holds all kept cells; `embedding`, `clusters` and `neighbors` (see `embed.Embedding`) those of
     the population; `settings` is the configuration's ``annotation`` block; `model` the axes of T-cell
-    states; `inherited` the labels of the T cells, for ``car_t``. T cells also get the label of SingleR
-    where there is a reference (REFERENCE_COLUMNS). The third value is empty but for ``t_cells``
+    states; `inherited` the labels of the T cells, for ``car_t``. T cells also get the names they would
+    have at equal depth where a library is deeper than another (`equal_depth`) and SingleR's where there is a
+    reference (REFERENCE_COLUMNS). The third value is empty but for ``t_cells``
     (see `states.resolution`).
     """
     marker_file = markers.load(str(settings.markers))
@@ -85,6 +86,9 @@ def annotate(
         labels, scores = _lineages(cells, _spaces(embedding, neighbors), marker_file, settings)
     else:
         labels, scores, resolution = _states(cells, marker_file, settings.scheme, model)
+        if settings.states == "cells":
+            shallow = equal_depth.named(cells, labels, marker_file, settings.scheme, model)
+            labels = labels.assign(**shallow)
         if settings.reference:
             labels = _beside_reference(labels, cells, str(settings.reference))
     column = "cell_type" if population == "all" else "t_state"
@@ -169,7 +173,7 @@ def _inherit(clusters: pd.DataFrame, inherited: pd.DataFrame) -> tuple[pd.DataFr
     shares = pd.get_dummies(
         labels["t_state"], dtype=float
     )  # in place of panel scores: the share of each state
-    given = [name for name in REFERENCE_COLUMNS if name in labels]
+    given = [name for name in (*equal_depth.COLUMNS, *REFERENCE_COLUMNS) if name in labels]
     return labels[[*STATE_COLUMNS, *given]], shares
 
 
@@ -184,12 +188,13 @@ def _override(
     columns = [column, f"{column}_unintegrated"]
     if column == "t_state":
         columns.append(f"t_state_{settings.scheme}")
+        columns += [name for name in equal_depth.COLUMNS[:1] if name in labels]
     changed = overrides.apply(labels, settings.overrides, population=population, columns=columns, known=known)
     if column == "t_state":
         states_known = marker_file["t_states"][settings.scheme]
         by_hand = (changed["t_state"] != labels["t_state"]) & changed["t_state"].isin(list(states_known))
         lineage = changed["t_state"][by_hand].map(lambda name: states_known[name]["lineage"])
-        for name in ("t_lineage", "t_lineage_unintegrated"):
+        for name in [name for name in changed if name.startswith("t_lineage")]:
             changed.loc[by_hand, name] = lineage
     return changed
 

@@ -250,6 +250,8 @@ def _verdicts() -> str:
         " supported where the 95 % interval lies beyond the limit in the direction stated, opposed where "
         "it lies beyond the limit the other way, absent where the 90 % interval lies within the limit on "
         "both sides (two one-sided tests at 5 %), and indeterminate otherwise; P values decide nothing. "
+        "Claims are judged together: a change counts at the level that Holm's step asks for, or is "
+        "indeterminate. "
         "For genes the limit is at least the change that most genes of lineages without a CAR show "
         "between the same libraries. A verdict must hold without Harmony and at the other sequencing "
         "depth (genes and terms at full, shares at equal depth), or it is indeterminate, as is one on a "
