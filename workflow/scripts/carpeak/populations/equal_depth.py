@@ -41,7 +41,7 @@ def named(
     thinned = replace(
         cells,
         counts=matrix.thin(cells.counts[rows], share[rows], seed=SEED),
-        cells=[cells.cells[row] for row in rows],
+        cells=[cells.cells[int(row)] for row in rows],
         samples=cells.samples[rows],
         clusters=cells.clusters[rows],
     )
