@@ -30,8 +30,8 @@ rule simulate:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=needs.of_simulation(study.config["demo"]["cells"]),
-        runtime=30,
+        mem_mb=needs.of_simulation(study.config["demo"]["cells"], study.config["demo"]["donors"]),
+        runtime=30 + study.config["demo"]["cells"] // 20_000,
     params:
         seed=study.config["demo"]["seed"],
         cells=study.config["demo"]["cells"],
