@@ -3,8 +3,8 @@
 Memory is the peak of a job's process as the kernel counts it (the last line of its log), less what the
 libraries take before any data (about 200 MB), over the size of its inputs, and 30 % more: on the demo of
 15,414 cells, or at 100,000 where that gives more (docs/performance.md). Counts of more than `HELD_MB` are
-read in blocks instead of held; what a rule then still holds (places, neighbours, labels, one library) grows by
-`beyond` per MB. Those rates are reckoned from the arrays, with a half more, and not measured: a job that
+read in blocks instead of held; what a rule then still holds (places, neighbours, labels, one library) grows
+by `beyond` per MB. Those rates are reckoned from the arrays, with a half more, and not measured: a job that
 needs more is run again with more. Times are generous: they end jobs that hang.
 
 Rules have no `benchmark:`. It would watch the process that hands a job over (warm.py), not the one that
