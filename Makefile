@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test test-all lint accept notebook notebook-html example bench calibrate lock architecture wheel clean help
+.PHONY: demo test test-all lint accept notebook notebook-html example bench bench-sizes calibrate lock architecture wheel clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -79,6 +79,10 @@ $(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.run
 
 bench: $(VENV)/.bench ## speed beside a plain scanpy script; fails where the target is missed
 	$(BIN)/python benchmarks/against_script.py
+
+SIZES ?= 15000 50000 100000
+bench-sizes: $(VENV)/.run ## cost by number of cells (SIZES="15000 50000"), one run each, added to docs/performance.tsv
+	$(BIN)/python benchmarks/by_size.py --sizes $(SIZES)
 
 example: $(VENV)/.run ## docs/example/report.html anew from results/ of the demo, for a release
 	$(BIN)/python docs/make_example.py

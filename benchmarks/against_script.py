@@ -10,60 +10,16 @@ target.
 import argparse
 import gzip
 import json
-import os
-import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from importlib import metadata
 from pathlib import Path
 
+import timed_study
 from usage import Usage, measured
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow/scripts"))
-from carpeak.report import provenance  # noqa: E402
-
 TARGET = 0.30  # of the script's time on the clock, at the demo's size on two cores
-SAMPLES = ("product", "peak")
-CONFIG = """\
-title: benchmark
-simulated: true
-samples: samples.tsv
-transgene: {features: [RQR8, CLL1_scFv]}
-"""
-
-
-def simulated(home: Path, cells: int, snakemake: list[str]) -> list[str]:
-    """Write libraries, sheet, configuration and gene sets into `home`; returns the folders of counts."""
-    demo = f"demo={{variant: 'paper', seed: 1, cells: {cells}}}"
-    command = [*snakemake, "--quiet", "all", "--until", "simulate", "--config", demo]
-    subprocess.run(command, cwd=home, check=True)
-    folders = [home / f"demo/{sample}/filtered_feature_bc_matrix" for sample in SAMPLES]
-    rows = [f"{sample}\t{sample}\tP4\t{folder}" for sample, folder in zip(SAMPLES, folders)]
-    (home / "samples.tsv").write_text("\n".join(["sample\tcondition\tdonor\tpath", *rows]) + "\n")
-    (home / "config.yaml").write_text(CONFIG)
-    packed = (ROOT / "workflow/resources/go_bp.gmt.gz").read_bytes()
-    (home / "go.gmt").write_bytes(gzip.decompress(packed))
-    return [str(folder) for folder in folders]
-
-
-def stages_of_workflow(run: Path) -> dict[str, float]:
-    """Rule -> seconds summed over its jobs."""
-    found: dict[str, float] = defaultdict(float)
-    for step in provenance.timings(run / "logs"):
-        found[step["rule"]] += step["seconds"]
-    return dict(found)
-
-
-def machine() -> str:
-    """Processors, memory and versions, for whoever reads the numbers."""
-    names = ("snakemake", "scanpy", "harmonypy", "gseapy")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}"
 
 
 def row(name: str, usage: Usage) -> str:
@@ -98,20 +54,16 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--cells", type=int, default=15414)
     options = parser.parse_args()
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    snakemake += ["--cores", str(options.cores)]
-    print(machine(), flush=True)
+    snakemake = timed_study.snakemake(options.cores)
+    print(f"{timed_study.machine()}; {timed_study.versions()}", flush=True)
     ratios, ours_by_stage, theirs_by_stage = [], [], []
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        folders = simulated(home, options.cells, snakemake)
-        script = [
-            sys.executable,
-            str(options.script.resolve()),
-            *folders,
-            str(home / "go.gmt"),
-            "RQR8,CLL1_scFv",
-        ]
+        folders = timed_study.simulate(home, cells=options.cells, donors=1, cores=options.cores)
+        packed = (timed_study.ROOT / "workflow/resources/go_bp.gmt.gz").read_bytes()
+        (home / "go.gmt").write_bytes(gzip.decompress(packed))
+        script = [sys.executable, str(options.script.resolve()), *map(str, folders)]
+        script += [str(home / "go.gmt"), "RQR8,CLL1_scFv"]
         for number in range(options.rounds):
             run = home / f"run{number}"
             run.mkdir()
@@ -124,7 +76,7 @@ def main() -> int:
                 row("script", theirs),
             ]
             print("\n".join(lines), flush=True)
-            ours_by_stage.append(stages_of_workflow(run))
+            ours_by_stage.append(timed_study.stages(run))
             told = run / "plain/stages.json"
             theirs_by_stage += [json.loads(told.read_text())] if told.is_file() else []
             shutil.rmtree(run)

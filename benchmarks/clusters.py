@@ -2,13 +2,17 @@
 
 usage: OPENBLAS_NUM_THREADS=1 python benchmarks/clusters.py [--data FOLDER] [--demo FOLDER] [--out docs]
 Writes clusters.tsv: the adjusted Rand index and the number of clusters of every recipe on every set, of all
-cells at resolution 0.8 and of T cells at 0.5, the resolutions of the workflow. FOLDER of --demo holds demo/
-and results/ of a finished run of the demo; of --data the labelled sets (a SOURCE.txt lies beside each).
+cells at resolution 0.8 and of T cells at 0.5, the resolutions of the workflow; where R's Seurat is present,
+of its own route too (seurat_clusters.R). FOLDER of --demo holds demo/ and results/ of a
+finished run of the demo; of --data the labelled sets (a SOURCE.txt lies beside each).
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +27,12 @@ from carpeak.settings import EmbeddingSettings
 from carpeak.seurat import clusters, components, recipes
 from carpeak.stats import graph, matrix
 from scipy import sparse
+from scipy.io import mmwrite
 from sklearn.metrics import adjusted_rand_score
 
 RESOLUTION = {"all": 0.8, "t_cells": 0.5}
 MIN_GENES = 100
+R_SCRIPT = Path(__file__).with_name("seurat_clusters.R")
 CANDIDATES = (  # variable genes, components, graph, algorithm; three of them are recipes of the workflow
     ("dispersion", "unscaled", "umap", "Leiden"),  # scanpy
     ("dispersion", "unscaled", "shared", "Leiden"),
@@ -121,7 +127,6 @@ def scored(cells: Cells, population: str) -> list[dict[str, object]]:
     }
     variable["vst, all cells"] = recipes.together(cells.counts, log, list(cells.batch), candidates, 2000)
     rows: list[dict[str, object]] = []
-    known = cells.label != ""
     for genes, scale, kind, algorithm in CANDIDATES:
         part = log[:, np.flatnonzero(variable[genes])]
         make = components.scaled_components if scale == "scaled" else embed.principal_components
@@ -133,21 +138,51 @@ def scored(cells: Cells, population: str) -> list[dict[str, object]]:
         )
         run = clusters.louvain if algorithm == "Louvain" else embed.leiden
         names = run(weights, resolution=RESOLUTION[population], seed=0)
-        rows.append(
-            {
-                "set": cells.name,
-                "population": population,
-                "variable_genes": genes,
-                "components": scale,
-                "graph": kind,
-                "algorithm": algorithm,
-                "labelled_cells": int(known.sum()),
-                "types": len(set(cells.label[known])),
-                "clusters": len(set(names)),
-                "ari": round(float(adjusted_rand_score(cells.label[known], names[known])), 4),
-            }
-        )
+        rows.append(_row(cells, population, (genes, scale, kind, algorithm), names))
+    if seurat_is_present():
+        names = seurat(cells, RESOLUTION[population], ~candidates)
+        rows.append(_row(cells, population, ("Seurat in R", "scaled", "shared", "Louvain"), names))
     return rows
+
+
+def _row(cells: Cells, population: str, recipe: tuple[str, ...], names: np.ndarray) -> dict[str, object]:
+    known = cells.label != ""
+    return {
+        "set": cells.name,
+        "population": population,
+        **dict(zip(("variable_genes", "components", "graph", "algorithm"), recipe, strict=True)),
+        "labelled_cells": int(known.sum()),
+        "types": len(set(cells.label[known])),
+        "clusters": len(set(names)),
+        "ari": round(float(adjusted_rand_score(cells.label[known], names[known])), 4),
+    }
+
+
+def seurat_is_present() -> bool:
+    """Whether R with Seurat can be run here."""
+    if not shutil.which("Rscript"):
+        return False
+    asked = subprocess.run(["Rscript", "-e", "library(Seurat)"], capture_output=True, check=False)
+    return asked.returncode == 0
+
+
+def seurat(cells: Cells, resolution: float, left_out: np.ndarray) -> np.ndarray:
+    """Clusters by R's Seurat; several libraries' components are corrected as everywhere else here.
+
+    `left_out` masks genes that no recipe takes as variable (those of clones among them).
+    """
+    n = EmbeddingSettings().n_pcs
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        mmwrite(folder / "counts.mtx", cells.counts.T.tocoo())
+        (folder / "left_out.txt").write_text("\n".join(map(str, np.flatnonzero(left_out) + 1)))
+        run = ["Rscript", str(R_SCRIPT)]
+        subprocess.run([*run, "pca", name, str(n)], check=True, capture_output=True)
+        points = pd.read_csv(folder / "components.tsv", sep="\t", header=None, index_col=0)
+        points[:] = _corrected(points.to_numpy(), cells.batch)
+        points.to_csv(folder / "components.tsv", sep="\t", header=False)
+        subprocess.run([*run, "cluster", name, str(n), str(resolution)], check=True, capture_output=True)
+        return np.array((folder / "clusters.tsv").read_text().split())
 
 
 def _corrected(points: np.ndarray, batch: np.ndarray) -> np.ndarray:

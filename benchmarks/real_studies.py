@@ -148,14 +148,18 @@ def _shared_out(source: Source, design: str, rng: np.random.Generator) -> list[n
 
 
 def _library(source: Source, rows: np.ndarray, rng: np.random.Generator) -> Library:
-    """The cells `rows`, a share of the T cells replaced by cells in between naive and memory."""
+    """The cells `rows`, some T cells joined to cells in between naive and memory.
+
+    Two cells make one and leave, so that no two cells of a library share RNA: where the second stayed, cells
+    were no independent sample, and intervals of genes held 0 in 1.5 % fewer genes than on plain halves.
+    """
     counts = source.counts[rows].astype(np.int64).tolil(copy=True).tocsr()
     naive, t_cell = source.naive[rows], source.t_cell[rows]
     a, b = np.flatnonzero(t_cell & naive), np.flatnonzero(t_cell & ~naive)
-    k = min(round(BETWEEN * t_cell.sum()), len(a), len(b))
+    k = min(round(BETWEEN * t_cell.sum() / (1 + BETWEEN)), len(a), len(b))
     first, second = rng.choice(a, k, replace=False), rng.choice(b, k, replace=False)
     mixed = _thin(counts[first], 0.5, rng) + _thin(counts[second], 0.5, rng)
-    kept = np.setdiff1d(np.arange(len(rows)), first)
+    kept = np.setdiff1d(np.arange(len(rows)), np.concatenate([first, second]))
     truth = pd.DataFrame(
         {
             "t_cell": np.append(t_cell[kept], np.ones(k, dtype=bool)),

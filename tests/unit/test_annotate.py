@@ -9,7 +9,17 @@ import pandas as pd
 import pytest
 from carpeak import io
 from carpeak.errors import UserError
-from carpeak.populations import annotate, axes, embed, lineages, marker_panels, markers, programmes, states
+from carpeak.populations import (
+    annotate,
+    axes,
+    embed,
+    lineages,
+    marker_panels,
+    markers,
+    programmes,
+    singler,
+    states,
+)
 from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
 from runs import ROOT
 from scipy import sparse
@@ -275,6 +285,41 @@ def test_label_tables_empty_inherited_and_overridden():
         empty = annotate.annotate(data, *none, population=population, settings=SETTINGS, model=MODEL)
         assert empty[0].columns.tolist() == columns
         assert all(len(part) == 0 for part in empty)
+
+
+def test_a_reference_puts_singler_beside_the_states(tmp_path, monkeypatch):
+    """Every T cell has SingleR's own label and whether it can be true beside the state; CAR+ cells keep both."""
+    counts, genes, samples, *_ = t_cells(n=400)
+    transgene = np.array([g == "RQR8" for g in genes])
+    result, cells = embedded(counts, genes, samples, transgene)
+    obs = pd.DataFrame({"sample": samples}, index=list(cells.cells))
+    data = anndata.AnnData(counts, obs=obs, var=pd.DataFrame({"transgene": transgene}, index=genes))
+    found = result.points, result.clusters, result.neighbors
+    plain, *_ = annotate.annotate(data, *found, population="t_cells", settings=SETTINGS, model=MODEL)
+    monkeypatch.setattr(singler, "SHARED_GENES", 100)
+    most = {line: plain["t_state"][plain["t_lineage"] == line].mode()[0] for line in ("CD4", "CD8")}
+    kinds = {f"{line} cells": state for line, state in most.items()}
+    levels = np.log1p(1e4 * counts.toarray() / counts.sum(axis=1))
+    means = {
+        name: np.asarray(levels)[(plain["t_state"] == state).to_numpy()].mean(axis=0)
+        for name, state in kinds.items()
+    }
+    path = tmp_path / "reference.csv"
+    pd.DataFrame(means, index=genes).to_csv(path)
+    settings = replace(SETTINGS, reference=str(path))
+    labels, *_ = annotate.annotate(data, *found, population="t_cells", settings=settings, model=MODEL)
+    assert labels.columns.tolist() == annotate.STATE_COLUMNS + annotate.REFERENCE_COLUMNS
+    pd.testing.assert_frame_equal(labels[annotate.STATE_COLUMNS], plain)
+    assert set(labels["singler"]) <= set(kinds)
+    for lineage, state in most.items():
+        of_state = labels[labels["t_state"] == state]
+        assert of_state["singler_agreement"].mean() > 0.8
+        assert (of_state["singler_agreement"] == of_state["singler"].str.startswith(lineage)).all()
+    half = result.points.iloc[::2], result.clusters.iloc[::2], result.neighbors
+    car, *_ = annotate.annotate(
+        data, *half, population="car_t", settings=settings, model=MODEL, inherited=labels
+    )
+    assert car["singler"].tolist() == labels["singler"].iloc[::2].tolist()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import against_script
+import by_size
+import pandas as pd
 import pytest
 import usage
 
@@ -47,3 +49,16 @@ def test_the_verdict_is_by_the_median():
 def test_a_stage_that_one_round_lacks_counts_as_nothing():
     shown = against_script.table("x", [{"a": 1.0, "b": 5.0}, {"a": 3.0}, {"a": 2.0}])
     assert [line.split() for line in shown.splitlines()[1:]] == [["a", "2.0", "s"], ["b", "0.0", "s"]]
+
+
+def test_every_size_adds_a_row_and_the_figure_shows_all(tmp_path):
+    row = dict.fromkeys(by_size.COLUMNS, "x")
+    row |= {"wall_seconds": 60.0, "cpu_seconds": 100.0, "largest_process_mb": 900, "all_processes_mb": 1500}
+    for cells in (15000, 50000):
+        by_size.append(tmp_path / "performance.tsv", row | {"cells": cells})
+    kept = pd.read_csv(tmp_path / "performance.tsv", sep="\t")
+    assert list(kept["cells"]) == [15000, 50000]
+    by_size.draw(tmp_path / "performance.tsv", tmp_path / "performance")
+    svg = (tmp_path / "performance.svg").read_text()
+    assert "cells read" in svg
+    assert "GB at the peak" in svg

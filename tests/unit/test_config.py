@@ -40,6 +40,18 @@ def test_defaults_reach_every_depth(tmp_path):
     assert not loaded.config["simulated"], "the demo's value must not leak into a user's study"
 
 
+def test_a_study_that_compares_nothing_has_a_title_that_says_so(tmp_path):
+    write_study(tmp_path, rows=[ROWS[0]])
+    assert load(tmp_path).config["title"] == "CAR-T cells: product"
+    assert (
+        load(tmp_path, conditions={"product": "infusion bag"}).config["title"] == "CAR-T cells: infusion bag"
+    )
+    assert load(tmp_path, title="My own").config["title"] == "My own"
+    write_study(tmp_path)
+    assert load(tmp_path).config["title"] == "CAR-T product against peak"
+    assert load(tmp_path, contrasts={}).config["title"] == "CAR-T cells: product, peak"
+
+
 def test_a_study_of_ones_own_is_judged_by_the_general_list(tmp_path):
     """C1 of the paper reads "15,414 cells were captured": no statement on another study."""
     write_study(tmp_path)

@@ -53,6 +53,27 @@ DESIGNS = {
         pairs("A", "B", "C", batch=lambda donor, side: "1" if donor != "C" or side == "product" else "2"),
         "paired", "ABC", (), None,
     ),
+    "every product of 3p and 5p libraries, every peak 3p": (
+        pairs("A", "B", "C", chemistry=lambda *_: "3p")
+        + [Library(f"{d}_again", "product", d, chemistry="5p") for d in "ABC"],
+        "not_estimable", "ABC", ("chemistry",), "aliased:chemistry",
+    ),
+    "3p and 5p on both sides": (
+        pairs("A", "B", "C", chemistry=lambda *_: "3p")
+        + [Library(f"{d}_{side}_5", side, d, chemistry="5p") for d in "ABC" for side in ("product", "peak")],
+        "paired", "ABC", (), None,
+    ),
+    "one product of 3p and 5p libraries": (
+        [*pairs("A", "B", "C", chemistry=lambda *_: "3p"), Library("A_5", "product", "A", chemistry="5p")],
+        "paired", "ABC", (), None,
+    ),
+    "donors nested in batches, two of whom have one side": (
+        pairs("A", "B", "C", batch=lambda donor, _: donor) + alone("product", "D") + alone("peak", "E"),
+        "paired", "ABC", (), "one_sided:D",
+    ),
+    "names with spaces, numbers and umlauts": (
+        pairs("Patient 1", "2", "Jürgen Ä"), "paired", "2Jürgen ÄPatient 1", (), None,
+    ),
     "chemistry unknown for some": (
         pairs("A", "B", "C", chemistry=lambda donor, side: "" if donor == "A" else {"product": "3p", "peak": "5p"}[side]),
         "paired", "ABC", (), None,

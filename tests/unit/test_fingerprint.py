@@ -45,6 +45,47 @@ def test_a_change_deep_below_is_seen(copy):
     assert hash_of(copy, copy / "filter_cells.py") != before
 
 
+KEPT = """
+from pathlib import Path
+from carpeak import fingerprint
+kept = Path("kept.json")
+fingerprint.recall(kept)
+print(fingerprint.code(Path("filter_cells.py").absolute()))
+fingerprint.keep(kept)
+print(len(fingerprint._parsed))
+"""
+
+
+def with_memory(folder):
+    """The hash where an earlier process may have kept what it parsed, and how many files were parsed."""
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT], cwd=folder, capture_output=True, text=True, check=True
+    )
+    value, parsed = done.stdout.split()
+    return f"{value}\n", int(parsed)
+
+
+def test_what_is_kept_saves_the_parsing_and_changes_no_hash(copy):
+    script, module = copy / "filter_cells.py", copy / "carpeak/errors.py"
+    expected = hash_of(copy, script)
+    first, second = with_memory(copy), with_memory(copy)
+    assert first[0] == second[0] == expected
+    assert first[1] > 5
+    assert second[1] == 0
+    module.write_text(module.read_text() + "\nEXTRA = 1\n")
+    assert with_memory(copy) == (hash_of(copy, script), 1)
+    assert hash_of(copy, script) != expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"python": 3}', '{"python": "0", "files": {}}', '{"files": [1]}']
+)
+def test_a_damaged_memory_is_as_none(copy, text):
+    (copy / "kept.json").write_text(text)
+    assert with_memory(copy)[0] == hash_of(copy, copy / "filter_cells.py")
+    assert with_memory(copy)[1] == 0, "it is written anew"
+
+
 def rule_scripts():
     return sorted(path for path in SCRIPTS.glob("*.py") if path.name != "unlock.py")
 

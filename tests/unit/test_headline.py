@@ -97,3 +97,18 @@ def test_a_library_passes_or_says_why_not(changes, verdict, reason):
     assert one.verdict == verdict
     assert not reason or any(text.startswith(reason) for text in one.reasons)
     assert bool(one.reasons) == (verdict != "pass")
+
+
+def test_a_wide_share_is_a_finding_of_its_own(tables):
+    car = pd.DataFrame([("ip", "product", 0.42), ("pk", "peak", 0.2)], columns=["sample", "condition", "x"])
+    car = car.rename(columns={"x": "car_fraction"}).assign(
+        t_cells=100, identifiable="True", car_fraction_low=[0.2, 0.15], car_fraction_high=[0.7, 0.25],
+        detected_fraction=0.1,
+    )  # fmt: skip
+    rest = {key: tables[key] for key in ("composition", "de", "enrichment")}
+    found = headline.findings(
+        sides=SIDES, car=car, limits=EnrichmentSettings(), name=fixtures_scripts.CONTRAST, **rest
+    )
+    texts = [one.text for one in found]
+    assert "The interval of the CAR share is wide (ip): read it, not its middle." in texts
+    assert all(len(text.split()) <= headline.MAX_WORDS for text in texts)

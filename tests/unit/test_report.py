@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak import io
-from carpeak.report import cautions, costs, methods, provenance, tables, what_changed, wording
+from carpeak.report import cautions, costs, folded, methods, provenance, tables, what_changed, wording
 from carpeak.settings import ChangeLimits, Settings, build
 from html_page import Page
 
@@ -114,7 +114,7 @@ def composition(rows):
             "fraction_low",
             "fraction_high",
         ],
-    )
+    ).assign(donor="P")
 
 
 def test_sentences_give_the_numbers_of_the_tables():
@@ -256,6 +256,31 @@ def test_libraries_of_one_condition_are_pooled_without_an_interval():
     row = what_changed.shares(shares, "car_t", "peak").loc["x"]
     assert (row["n"], row["total"], row["fraction"]) == (10, 40, 0.25)
     assert np.isnan(row["fraction_low"])
+
+
+def test_donors_count_once_however_many_cells():
+    rows = [
+        ("car_t", "x", "a", "peak", 90, 100, 0.9, 0.8, 0.95),
+        ("car_t", "y", "a", "peak", 10, 100, 0.1, 0.0, 0.2),
+        ("car_t", "x", "b", "peak", 1, 10, 0.1, 0.0, 0.3),
+        ("car_t", "y", "b", "peak", 9, 10, 0.9, 0.6, 1.0),
+    ]
+    found = what_changed.shares(composition(rows).assign(donor=["A", "A", "B", "B"]), "car_t", "peak")
+    assert found["fraction"].to_dict() == pytest.approx({"x": 0.5, "y": 0.5})
+    assert set(found["donors"]) == {2} and found.loc["x", "n"] == 91
+    # two libraries of one donor are one donor
+    pooled = what_changed.shares(composition(rows), "car_t", "peak")
+    assert pooled["fraction"].to_dict() == pytest.approx({"x": 91 / 110, "y": 19 / 110})
+
+
+def test_one_kind_of_caution_is_said_once():
+    texts = [f"Library s{k}: {k}.5 % doublets, 1,{k}00 cells." for k in range(8)]
+    (one,) = folded.folded(texts)
+    assert one == (
+        "Each of 8 libraries (s0, s1, s2, s3, s4, s5 and 2 more): 0.5 to 7.5 % doublets, 1,000 to 1,700 cells."
+    )
+    mixed = ["Library a: weak.", "All cells: 5 clusters.", "All cells: 6 clusters.", "Library b: few."]
+    assert folded.folded(mixed) == mixed
 
 
 def test_cautions_name_weak_libraries_and_few_cells():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak import io
-from carpeak.report import methods
+from carpeak.report import methods, what_changed
 from carpeak.settings import Settings, build
 
 PARTS = [("depth", -0.05), ("expression", -0.04), ("ambient", 0.0), ("share", 0.11), ("total", 0.02)]
@@ -155,3 +155,14 @@ def test_methods_tell_the_rule_used():
     assert "negative binomial" not in told["umi"]
     assert "negative binomial" in told["calibrated"]
     assert "at most 5 %" in told["calibrated"]
+
+
+@pytest.mark.parametrize(("high", "wide"), [(0.60, False), (0.70, True)])
+def test_a_wide_interval_is_told_beside_the_share(high, wide):
+    row = {"sample": "ip", "condition": "product", "t_cells": 800, "detected_fraction": 0.15}
+    row |= {"identifiable": True, "car_fraction": 0.42, "car_fraction_low": 0.35, "car_fraction_high": high}
+    empty = row | {"sample": "pk", "condition": "peak", "identifiable": False}
+    empty |= {"car_fraction": np.nan, "car_fraction_low": np.nan, "car_fraction_high": np.nan}
+    (text,) = what_changed.detection(pd.DataFrame([row, empty]), "product", "peak")
+    assert ("Wide (ip):" in text) == wide
+    assert ("Read the interval, not its middle." in text) == wide

@@ -4,25 +4,74 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cached_property
 
 import pytest
 from runs import ROOT, demo, jobs_to_run, snakemake
 
 
+@dataclass(frozen=True)
+class Graph:
+    """Jobs as `snakemake --dag` draws them: what each is called, and the jobs that it waits for."""
+
+    labels: dict[str, str]
+    waits_for: dict[str, set[str]]
+
+    def rule(self, job: str) -> str:
+        return self.labels[job].split("\\n")[0]
+
+    def all_before(self, job: str) -> set[str]:
+        direct = self.waits_for[job]
+        return direct.union(*(self.all_before(before) for before in direct))
+
+    @cached_property
+    def longest_chain(self) -> int:
+        """Jobs in the longest chain, without the simulation and the target."""
+        lengths: dict[str, int] = {}
+
+        def length(job: str) -> int:
+            if job not in lengths:
+                counted = self.rule(job) not in ("simulate", "all")
+                lengths[job] = counted + max(map(length, self.waits_for[job]), default=0)
+            return lengths[job]
+
+        return max(map(length, self.labels))
+
+
+def graph(folder, *options):
+    text = snakemake(folder, "--dag", "dot", *options).stdout
+    labels = dict(re.findall(r'(\d+)\[label = "(.*?)"', text))
+    waits_for = {job: set() for job in labels}
+    for before, job in re.findall(r"(\d+) -> (\d+)", text):
+        waits_for[job].add(before)
+    return Graph(labels, waits_for)
+
+
 def test_the_longest_chain_of_jobs(tmp_path):
-    """From the ingested libraries to the report, simulation excluded, as `snakemake --dag` draws the jobs."""
-    text = snakemake(tmp_path, "--dag", "dot", *demo()).stdout
-    rules = {n: label.split("\\n")[0] for n, label in re.findall(r'(\d+)\[label = "(.*?)"', text)}
-    after = {}
-    for a, b in re.findall(r"(\d+) -> (\d+)", text):
-        after.setdefault(a, []).append(b)
+    """From the ingested libraries to the report, simulation excluded."""
+    drawn = graph(tmp_path, *demo())
+    assert any(drawn.rule(job) == "report" for job in drawn.labels)
+    assert 8 <= drawn.longest_chain <= 13
 
-    def length(job):
-        counted = rules[job] not in ("simulate", "all")
-        return counted + max((length(n) for n in after.get(job, [])), default=0)
 
-    assert "report" in rules.values()
-    assert 8 <= max(map(length, rules)) <= 13
+def test_forty_libraries_wait_for_each_other_at_nothing_but_the_merge(tmp_path):
+    """No job of one library waits for another library; more libraries add no step and no other job."""
+    few = graph(tmp_path / "few", "--configfile", str(study(tmp_path / "few", 4)))
+    many = graph(tmp_path / "many", "--configfile", str(study(tmp_path / "many", 40)))
+    assert many.longest_chain == few.longest_chain
+    of_one = {job for job in many.labels if many.rule(job) in ("ingest", "filter_cells")}
+    assert len(of_one) == 2 * 40
+    for job in of_one:
+        assert len(many.all_before(job)) == (many.rule(job) == "filter_cells")  # its own library's ingest
+    assert len(many.labels) - len(of_one) == len(few.labels) - 2 * 4
+    merge = next(job for job in many.labels if many.rule(job) == "merge")
+    assert many.all_before(merge) == of_one
+    for job in (
+        many.labels.keys() - of_one - {merge}
+    ):  # what else reads every library's tables waits no longer
+        before = many.all_before(job)
+        assert merge in before or not before & of_one, many.labels[job]
 
 
 def test_no_analysis_rule_reads_the_truth(tmp_path):
@@ -61,8 +110,8 @@ def test_lint():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def planning(folder, libraries):
-    """Seconds of work of a dry run for so many libraries, whose matrices are not matrices."""
+def study(folder, libraries):
+    """The configuration of a study of so many libraries, two a donor, whose matrices are not matrices."""
     folder.mkdir()
     rows = ["sample\tcondition\tdonor\tpath"]
     for n in range(libraries):
@@ -70,8 +119,14 @@ def planning(folder, libraries):
         rows.append(f"s{n}\t{'peak' if n % 2 else 'product'}\tP{n // 2}\tm{n}.h5")
     (folder / "samples.tsv").write_text("\n".join(rows) + "\n")
     (folder / "config.yaml").write_text("samples: samples.tsv\ntransgene: {features: [CAR]}\n")
+    return folder / "config.yaml"
+
+
+def planning(folder, libraries):
+    """Seconds of work of a dry run for so many libraries."""
+    config = study(folder, libraries)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = snakemake(folder, "-n", "--quiet", "--configfile", str(folder / "config.yaml"))
+    done = snakemake(folder, "-n", "--quiet", "--configfile", str(config))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

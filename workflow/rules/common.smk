@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 STARTED = time.time()
+SNAKEMAKES_MB = 500  # measured under Slurm: docs/slurm.md
 HERE = Path(
     str(workflow.current_basedir)
 ).parent  # also where another workflow uses this as a module
@@ -24,6 +25,7 @@ from snakemake.logging import logger
 from snakemake.utils import update_config
 
 WORKFLOW = home.workflow()
+KEPT_FINGERPRINTS = Path(".snakemake/carpeak.fingerprints.json")
 
 
 def load_study():
@@ -91,9 +93,14 @@ def megabytes(paths):
 
 def memory(name):
     """The resource mem_mb of the jobs of rule `name`, by the size of their inputs and the attempt."""
-    return lambda wildcards, input, attempt: needs.memory_mb(
-        name, megabytes(input), attempt=attempt
+    return lambda wildcards, input, attempt: (
+        needs.memory_mb(name, megabytes(input), attempt=attempt) + above_jobs()
     )
+
+
+def above_jobs():
+    """MB that a cluster counts to a job beside its own: the Snakemakes that start it there."""
+    return 0 if workflow.local_exec else SNAKEMAKES_MB
 
 
 def minutes(name):
@@ -212,6 +219,7 @@ def is_the_run():
 
 study = load_study()
 demand_runnable()
+fingerprint.recall(KEPT_FINGERPRINTS)
 if is_the_run():
     screen.take_over(logger, workflow.output_settings)
 config["title"], config["simulated"] = (
@@ -240,7 +248,8 @@ wildcard_constraints:
 
 
 onstart:
-    warm.start()  # the libraries are imported once, not once a job
+    if workflow.local_exec:  # a cluster's job would work outside its own limits
+        warm.start()  # the libraries are imported once, not once a job
 
 
 onsuccess:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,3 +47,11 @@ def in_groups(genes: Sequence[str], groups: Sequence[str]) -> NDArray[np.bool_]:
     """Mask of the genes whose symbol belongs to one of the named `GENE_GROUPS`."""
     pattern = re.compile("|".join(f"(?:{GENE_GROUPS[group]})" for group in groups) or r"(?!)")
     return np.fromiter((pattern.fullmatch(gene) is not None for gene in genes), dtype=bool, count=len(genes))
+
+
+def in_reading_order(names: Iterable[str]) -> list[str]:
+    """Different `names` as people count them: D2 before D10."""
+    pieces = {name: re.split(r"(\d+)", name) for name in names}
+    return sorted(
+        pieces, key=lambda name: ([(int(p), "") if p.isdecimal() else (-1, p) for p in pieces[name]], name)
+    )

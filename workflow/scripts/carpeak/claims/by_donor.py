@@ -31,7 +31,8 @@ COLUMNS = [
 ]  # fmt: skip
 TEXTS = ("variant", "reasons", "sort", "donor", "covariates")
 DECIDING = ("unintegrated", "equal_depth")
-DECIDED = (rules.SUPPORTED, rules.OPPOSED)
+DECIDED = (rules.SUPPORTED, rules.OPPOSED, rules.ABSENT, rules.HETEROGENEOUS)
+OF_A_CHANGE = (rules.SUPPORTED, rules.OPPOSED)
 AMBIENT, CHANGED = "ambient", "changes"
 NO_PATIENTS, FEW_PATIENTS = "no_patients", "few_patients"
 NUMBERS = ("estimate", "low", "high", "new_low", "new_high", "tau", "i2", "p_value")
@@ -65,7 +66,7 @@ def judge(
     for (name, part), one in zip(main.items(), final, strict=True):
         varied = effects[(effects["claim"] == name) & effects["variant"].isin(DECIDING)]
         against = _against(varied, named[name], one)
-        if name in ambient and one.verdict in DECIDED:
+        if name in ambient and (one.verdict in OF_A_CHANGE or one.seen not in ("", rules.UNCLEAR)):
             against.append(AMBIENT)
         found[name] = _row(part, one, named[name], against)
     return found
@@ -182,12 +183,18 @@ def listed(text: Any) -> list[str]:
 
 
 def _against(varied: pd.DataFrame, quantity: Mapping[str, Any], main: Verdict) -> list[str]:
-    """Keys of the variants that decide and come to another verdict than one that says something."""
+    """Keys of the variants that decide and come to another verdict than one that says something.
+
+    The same for what one or two donors show.
+    """
     found = []
-    for variant, part in varied.groupby("variant", sort=False) if main.verdict in DECIDED else ():
+    for variant, part in varied.groupby("variant", sort=False):
         other = _one(part, quantity)
-        if other.verdict not in (main.verdict, rules.NOT_ESTIMABLE):
+        if main.verdict in DECIDED and other.verdict not in (main.verdict, rules.NOT_ESTIMABLE):
             found.append(f"{CHANGED}:{variant}:{other.verdict}")
+        alike = other.n == main.n
+        if main.seen not in ("", rules.UNCLEAR) and alike and other.seen != main.seen:
+            found.append(f"{CHANGED}:{variant}:{other.seen}")
     return found
 
 
@@ -210,8 +217,8 @@ def _row(
         numbers |= {name: -numbers[turned.get(name, name)] for name in ("estimate", *turned)}
     return {
         "claim": str(first["claim"]),
-        "verdict": rules.INDETERMINATE if against else one.verdict,
-        "seen": one.seen,
+        "verdict": rules.INDETERMINATE if against and not one.seen else one.verdict,
+        "seen": rules.UNCLEAR if against and one.seen else one.seen,
         "decision": _of_one_side(quantity, str(first["decision"])),
         "reasons": ",".join(dict.fromkeys([*listed(first["reasons"]), *one.reasons, *against])),
         "sort": str(first["sort"]),

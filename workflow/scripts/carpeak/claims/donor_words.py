@@ -38,8 +38,9 @@ SEEN = {
     "concordant": "Concordant: seen in both patients.",
     "opposite_in_both": "The opposite is seen in both patients.",
     "discordant": "Discordant: one patient shows it, the other the opposite.",
-    "unclear": "Not clear in every one of the patients.",
+    "unclear": "Not clear in both patients.",
 }
+UNCLEAR_IN_ONE = "Not clear in this patient."
 LEAST = 3  # patients of whom something can be said of others
 VARIANTS = {"unintegrated": "without Harmony", "equal_depth": "at equal depth"}
 
@@ -62,10 +63,8 @@ def reason(one: Mapping[str, Any]) -> str:
         why = one_sentence(keys)
         if not n:
             return why or "No patient has enough cells on the sides that it speaks of."
-        seen = SEEN.get(one["seen"], "")
-        return " ".join(
-            filter(None, [seen, why, f"Nothing can be said of other patients from {_patients(n)}."])
-        )
+        told = filter(None, [seen(one["seen"], n), *map(_against, keys), why])
+        return " ".join([*told, f"Nothing can be said of other patients from {_patients(n)}."])
     if one["decision"] == "unpaired":
         shown = (
             f"{_patients(n)}, each with one side: difference between the sides {one['estimate']:.2f} "
@@ -80,6 +79,11 @@ def reason(one: Mapping[str, Any]) -> str:
         f"p {one['p_value']:.2g}, {one['p_adjusted']:.2g} after Holm."
     )
     return " ".join([shown, *filter(None, map(_against, keys))])
+
+
+def seen(key: str, n: int) -> str:
+    """What one or two patients show, as a sentence; empty from three on."""
+    return UNCLEAR_IN_ONE if key == "unclear" and n == 1 else SEEN.get(key, "")
 
 
 def designs(found: Sequence[Design]) -> str:

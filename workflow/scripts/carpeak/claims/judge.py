@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import io
-from . import controls
+from . import controls, family
 from .quantities import KINDS, UNITS, at_other_limits
 from .shares import LINEAGES
 from .verdict import ABSENT, INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding, Tables
@@ -98,37 +98,60 @@ def judge(
 ) -> list[dict[str, Any]]:
     """The verdict on every claim, as `claims.json` has it.
 
-    `main` are the tables of the main analysis, `others` those of its variants (see `assemble`).
+    `main` are the tables of the main analysis, `others` those of its variants (see `assemble`). What holds of
+    a claim alone must hold in all deciding variants, and as one of the list (see `family`).
     """
-    return [_judge(claim, main, others) for claim in claims]
+    asked = [_quantity(claim, main) for claim in claims]
+    found = [KINDS[quantity["kind"]](main, quantity) for quantity in asked]
+    checked = [
+        {
+            name: KINDS[quantity["kind"]](tables, quantity)
+            for name, tables in others.items()
+            if _applies(quantity, name, tables)
+        }
+        for quantity in asked
+    ]
+    hard = [
+        _hardened(one, variants) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else one
+        for one, variants, quantity in zip(found, checked, asked, strict=True)
+    ]
+    final = family.adjusted(hard, asked, floor=main.floor)
+    return [
+        {"claim": claim["id"], "statement": claim["statement"]}
+        | _told(main, quantity, first, variants, last)
+        | {"quantity": dict(claim["quantity"]), "notes": claim["notes"]}
+        for claim, quantity, first, variants, last in zip(claims, asked, found, checked, final, strict=True)
+    ]
 
 
-def _judge(claim: Mapping[str, Any], main: Tables, others: Mapping[str, Tables]) -> dict[str, Any]:
-    quantity = claim["quantity"]
+def _quantity(claim: Mapping[str, Any], main: Tables) -> Mapping[str, Any]:
+    quantity: Mapping[str, Any] = claim["quantity"]
     if main.schemes.get(quantity["scheme"]) is main.composition:
-        quantity = {**quantity, "scheme": "configured"}
+        return {**quantity, "scheme": "configured"}
+    return quantity
+
+
+def _told(
+    main: Tables,
+    quantity: Mapping[str, Any],
+    found: Finding,
+    checked: Mapping[str, Finding],
+    final: Finding,
+) -> dict[str, Any]:
+    """What `claims.json` says of one claim: `found` in the main analysis, `final` the last word."""
     kind = KINDS[quantity["kind"]]
-    found = kind(main, quantity)
-    checked = {
-        name: kind(tables, quantity) for name, tables in others.items() if _applies(quantity, name, tables)
-    }
     also = {
         name: kind(main, {**quantity, "population": name})
         for name in quantity["also"]
         if name != quantity.get("population")
     }
-    final = _hardened(found, checked) if quantity["kind"] in ON_COMPOSITION + ON_EXPRESSION else found
     has_interval = final.low is not None and quantity["kind"] != "captured_cells"
     checks = controls.of_gene(main, quantity, final) if quantity["kind"] == "gene_change" else None
     others_say = at_other_limits(main, quantity) if quantity["kind"] == "gene_change" else {}
     return {
-        "claim": claim["id"],
-        "statement": claim["statement"],
         **_plain(final),
         "rests_on": {"donors": len(main.donors()), "interval": has_interval},
         "unit": UNITS[quantity["kind"]],
-        "quantity": dict(claim["quantity"]),
-        "notes": claim["notes"],
         "main": _plain(found),
         "variants": {name: {"decides": name in DECIDING, **_plain(one)} for name, one in checked.items()},
         "also": {name: _plain(one) for name, one in also.items()},

@@ -29,7 +29,7 @@ def lines(config: Mapping[str, Any], *, since: float, log: str = "") -> list[str
 def findings(config: Mapping[str, Any]) -> list[str]:
     """The findings of the report's first screen for each contrast, and how many claims got which verdict."""
     from .. import io
-    from ..report import headline
+    from ..report import donors_first, headline
     from ..report.inputs import DE_COLUMNS
     from ..settings import Settings, build
 
@@ -37,6 +37,7 @@ def findings(config: Mapping[str, Any]) -> list[str]:
     composition, car, claims = (io.read_table(TABLES / f"{n}.tsv") for n in ("composition", "car", "claims"))
     found = []
     for name, sides in settings.contrasts.items():
+        over_donors = TABLES / f"donors.de.{name}.tsv"
         short = headline.findings(
             sides=asdict(sides),
             composition=composition,
@@ -45,6 +46,7 @@ def findings(config: Mapping[str, Any]) -> list[str]:
             enrichment=io.read_table(TABLES / f"enrichment.{name}.tsv"),
             limits=settings.enrichment,
             name=name,
+            over_donors=donors_first.genes(io.read_table(over_donors)) if over_donors.is_file() else [],
         )
         simulated = " (simulated data: no patient was measured)" if settings.simulated else ""
         found += [f"{sides.test} against {sides.reference}{simulated}:"]

@@ -246,7 +246,8 @@ def _design(
     }
     many = len(pairs) < LEAST_PAIRS and min(map(len, alone.values())) >= LEAST_UNPAIRED
     used = alone["reference"] + alone["test"] if many else pairs
-    rows = [library for one in used or sides for library in (*one.reference, *one.test)]
+    held = [library for one in used or sides for library in (*one.reference, *one.test)]
+    rows = _summed(held)
     in_test = np.array([one.condition == contrast["test"] for one in rows])
     blocks = FACTORS[1:] if many else FACTORS
     aliased = tuple(factor for factor in blocks if _is_aliased(rows, in_test, factor, blocked=not many))
@@ -254,7 +255,7 @@ def _design(
     reasons: list[str] = []
     if formula and used:
         fitted = model.build(
-            list(units_of(rows, formula).values()), formula, test=contrast["test"], blocked=not many
+            list(units_of(held, formula).values()), formula, test=contrast["test"], blocked=not many
         )
         aliased = tuple(dict.fromkeys([*aliased, *fitted.aliased]))
         rank, coefficients = fitted.rank, fitted.coefficients
@@ -274,6 +275,26 @@ def _design(
         name, contrast["test"], contrast["reference"], sort, decision, donors, sides,
         aliased, tuple(reasons), rank, coefficients, formula,
     )  # fmt: skip
+
+
+def _summed(libraries: Iterable[Library]) -> list[Library]:
+    """One library for each donor and condition, as they are summed; batches and chemistries are joined.
+
+    A side of 3' and 5' libraries differs from one of 3' libraries alone: no sum undoes that.
+    """
+    held: dict[tuple[str, str], list[Library]] = {}
+    for one in libraries:
+        held.setdefault((one.donor, one.condition), []).append(one)
+    return [
+        replace(part[0], batch=_joined(part, "batch"), chemistry=_joined(part, "chemistry"))
+        for part in held.values()
+    ]
+
+
+def _joined(libraries: Sequence[Library], factor: str) -> str:
+    """The values of summed libraries; empty where one has none."""
+    values = {str(getattr(one, factor)) for one in libraries}
+    return model.JOIN.join(sorted(values)) if all(values) else ""
 
 
 def _decision(pairs: int, aliased: Sequence[str], *, unpaired: bool) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NUMBERS = [
     "log2_fold_change", "log2_fold_change_low", "log2_fold_change_high", "t", "df", "p_value", "p_adjusted",
+    "larger_p_value", "larger_p_adjusted",
 ]  # fmt: skip
 OUTCOME_COLUMNS = ["population", "group", "outcome", "level", "against", "gene", "donors", *NUMBERS]
 TIME_COLUMNS = ["population", "group", "test", "reference", "gene", "donors", *NUMBERS]
@@ -155,12 +156,15 @@ def _tested(
         found = moderated.moderated(
             moderated.linear_fit(weighted.values, design, contrast, weights=weighted.weights)
         )
+        unweighted = moderated.linear_fit(weighted.values, design, contrast)
+        larger = np.maximum(found.p_value, moderated.moderated(unweighted, trend=True).p_value)
         values: dict[str, Any] = {
             "one": one, "other": other, "gene": genes[kept], "log2_fold_change": found.effect,
             "log2_fold_change_low": found.low, "log2_fold_change_high": found.high, "t": found.t,
             "df": found.df, "p_value": found.p_value, "p_adjusted": false_discovery_control(found.p_value),
+            "larger_p_value": larger, "larger_p_adjusted": false_discovery_control(larger),
         }  # fmt: skip
-        tables.append(pd.DataFrame(values).sort_values("p_value", kind="stable"))
+        tables.append(pd.DataFrame(values).sort_values(["larger_p_value", "p_value"], kind="stable"))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import in_reading_order
 from . import style
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 PER_ROW = 3
 TITLE = 52  # characters of a statement that fit above a panel
 WIDEST = 8.0  # log2; intervals beyond are cut
+MANY = 12  # donors, beyond whom rows are lower
+ROW, LOW_ROW = 0.2, 0.13  # inches of a donor
 
 
 def forest(claims: Sequence[Mapping[str, Any]], *, footer: str = "") -> Figure:
@@ -28,22 +31,24 @@ def forest(claims: Sequence[Mapping[str, Any]], *, footer: str = "") -> Figure:
     shown = [one for one in claims if one.get("effects") and one["effects"][0]["low"] is not None]
     if not shown:
         return style.note("No claim has an effect in any donor: see the table of designs.", footer=footer)
-    donors = sorted({row["donor"] for one in shown for row in one["effects"]})
+    donors = in_reading_order(row["donor"] for one in shown for row in one["effects"])
+    pooled = any(one["donors"]["estimate"] is not None for one in shown)
     columns = min(PER_ROW, len(shown))
     rows = -(-len(shown) // columns)
-    fig = style.figure(rows * (1.15 + 0.2 * len(donors)) + 0.1, footer=footer)
+    height = (LOW_ROW if len(donors) > MANY else ROW) * (len(donors) + pooled - 1)
+    fig = style.figure(rows * (1.15 + height) + 0.1, footer=footer)
     axes = fig.subplots(rows, columns, squeeze=False, sharey=True)
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
     for ax, one in zip(axes.flat, shown):
-        _panel(ax, one, donors)
-    for ax in axes[-1]:
+        _panel(ax, one, donors, pooled=pooled)
+    for ax in axes.flat[max(len(shown) - columns, 0) : len(shown)]:
         ax.set_xlabel("log2")
     return fig
 
 
-def _panel(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str]) -> None:
-    """One claim."""
+def _panel(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], *, pooled: bool) -> None:
+    """One claim; `pooled`: with a row for all donors, which stays empty where this claim has no mean."""
     place = {donor: len(donors) - number for number, donor in enumerate(donors)}
     found = claim["donors"]
     limit = found["limit"]
@@ -68,10 +73,13 @@ def _panel(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str]) -> None:
             ends += [low, high]  # who does not count sets no scale
     if found["estimate"] is not None:
         ends += _diamond(ax, found)
-    _ticks(ax, claim, donors, place)
+    elif pooled:
+        ax.text(0.5, 0, "no mean", transform=ax.get_yaxis_transform(), color=style.MUTED, fontsize=6.5,
+                ha="center", va="center")  # fmt: skip
+    _ticks(ax, claim, donors, place, pooled=pooled)
     width = max(max(ends) - min(ends), 0.5)
     ax.set_xlim(min(ends) - 0.08 * width, max(ends) + 0.08 * width)
-    ax.set_ylim(-0.8, len(donors) + 0.8)
+    ax.set_ylim(-0.8 if pooled else 0.2, len(donors) + 0.8)
 
 
 def _diamond(ax: Axes, found: Mapping[str, Any]) -> list[float]:
@@ -83,7 +91,9 @@ def _diamond(ax: Axes, found: Mapping[str, Any]) -> list[float]:
     return [float(low), float(high)]
 
 
-def _ticks(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], place: Mapping[str, int]) -> None:
+def _ticks(
+    ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], place: Mapping[str, int], *, pooled: bool
+) -> None:
     """Names of donors left, their cells (reference, test) right, the claim and its verdict above."""
     found = claim["donors"]
     word = (found["seen"] or found["verdict"]).replace("_", " ")
@@ -97,8 +107,9 @@ def _ticks(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], place: Map
         color=style.MUTED,
         va="bottom",
     )
-    ax.set_yticks([*(place[donor] for donor in donors), 0], labels=[*donors, "all"])
-    ax.tick_params(axis="y", length=0)
+    last = ["all"] if pooled else []
+    ax.set_yticks([*(place[donor] for donor in donors), *(0 for _ in last)], labels=[*donors, *last])
+    ax.tick_params(axis="y", length=0, labelsize=6.5 if len(donors) > MANY else 8)
     ax.grid(axis="x")
     for row in claim["effects"]:
         ax.text(

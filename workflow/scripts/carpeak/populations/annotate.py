@@ -41,6 +41,7 @@ STATE_COLUMNS = [
     "cycling",
     *(f"programme_{name}" for name in axes.REPORTED),
 ]
+REFERENCE_COLUMNS = ["singler", "singler_delta", "singler_agreement"]  # where the user gives a reference
 MISSING = {"score": np.nan, "probability": np.nan, "margin": np.nan, "probability_cd8": np.nan}
 MISSING |= {"agreement": False, "cycling": False} | {f"programme_{name}": np.nan for name in axes.REPORTED}
 
@@ -60,7 +61,8 @@ def annotate(
 
     `counts` holds all kept cells; `embedding`, `clusters` and `neighbors` (see `embed.Embedding`) those of
     the population; `settings` is the configuration's ``annotation`` block; `model` the axes of T-cell
-    states; `inherited` the labels of the T cells, for ``car_t``. The third value is empty but for ``t_cells``
+    states; `inherited` the labels of the T cells, for ``car_t``. T cells also get the label of SingleR
+    where there is a reference (REFERENCE_COLUMNS). The third value is empty but for ``t_cells``
     (see `states.resolution`).
     """
     marker_file = markers.load(str(settings.markers))
@@ -83,6 +85,8 @@ def annotate(
         labels, scores = _lineages(cells, _spaces(embedding, neighbors), marker_file, settings)
     else:
         labels, scores, resolution = _states(cells, marker_file, settings.scheme, model)
+        if settings.reference:
+            labels = _beside_reference(labels, cells, str(settings.reference))
     column = "cell_type" if population == "all" else "t_state"
     labels = _override(labels, marker_file, settings, population, column)
     return labels, lineages.cluster_scores(labels, column, scores), resolution
@@ -150,6 +154,14 @@ def _states(
     return labels[STATE_COLUMNS], scores[scheme], resolution
 
 
+def _beside_reference(labels: pd.DataFrame, cells: lineages.Cells, path: str) -> pd.DataFrame:
+    """The labels with SingleR's own of every cell, and whether both can be true (REFERENCE_COLUMNS)."""
+    log = matrix.normalise(cells.counts, exclude=cells.transgene).tocsr()
+    found = singler.per_cell(log, cells.genes, singler.read_reference(path))
+    agree = singler.agreement(labels["t_state"].tolist(), found["singler"].tolist())
+    return labels.assign(**found, singler_agreement=agree)
+
+
 def _inherit(clusters: pd.DataFrame, inherited: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """CAR+ T cells keep the labels they have among the T cells, so that a cell has one state."""
     mine = inherited[inherited["cell"].isin(set(clusters["cell"]))]
@@ -157,7 +169,8 @@ def _inherit(clusters: pd.DataFrame, inherited: pd.DataFrame) -> tuple[pd.DataFr
     shares = pd.get_dummies(
         labels["t_state"], dtype=float
     )  # in place of panel scores: the share of each state
-    return labels[STATE_COLUMNS], shares
+    given = [name for name in REFERENCE_COLUMNS if name in labels]
+    return labels[[*STATE_COLUMNS, *given]], shares
 
 
 def _override(

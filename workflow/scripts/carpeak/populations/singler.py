@@ -1,10 +1,15 @@
-"""Lineages by SingleR against a reference of the user's own (Aran 2019; the singler package)."""
+"""SingleR against a reference of the user's own (Aran 2019; the singler package).
+
+Lineages rest on its scores averaged over neighbours; beside the T-cell states stand its labels of single
+cells, with its own fine-tuning.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +18,9 @@ from scipy import sparse
 from ..errors import UserError
 from ..names import UNASSIGNED
 from .marker_panels import best_two
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # How references call what the lineages of the marker file are called here; the first match wins. Words of
 # the Human Primary Cell Atlas, Novershtern, Blueprint/ENCODE and Monaco references.
@@ -85,6 +93,27 @@ def scores(log_counts: sparse.csr_matrix, genes: Sequence[str], reference: pd.Da
 
     `log_counts` is cells x genes; `reference` genes x cell types.
     """
+    table = _classified(log_counts, genes, reference, fine_tune=False).column("scores")
+    return pd.DataFrame({str(name): np.asarray(table.column(name)) for name in table.column_names})
+
+
+def per_cell(log_counts: sparse.csr_matrix, genes: Sequence[str], reference: pd.DataFrame) -> pd.DataFrame:
+    """SingleR's own label of each cell, fine-tuned, and its lead (``singler``, ``singler_delta``).
+
+    Arguments as in `scores`. Labels are the reference's; the lead is missing where one label is left.
+    """
+    found = _classified(log_counts, genes, reference, fine_tune=True)
+    return pd.DataFrame(
+        {
+            "singler": np.array([str(name) for name in found.column("best")], dtype=object),
+            "singler_delta": np.asarray(found.column("delta"), dtype=np.float32),
+        }
+    )
+
+
+def _classified(
+    log_counts: sparse.csr_matrix, genes: Sequence[str], reference: pd.DataFrame, *, fine_tune: bool
+) -> Any:
     import singler
 
     shared = [gene for gene in genes if gene in reference.index]
@@ -102,8 +131,35 @@ def scores(log_counts: sparse.csr_matrix, genes: Sequence[str], reference: pd.Da
         assay_type=0,
     )
     columns = sparse.csc_matrix(log_counts.T.astype(np.float64))
-    table = singler.classify_single(columns, trained, use_fine_tune=False).column("scores")
-    return pd.DataFrame({str(name): np.asarray(table.column(name)) for name in table.column_names})
+    return singler.classify_single(columns, trained, use_fine_tune=fine_tune)
+
+
+def t_cell_kind(name: str) -> tuple[str, str]:
+    """What a name of a T cell says: CD4, CD8, ``other`` for no T cell, or nothing; naive, memory or nothing.
+
+    Of references' names as of those of `config/markers.yaml`; a name of several states says what they share.
+    """
+    low = f" {re.sub(r'[^a-z0-9]+', ' ', name.lower())} "
+    cd4 = any(word in low for word in ("cd4", "treg", "regulatory", "helper", " th1", " th2", " th17"))
+    cd8 = any(word in low for word in ("cd8", "cytotoxic"))
+    lineage = "CD4" if cd4 and not cd8 else "CD8" if cd8 and not cd4 else ""
+    if not lineage and name != UNASSIGNED and lineage_of(name, ["T cell", "NK cell", "B cell"]) != "T cell":
+        lineage = "other"
+    naive = any(word in low for word in ("naive", " tn ", "cd45ra cd25"))
+    memory = any(word in low for word in ("memory", "effector", "emra", " tcm ", " tem ", " teff ", " ctl "))
+    return lineage, "naive" if naive and not memory else "memory" if memory and not naive else ""
+
+
+def agreement(states: Sequence[str], labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether a cell's state and SingleR's label may both be true: neither says what the other excludes."""
+    kinds = {name: t_cell_kind(name) for name in {*states, *labels}}
+    return np.array(
+        [
+            all(not a or not b or a == b for a, b in zip(kinds[one], kinds[other], strict=True))
+            for one, other in zip(states, labels, strict=True)
+        ],
+        dtype=bool,
+    )
 
 
 def classify(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..names import FEW_CELLS, POPULATION_NAMES
 from . import silent_limits
+from .folded import MAX_NAMED, folded
 from .wording import upper_first
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def cautions(
             f"The libraries read different ends of transcripts ({ends}): the CAR is detected, and genes seem"
             " to change, by chemistry as well as by biology."
         )
-    return found
+    return folded(found)
 
 
 def _few_in(few: pd.DataFrame, name: str, *, thinned: bool) -> str:
@@ -65,7 +66,9 @@ def _few_in(few: pd.DataFrame, name: str, *, thinned: bool) -> str:
             return f"Library {sample} holds no {name}: nothing is said of their shares and changes."
         who = f"Library {sample} holds only {n:,} {name}"
     else:
-        listed = ", ".join(f"{sample} {n:,}" for sample, n in counts.items())
+        some = dict(list(counts.items())[:MAX_NAMED])
+        listed = ", ".join(f"{sample} {n:,}" for sample, n in some.items())
+        listed += f" and {len(counts) - MAX_NAMED} more" if len(counts) > MAX_NAMED else ""
         who = f"{len(counts)} libraries hold fewer than {FEW_CELLS} {name} ({listed})"
     apart = (
         f", and the depth to which others are thinned is set without {'it' if len(counts) == 1 else 'them'}"
@@ -99,10 +102,12 @@ def replication(samples: pd.DataFrame, sides: Sequence[str]) -> tuple[str, str]:
                 f" batch are inseparable. {own_tube}"
             ),
         )
+    both = len(set.intersection(*(set(here.loc[here["condition"] == side, "donor"]) for side in sides)))
     return (
-        "Several patients",
+        f"{len(together)} patients",
         (
-            f"{counted}. Claims are judged patient by patient (section Donors). In the tables and figures of"
-            " cells, P values and intervals still count cells: they rank genes and say nothing of patients."
+            f"{counted}, {both} in both. Claims are judged patient by patient (section Donors). In the"
+            " tables and figures of cells, P values and intervals still count cells: they rank genes and say"
+            " nothing of patients."
         ),
     )

@@ -12,7 +12,7 @@ from ..settings import Contrast, Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .inputs import Inputs
+    from .inputs import DonorTables, Inputs
 
 TABLES = ("samples", "ambient", "car", "composition", "composition_varied", "preflight")
 
@@ -28,10 +28,25 @@ def shown(results: Inputs, settings: Settings) -> tuple[Inputs, Settings]:
         name: Contrast(names.get(one.test, one.test), names.get(one.reference, one.reference))
         for name, one in settings.contrasts.items()
     }
+    if results.donors is not None:
+        tables["donors"] = _of_donors(results.donors, names)
     return (
         dataclasses.replace(results, **tables, maps=maps),
         dataclasses.replace(settings, contrasts=contrasts),
     )
+
+
+def _of_donors(found: DonorTables, names: Mapping[str, str]) -> DonorTables:
+    """The donors' tables that name conditions: their designs, and what was compared over all times."""
+
+    def named(table: pd.DataFrame) -> pd.DataFrame:
+        sides = {
+            side: table[side].map(lambda one: names.get(str(one), one)) for side in ("test", "reference")
+        }
+        return table.assign(**sides)
+
+    times = None if found.times is None else named(found.times)
+    return dataclasses.replace(found, design=named(found.design), times=times)
 
 
 def _renamed(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from ..claims import donor_words
 from ..donors.audit import CAR_CELLS
 from ..donors.subgroups import TREND
 from ..donors.units import AGAINST_REST
+from ..names import in_reading_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ SHOWN = {  # what one patient shows: sign, words
     "for": ("+", "clearly for it"),
     "against": ("\N{MINUS SIGN}", "clearly against it"),
     "unclear": ("?", "not clear"),
-    "few": ("\N{MIDDLE DOT}", "too few cells to count"),
+    "few": ("\N{MIDDLE DOT}", "too few cells, or one side only"),
     "level": ("\N{BULLET}", "one side"),
 }
 NAMED = 8  # so many patients have their names in the strip, more have signs
@@ -48,12 +49,19 @@ def section(tables: DonorTables | None, judged: Sequence[Mapping[str, Any]]) -> 
     """What the template's section needs; None in a study of one donor. `judged` are those of claims.json."""
     if tables is None:
         return None
+    designs = _designs(tables.design)
+    names = list(dict.fromkeys(one["contrast"] for one in designs))
+    patients = in_reading_order(row["donor"] for one in designs for row in one["rows"])
     return {
-        "designs": _designs(tables.design),
-        "claims": [_claim(one) for one in judged if "donors" in one],
+        "designs": designs,
+        "claims": [_claim(one, patients) for one in judged if "donors" in one],
         "shown": [{"what": what, "sign": sign, "words": words} for what, (sign, words) in SHOWN.items()],
         "named": NAMED,
-        "genes": [row for table in tables.genes for row in _genes(table)],
+        "genes": [
+            row | {"contrast": name}
+            for name, table in zip(names, tables.genes, strict=False)
+            for row in _genes(table)
+        ],
         "agreement": [text for table in tables.genes for text in _agreement(table)],
         "shifts": [row for table in tables.shifts for row in _shifts(table)],
         "beyond": _beyond(tables),
@@ -135,10 +143,14 @@ def _designs(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the table of claims by donors."""
+def _claim(entry: Mapping[str, Any], donors: Sequence[str]) -> dict[str, Any]:
+    """A row of the table of claims by donors; who of `donors` has no effect is shown too."""
     found = entry["donors"]
-    patients = [_patient(row, entry) for row in entry.get("effects", ())]
+    effects = {str(row["donor"]): row for row in entry.get("effects", ())}
+    patients = [
+        _patient(effects[name], entry) if name in effects else _without(name)
+        for name in in_reading_order([*donors, *effects])
+    ]
     tested = found["decision"] != "unpaired" and entry["quantity"]["kind"] != "patient_association"
     return {
         "patients": patients,
@@ -146,7 +158,7 @@ def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
         "claim": entry["claim"],
         "statement": entry["statement"],
         "verdict": entry["verdict"],
-        "word": donor_words.SEEN.get(found["seen"], "").rstrip("."),
+        "word": donor_words.seen(found["seen"], found["donors"]).rstrip("."),
         "donors": found["donors"],
         "clearly_for": found["clearly_for"],
         "clearly_against": found["clearly_against"],
@@ -180,6 +192,12 @@ def _patient(row: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str]
     }
 
 
+def _without(donor: str) -> dict[str, str]:
+    """A patient of whom nothing could be measured."""
+    sign, words = SHOWN["few"]
+    return {"donor": donor, "what": "few", "sign": sign, "title": f"{donor}, {words}"}
+
+
 def _nan(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
@@ -189,7 +207,7 @@ def _genes(table: pd.DataFrame) -> list[dict[str, Any]]:
     part = table[(table["population"] == "car_t") & table["p_value"].notna()]
     rows = part.groupby("group", sort=False).head(MAX_GENES)
     beyond = table[table["population"] == AGAINST_REST].set_index(["group", "gene"])
-    names = {"log2_fold_change": "beyond", "p_adjusted": "beyond_p"}
+    names = {"log2_fold_change": "beyond", "larger_p_adjusted": "beyond_p"}
     rows = rows.join(beyond[list(names)].rename(columns=names), on=["group", "gene"])
     return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
@@ -200,7 +218,7 @@ def _agreement(table: pd.DataFrame) -> list[str]:
     part = table[table["deseq2_log2_fold_change"].notna() & table["p_value"].notna()]
     for (population, group), one in part.groupby(["population", "group"], sort=False):
         r = np.corrcoef(one["log2_fold_change"], one["deseq2_log2_fold_change"])[0, 1]
-        first, second = one["p_adjusted"] < 0.05, one["deseq2_p_adjusted"] < 0.05
+        first, second = one["larger_p_adjusted"] < 0.05, one["deseq2_p_adjusted"] < 0.05
         name = POPULATIONS[str(population)] if group == "all" else f"{group} {POPULATIONS[str(population)]}"
         found.append(
             f"{name}: log2 changes by limma-voom and by PyDESeq2 correlate with r = {r:.3f} over "

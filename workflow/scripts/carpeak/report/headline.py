@@ -101,8 +101,12 @@ def findings(
     enrichment: pd.DataFrame,
     limits: EnrichmentSettings,
     name: str,
+    over_donors: Sequence[Finding] = (),
 ) -> list[Finding]:
-    """At most seven findings of at most `MAX_WORDS` words; `name` is the contrast's, for links."""
+    """At most seven findings of at most `MAX_WORDS` words; `name` is the contrast's, for links.
+
+    `over_donors` are findings on genes with the donor as the unit: they stand in for those on cells.
+    """
     few = what_changed.few_cells(composition, sides)
     found: list[Finding] = []
     if few:
@@ -111,6 +115,8 @@ def findings(
         found += _subsets(sides, composition, f"fig-composition.{name}")
         found += _lineages(sides, composition, f"fig-composition.{name}")
     found += _carriers(sides, car)
+    if over_donors:
+        return [*found, *over_donors]
     if not few:
         found += _genes(de, limits, f"fig-volcano.{name}")
         found += _terms(enrichment, limits.adjusted_p, f"fig-enrichment.{name}")
@@ -227,13 +233,18 @@ def _subsets(sides: Mapping[str, str], composition: pd.DataFrame, link: str) -> 
         if (new > old) == (verb == "rose") and new != old:
             parts.append(f"{label} {verb} most, {share(old)} to {share(new)}")
     if parts:
-        found.append(f"Among CAR+ T cells, {'; '.join(parts)}.")
+        donors = int(max(before["donors"].max(), after["donors"].max()))
+        whose = f", mean of {donors} patients" if donors > 1 else ""
+        found.append(f"Among CAR+ T cells{whose}, {'; '.join(parts)}.")
     return [Finding(text, link) for text in found]
 
 
 def _lineages(sides: Mapping[str, str], composition: pd.DataFrame, link: str) -> list[Finding]:
+    order = (sides["reference"], sides["test"])
+    if any(len(_per_library(composition, "car_t_lineage", side)) > 1 for side in order):
+        return []  # the tile has the median and the range
     parts = []
-    for side in (sides["reference"], sides["test"]):
+    for side in order:
         counts = what_changed.shares(composition, "car_t_lineage", side)["n"].reindex(["CD4", "CD8"])
         if counts.isna().any() or not (counts > 0).all():
             return []
@@ -252,7 +263,12 @@ def _carriers(sides: Mapping[str, str], car: pd.DataFrame) -> list[Finding]:
             values = [what_changed.percent(float(part.median())) for part in parts]
             tail = "carry the CAR" if column == "car_fraction" else ""
             where = f"{values[0]} of T cells in {sides['reference']} and {values[1]} in {sides['test']}"
-            return [Finding(f"{verb} {where} {tail}".strip() + ".", "fig-car_detection")]
+            found = [Finding(f"{verb} {where} {tail}".strip() + ".", "fig-car_detection")]
+            shown = [row for part in rows for row in known(part).to_dict("records")]
+            if column == "car_fraction" and (named := what_changed.wide(shown)):
+                text = f"The interval of the CAR share is wide ({', '.join(named)}): read it, not its middle."
+                found.append(Finding(text, "fig-car_detection"))
+            return found
     return []
 
 

@@ -21,6 +21,7 @@ from . import (
     condition_names,
     costs,
     donors,
+    donors_first,
     glossary,
     headline,
     libraries,
@@ -161,6 +162,9 @@ def _context(results: Inputs, settings: Settings, chemistry: Mapping[str, str]) 
         "cd8": car_contrast.cd8_mimicry(results.car_cd8),
         "crosstabs": {name: tables.crosstab(table) for name, table in results.labels.items()},
         "donors": by_donor,
+        "seen": donors_first.seen(by_donor["claims"], results.donors.design)
+        if by_donor and results.donors
+        else None,
         "planted": planted.rows(results.planted, adjusted_p=settings.enrichment.adjusted_p),
         "glossary": glossary.WORDS,
         "rests_on": donors.rests_on(by_donor["claims"]) if by_donor else wording.rests_on(results.samples),
@@ -221,7 +225,8 @@ def _limits(preflight: pd.DataFrame) -> dict[str, str]:
 
 def _contrasts(results: Inputs, settings: Settings, claims: ClaimTables) -> list[dict[str, Any]]:
     found = []
-    for name, tables_of in results.contrasts.items():
+    for number, (name, tables_of) in enumerate(results.contrasts.items()):
+        over_donors = donors_first.genes(results.donors.genes[number]) if results.donors else []
         sides = asdict(settings.contrasts[name])
         bars = headline.bars((sides["reference"], sides["test"]), results.composition)
         heading, replication = cautions.replication(results.samples, (sides["reference"], sides["test"]))
@@ -239,6 +244,7 @@ def _contrasts(results: Inputs, settings: Settings, claims: ClaimTables) -> list
                     de=tables_of.de,
                     enrichment=tables_of.enrichment,
                     limits=settings.enrichment,
+                    over_donors=[one.text for one in over_donors],
                 ),
                 "tiles": headline.tiles(sides, results.composition, results.car, claims.table),
                 "bars": bars,
@@ -251,6 +257,7 @@ def _contrasts(results: Inputs, settings: Settings, claims: ClaimTables) -> list
                     enrichment=tables_of.enrichment,
                     limits=settings.enrichment,
                     name=name,
+                    over_donors=over_donors,
                 ),
                 "few": what_changed.few_cells(results.composition, sides),
                 "genes": tables.genes(tables_of.de, settings.enrichment),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..settings import ChangeLimits
 
 MAX_NAMED = 8
+# Width of a share's 95 % interval from which its middle leans on the caller's priors: in simulated libraries
+# 5 to 15 points on average, below 0.2 three at most (docs/caller.md).
+WIDE = 0.30
 NBSP = "\u00a0"
 LINEAGES = ("CD4", "CD8")
 
@@ -31,20 +34,26 @@ def percent(value: float | None) -> str:
 
 
 def shares(composition: pd.DataFrame, population: str, condition: str) -> pd.DataFrame:
-    """The labels of one condition, libraries pooled: n, total, fraction and its interval, largest first.
+    """The labels of one condition: n, total, fraction, its interval, and how many donors; largest first.
 
-    The interval is that of the table where the condition has one library, else missing.
+    Cells of one donor's libraries are summed; over donors the fraction is the mean of theirs, so that nobody
+    counts for more by bringing more cells. The interval is that of the table where the condition has one
+    library, else missing.
     """
     part = composition[(composition["population"] == population) & (composition["condition"] == condition)]
     total = int(part.drop_duplicates("sample")["total"].sum())
     pooled = part.groupby("label", sort=False).agg(
         n=("n", "sum"), fraction_low=("fraction_low", "first"), fraction_high=("fraction_high", "first")
     )
+    own = part.groupby(["label", "donor"], sort=False, as_index=False)[["n", "total"]].sum()
+    own = own[own["total"] > 0]
+    fraction = own.assign(fraction=own["n"] / own["total"]).groupby("label")["fraction"].mean()
     pooled["total"] = total
-    pooled["fraction"] = pooled["n"] / total if total else np.nan
+    pooled["fraction"] = fraction.reindex(pooled.index).astype(float)
+    pooled["donors"] = own["donor"].nunique()
     if len(set(part["sample"])) > 1:
         pooled[["fraction_low", "fraction_high"]] = np.nan
-    return pooled.sort_values("n", ascending=False, kind="stable")
+    return pooled.sort_values("fraction", ascending=False, kind="stable")
 
 
 def sentences(
@@ -55,8 +64,12 @@ def sentences(
     de: pd.DataFrame,
     enrichment: pd.DataFrame,
     limits: ChangeLimits,
+    over_donors: Sequence[str] = (),
 ) -> list[str]:
-    """What changed from the reference to the test condition; fewer sentences where there is less."""
+    """What changed from the reference to the test condition; fewer sentences where there is less.
+
+    `over_donors` are sentences on genes with the donor as the unit: they stand in for those on cells.
+    """
     reference, test = sides["reference"], sides["test"]
     before, after = (shares(composition, "car_t", side) for side in (reference, test))
     few = few_cells(composition, sides)
@@ -74,6 +87,8 @@ def sentences(
         found += [_largest(before, after, reference, test), *_moves(before, after, reference, test)]
         found += _lineages(composition, reference, test)
     found += detection(car, reference, test)
+    if over_donors:
+        return [*found, *over_donors]
     found += _genes(de, test, limits, few, few_cells(composition, sides, "t_cells"))
     compared = ((de["population"] == "car_t") & (de["group"] == "CD4")).any()
     return found + (_terms(enrichment, test, limits.adjusted_p) if compared and not few else [])
@@ -105,6 +120,8 @@ def _with_interval(row: pd.Series) -> str:
     if not np.isnan(row["fraction_low"]):
         low, high = percent(row["fraction_low"]), percent(row["fraction_high"])
         interval = f"; 95{NBSP}% interval {low} to {high}"
+    if row["donors"] > 1:
+        return f"{percent(row['fraction'])}, mean of {int(row['donors'])} patients"
     return f"{percent(row['fraction'])} of {int(row['total']):,}{interval}"
 
 
@@ -121,6 +138,8 @@ def _largest(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: st
 def _moves(before: pd.DataFrame, after: pd.DataFrame, reference: str, test: str) -> list[str]:
     """The subsets that rose and fell most, if their intervals lie apart."""
     after = after.reindex(before.index)
+    if max(before["donors"].max(), after["donors"].max()) > 1:
+        return []  # the section on donors has every share with its interval
     rose = after["fraction_low"] > before["fraction_high"]
     fell = after["fraction_high"] < before["fraction_low"]
     old, new = before["fraction"], after["fraction"]
@@ -184,7 +203,24 @@ def _estimated(rows: Sequence[Mapping[Any, Any]]) -> str:
         for row in rows
         if row.get("identifiable")
     ]
-    return f" Dropout and ambient RNA considered, the CAR+ share is {' and '.join(parts)}." if parts else ""
+    if not parts:
+        return ""
+    said = f" Dropout and ambient RNA considered, the CAR+ share is {' and '.join(parts)}."
+    if named := wide(rows):
+        said += (
+            f" Wide ({', '.join(named)}): where counts tell so little, the share leans on what is usual of"
+            " CAR+ cells and may be ten points off, more often too high. Read the interval, not its middle."
+        )
+    return said
+
+
+def wide(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """The libraries whose estimated share has an interval wider than WIDE."""
+    return [
+        str(row["sample"])
+        for row in rows
+        if row.get("identifiable") and row["car_fraction_high"] - row["car_fraction_low"] > WIDE
+    ]
 
 
 def _detected(share: float, total: int) -> str:

@@ -30,6 +30,10 @@ PSEUDOCOUNT = 0.25  # per 10,000; see fold_change
 # one detection among 13 cells against none among 600 gets p = 5e-12, where Fisher's exact test says 0.02.
 MIN_EXPECTED = 5.0
 MARKER_COLUMNS = ["gene", "cluster", "log2_fold_change", "pct_in", "pct_out", "auc", "p_value", "p_adjusted"]
+# Detections added to each side's variance: under Jeffreys' prior the rate behind k events has the variance of
+# k + 1/2, so that a side that by chance shows few, or none, is not taken for certain. Without it intervals of
+# genes with fewer than 30 detections held the truth in 93 %, not 95 (docs/real.md).
+HALF = 0.5
 _CHUNK = 200_000  # non-zero values ranked at a time: working memory stays small and in the cache
 
 
@@ -263,8 +267,7 @@ def two_groups(
     Each of `sides` gives every cell its part in one comparison: 1 test, 0 reference, -1 none. Other
     arguments as for `one_vs_rest`. Rows keep the order of the genes; columns gene, log2_fold_change,
     pct_test, pct_reference, auc, p_value, p_adjusted. Means and variances (over cells, n - 1) are of
-    counts per 10,000; where no cell of a side expresses the gene, its variance is that of a single
-    detection among them, so that the side's mean is not taken for certain.
+    counts per 10,000; to each variance that of half a detection is added (see `HALF`).
     Raises ValueError if a side is without cells.
     """
     codings = [(1 - np.where(np.asarray(side) < 0, 2, side).astype(np.int32), 2) for side in sides]
@@ -297,9 +300,8 @@ def _two_groups(
     auc, _, p = rank_sum_test(sums.rank_sum[0, tested], n_test, n_reference, sums.ties[tested])
     mean = sums.total[:, tested] / size
     variance = np.maximum(sums.total_squares[:, tested] - size * mean**2, 0) / np.maximum(size - 1, 1)
-    # No detection does not prove a mean of 0 without error: one more cell might have been the first.
     one_detection = sums.total[:, tested].sum(axis=0) / sums.detected[:, tested].sum(axis=0)
-    variance = np.where(sums.detected[:, tested] == 0, one_detection**2 / size, variance)
+    variance = variance + HALF * one_detection**2 / size
     table = pd.DataFrame(
         {
             "gene": names[tested],

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from . import blocks
+from .ranksum import HALF
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -75,18 +76,15 @@ class Sums:
     def means(self) -> Means:
         """Means with the variance of a ratio of sums over independent cells.
 
-        Where no cell of a group detects the gene it is that of a single detection, as in
-        `ranksum.two_groups`: one more cell might have been the first. A group without weight has missing
-        values.
+        The variance of half a detection is added, as in `ranksum.two_groups`. A group without weight has
+        missing values.
         """
         total, squares = self.weight[:, None], self.squares[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, detected = np.maximum(self.level / total, 0), self.detected / total
             spread = self.squared_square - 2 * mean * self.squared_level + mean**2 * squares
             cells = total**2 / squares
-            variance = np.where(
-                (detected <= 0) & (total > 0), (self.single / cells) ** 2, np.maximum(spread, 0) / total**2
-            )
+            variance = np.maximum(spread, 0) / total**2 + HALF * (self.single / cells) ** 2
         return Means(mean, variance, detected, cells.ravel())
 
 

@@ -214,8 +214,7 @@ def gather(value: Any, *, source: str | Path, workflow: str | Path) -> tuple[Stu
             if "demo" not in config and downloads is not None:
                 in_sheet += missing_files(samples, downloads)
             found.add(config["samples"], in_sheet)
-    if _nothing_to_compare(value, samples):
-        config["contrasts"] = {}
+    _without_contrast(config, value, samples, {} if "conditions" in broken else config["conditions"])
     between = cross_checks.problems(config, samples)
     if samples and not broken & set(read_sources.KEYS):
         between = read_sources.problems(config, reads or {}, samples) + between
@@ -275,10 +274,19 @@ def _cohort(config: dict[str, Any], base: Path, workflow: Path, found: _Found) -
     return None
 
 
-def _nothing_to_compare(value: Any, samples: Sequence[Sample]) -> bool:
-    """Whether no contrast was asked for and the sheet has one condition."""
-    asked = isinstance(value, Mapping) and "contrasts" in value
-    return not asked and len({sample.condition for sample in samples}) == 1
+def _without_contrast(
+    config: dict[str, Any], value: Any, samples: Sequence[Sample], shown: Mapping[str, str]
+) -> None:
+    """Nothing is compared where no contrast was asked for and the sheet has one condition.
+
+    The usual title speaks of a comparison: a study without one is called by its conditions, as `shown`.
+    """
+    given = value if isinstance(value, Mapping) else {}
+    if "contrasts" not in given and len({sample.condition for sample in samples}) == 1:
+        config["contrasts"] = {}
+    if samples and not config["contrasts"] and "title" not in given:
+        conditions = dict.fromkeys(shown.get(sample.condition, sample.condition) for sample in samples)
+        config["title"] = f"CAR-T cells: {', '.join(conditions)}"
 
 
 def _data_root(config: dict[str, Any], base: Path) -> Path:
