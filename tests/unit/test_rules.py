@@ -34,7 +34,7 @@ def test_a_rule_declares_memory_and_time(rule):
     if rule in ("align", "index_reference"):
         assert "mem_mb=int(REFERENCE" in RULES[rule] and "runtime=" in RULES[rule]
     elif rule == "simulate":  # it has no inputs to speak of
-        assert "mem_mb=needs." in RULES[rule] and "runtime=" in RULES[rule]
+        assert "needs.of_simulation(" in RULES[rule] and "runtime=" in RULES[rule]
     else:
         assert f'mem_mb=memory("{rule}")' in RULES[rule]
         assert f'runtime=minutes("{rule}")' in RULES[rule]

@@ -13,7 +13,9 @@ works; and it samples every 30 s after the first half minute, which misses peaks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 BASE_MB = 300.0  # Python and the libraries
 MINUTES = 15.0
@@ -75,9 +77,9 @@ NEEDS = {
 }
 
 
-def of_simulation(cells: int, donors: int = 1) -> int:
-    """MB of memory to declare for simulating a study of so many cells; one donor's are held at a time."""
-    return round(SIMULATION_MB + SIMULATION_PER_CELL * cells / max(donors, 1))
+def of_simulation(demo: Mapping[str, Any]) -> int:
+    """MB to declare for simulating the study `demo` (cells, donors): one donor is held at a time."""
+    return round(SIMULATION_MB + SIMULATION_PER_CELL * demo["cells"] / demo["donors"])
 
 
 def memory_mb(rule: str, input_mb: float, *, attempt: int) -> int:
