@@ -60,7 +60,8 @@ MEASURED = [
     ("merge", 80, 568), ("embed", 69, 632), ("embed", 69, 726), ("annotate", 80, 490), ("annotate", 80, 814),
     ("describe", 80, 765), ("contrast", 70, 1012), ("control", 70, 1055), ("contrast_car", 70, 682),
     ("call_car", 69, 489), ("contamination", 69, 520), ("sex_genes", 69, 372), ("atlas", 75, 663),
-    ("draw_population", 70, 505), ("embed", 465, 3360), ("annotate", 545, 2079),
+    ("draw_population", 70, 505), ("embed", 465, 3360), ("embed", 465, 2678),
+    ("annotate", 545, 2079), ("annotate", 545, 3586), ("describe", 545, 2666),
 ]  # fmt: skip
 
 
