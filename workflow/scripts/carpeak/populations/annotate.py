@@ -160,7 +160,7 @@ def _states(
 
 def _beside_reference(labels: pd.DataFrame, cells: lineages.Cells, path: str) -> pd.DataFrame:
     """The labels with SingleR's own of every cell, and whether both can be true (REFERENCE_COLUMNS)."""
-    log = matrix.normalise(cells.counts, exclude=cells.transgene)
+    log = matrix.normalise(cells.counts, exclude=cells.transgene).tocsr()
     found = singler.per_cell(log, cells.genes, singler.read_reference(path))
     agree = singler.agreement(labels["t_state"].tolist(), found["singler"].tolist())
     return labels.assign(**found, singler_agreement=agree)
