@@ -312,3 +312,10 @@ def test_cluster_numbers_stand_apart_on_their_own_cells():
         assert (own.loc[name].to_numpy() == place).all(axis=1).any()
     gap = np.hypot(*np.subtract(places["0"], places["1"]))
     assert gap >= population.APART * np.ptp(points, axis=0).max()
+
+
+def test_names_on_a_umap_are_not_written_over_each_other():
+    places = {"Treg": (1.0, 1.0), "CD4 Tcm": (1.1, 1.02), "CD8 Tn": (9.0, 1.0)}
+    moved = population._apart(places, width=10, height=10)
+    assert abs(moved["Treg"][1] - moved["CD4 Tcm"][1]) >= 0.49
+    assert moved["CD8 Tn"] == (9.0, 1.0), "far enough to the side"

@@ -101,13 +101,13 @@ def _stacked(ax: Axes, table: pd.DataFrame, samples: Sequence[str], title: str) 
         n = int(total.iloc[y])
         text = f"{n} cell{'s' if n != 1 else ''}: too few to say" if n else "no such cells"
         ax.text(0.01, y, text, va="center", color=style.INK if n else style.MUTED, fontsize=small)
-    ax.set_yticks(
-        range(len(samples)), [f"{name}  (n = {int(total[name]):,})" for name in samples], fontsize=small
-    )
+    ax.set_yticks(range(len(samples)), [f"{name}  (n = {int(total[name]):,})" for name in samples])
     ax.set_ylim(len(samples) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.set_xticks([])
     ax.tick_params(length=0)
+    if len(samples) > 2 * MANY:
+        ax.tick_params(axis="y", labelsize=small)  # not of the labels themselves: the layout forgets it
     for spine in ax.spines.values():
         spine.set_visible(False)
     if labels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ APART = 0.06  # of the extent, between two cluster numbers
 PER_ROW = 3  # panels
 KEYS_A_ROW = 5
 MIN_NAMED, NAMED_SHARE = 20, 0.015  # cells, and share of a panel's, from which a label is named on the plot
+LETTER, LINE_GAP = 0.026, 0.05  # of a panel: the width of a letter of a name, the height of its line
 MIN_LABEL = 20  # cells from which a label has a row in a dot plot: the mean of fewer sets no scale
 MIN_SCALE = 0.3  # log1p counts per 10,000 below which no mean is drawn dark
 
@@ -129,6 +131,21 @@ def number_places(cells: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return places
 
 
+def _apart(
+    places: Mapping[str, tuple[float, float]], *, width: float, height: float
+) -> dict[str, tuple[float, float]]:
+    """The places of names, moved up and down where they would be written over each other."""
+    moved = {name: list(place) for name, place in places.items()}
+    for _ in range(20):
+        for a, b in itertools.combinations(sorted(moved, key=lambda name: (moved[name][1], name)), 2):
+            beside = abs(moved[a][0] - moved[b][0]) >= LETTER * width * (len(a) + len(b)) / 2
+            missing = LINE_GAP * height - (moved[b][1] - moved[a][1])
+            if not beside and missing > 0:
+                moved[a][1] -= missing / 2
+                moved[b][1] += missing / 2
+    return {name: (x, y) for name, (x, y) in moved.items()}
+
+
 def _names(ax: Axes, cells: pd.DataFrame, label: str) -> None:
     """Names of the labels at their cells; of those with too few cells here the key alone tells."""
     sizes = cells[label].value_counts()
@@ -136,6 +153,7 @@ def _names(ax: Axes, cells: pd.DataFrame, label: str) -> None:
         (sizes >= MIN_NAMED) & (sizes >= NAMED_SHARE * len(cells)) & (sizes.index != UNASSIGNED)
     ]
     places = number_places(cells[cells[label].isin(named)].assign(cluster=cells[label].astype(str)))
+    places = _apart(places, width=float(np.ptp(ax.get_xlim())), height=float(np.ptp(ax.get_ylim())))
     halo = [patheffects.withStroke(linewidth=2.4, foreground="white")]
     for name, (x, y) in places.items():
         ax.text(x, y, name, ha="center", va="center", fontsize=8, fontweight="bold", path_effects=halo)
