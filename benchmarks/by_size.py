@@ -93,7 +93,7 @@ def draw(table: Path, figure: Path) -> None:
         ax.set(xscale="log", yscale="log", xlabel="cells read")
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
             axis.set_minor_locator(NullLocator())
         ax.legend(frameon=False)
     style.save(fig, figure.with_suffix(".svg"), figure.with_suffix(".png"))
