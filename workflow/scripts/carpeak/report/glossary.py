@@ -16,7 +16,7 @@ WORDS = {
     "UMI": "unique molecular identifier: one UMI is one molecule of RNA that was caught.",
     "UMIs": "unique molecular identifiers: one UMI is one molecule of RNA that was caught.",
     "UMAP": "a map that places cells with similar expression together; distances and areas mean nothing.",
-    "Harmony": "a method that pulls samples together in the embedding, so that like cells get one name.",
+    "Harmony": "a method that pulls samples together in the embedding, so that like cells lie together.",
     "LISI": "how many samples the neighbours of a cell come from, in effect: 1 is no mixing.",
     "ARI": "adjusted Rand index, how far two clusterings agree: 1 the same, 0 by chance.",
     "AUC": "the chance that a cell of one side expresses more of a gene than one of the other.",
