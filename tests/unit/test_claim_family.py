@@ -24,12 +24,12 @@ OPEN = Finding(INDETERMINATE, 0.1, -1.0, 1.2, "Said.")
 
 
 def test_a_change_that_chance_shows_among_twenty_is_indeterminate():
-    """CCR7 on real cells without a change: -1.66 (-2.44 to -0.87) against 0.58, one of twelve claims."""
+    """CCR7 on real cells without a change: -1.66 (-2.44 to -0.87) against 0.58, one of fourteen claims."""
     ccr7 = Finding(OPPOSED, -1.657, -2.441, -0.874, "Said.")
-    (found, *_) = family.adjusted([ccr7, *[OPEN] * 11], [GENE] * 12, floor=None)
+    (found, *_) = family.adjusted([ccr7, *[OPEN] * 13], [GENE] * 14, floor=None)
     assert found.verdict == INDETERMINATE
     assert found[1:4] == ccr7[1:4], "the interval stays the 95 % one"
-    assert "of 12 claims asked together" in found.reason
+    assert "of 14 claims asked together" in found.reason
     assert words([ccr7]) == [OPPOSED], "asked alone it stands"
 
 

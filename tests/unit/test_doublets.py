@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from carpeak.libraries import doublets
+from carpeak.libraries import cell_cycle, doublets
 from carpeak.readers import layouts
 from scipy import sparse
 from scipy.spatial import cKDTree
@@ -174,3 +174,16 @@ def test_too_few_cells_or_no_rate_means_off():
     assert "fewer than 50 cells" in doublets.find_doublets(counts, rate=RATE, seed=0).message
     counts, _ = kinds_of_cells(np.random.default_rng(0), [90])
     assert doublets.find_doublets(counts, rate=0.0, seed=0).source == "off"
+
+
+def test_genes_of_the_cell_cycle_are_not_scored():
+    """Where half of a kind's cells cycle, the score is blind to it: those genes are never among the variable."""
+    symbols = ["MKI67", "TOP2A", "HIST1H4C", "PCNA", "CD3E", "GZMB", "NKG7"]
+    cycle = cell_cycle.mask(symbols)
+    assert cycle.tolist() == [True] * 4 + [False] * 3
+    generator = np.random.default_rng(0)
+    counts = generator.poisson(1.0, (60, 7))
+    counts[::2, :4] += 50  # nothing varies as much
+    expression = sparse.csr_matrix(np.log1p(counts))
+    assert set(doublets.variable_genes(expression, n=3)) <= {0, 1, 2, 3}
+    assert doublets.variable_genes(expression, n=7, ignored=cycle).tolist() == [4, 5, 6]

@@ -204,4 +204,4 @@ def kept_share(cells: pd.DataFrame) -> NDArray[np.float64]:
     """The share of its UMIs that each cell keeps where samples are thinned to the shallowest one."""
     of_t = cells[cells["is_t"]]
     shares = depth_shares(of_t["n_umis"].to_numpy(), of_t["sample"].to_numpy(dtype=str))
-    return cells["sample"].astype(str).map(shares).fillna(1.0).to_numpy(dtype=np.float64)
+    return np.asarray(cells["sample"].astype(str).map(shares).fillna(1.0), dtype=np.float64)

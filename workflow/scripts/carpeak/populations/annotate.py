@@ -194,7 +194,7 @@ def _override(
         states_known = marker_file["t_states"][settings.scheme]
         by_hand = (changed["t_state"] != labels["t_state"]) & changed["t_state"].isin(list(states_known))
         lineage = changed["t_state"][by_hand].map(lambda name: states_known[name]["lineage"])
-        for name in [name for name in changed if name.startswith("t_lineage")]:
+        for name in [name for name in changed if str(name).startswith("t_lineage")]:
             changed.loc[by_hand, name] = lineage
     return changed
 
