@@ -21,6 +21,7 @@ import timed_study  # first: it finds the package of this checkout
 from carpeak import io
 from carpeak.figures import style
 from carpeak.report import provenance
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from usage import measured
 
 TABLE, FIGURE = "performance.tsv", "performance"
@@ -90,6 +91,10 @@ def draw(table: Path, figure: Path) -> None:
     memory.set_ylabel("GB at the peak")
     for ax in (time, memory):
         ax.set(xscale="log", yscale="log", xlabel="cells read")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
+            axis.set_minor_locator(NullLocator())
         ax.legend(frameon=False)
     style.save(fig, figure.with_suffix(".svg"), figure.with_suffix(".png"))
 

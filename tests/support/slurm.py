@@ -93,10 +93,24 @@ def started(folder: Path) -> Iterator[Slurm]:
         _wait(slurm, folder)
         yield slurm
     finally:
+        _cancel(slurm)
         for daemon in reversed(daemons):
             for process in [*psutil.Process(daemon.pid).children(recursive=True), daemon]:
                 process.terminate()
             daemon.wait(timeout=30)
+
+
+def _cancel(slurm: Slurm) -> None:
+    """End what a failed test left in the queue: jobs survive the daemons."""
+    for _ in range(20):
+        try:
+            left = slurm.ask("squeue", "--noheader", "--format=%i").split()
+            if not left:
+                return
+            slurm.ask("scancel", *left)
+        except subprocess.SubprocessError:
+            return
+        time.sleep(0.5)
 
 
 def _daemons(folder: Path) -> list[list[str]]:

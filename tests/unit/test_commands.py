@@ -6,7 +6,8 @@ import pytest
 import yaml
 from carpeak import home
 from carpeak.__main__ import COMMANDS, main
-from carpeak.commands import launch
+from carpeak.commands import demo, launch
+from carpeak.errors import UserError
 from carpeak.preflight.discover import discover
 from carpeak.study.fill_in import FILL_IN
 from fixtures_libraries import CAR, CONFIG, SHEET, counts, write_h5, write_study, write_trio
@@ -170,6 +171,19 @@ def test_options_are_passed_on_and_win(tmp_path):
     ):
         assert left_out not in launch.command(tmp_path / "config.yaml", tmp_path, given)
     assert "all" in launch.command(tmp_path / "config.yaml", tmp_path, ["--config", "seed=2"])
+
+
+def test_demo_simulates_as_many_patients_as_are_asked_for():
+    own = "demo={donors: 6, cells: 30000}"
+    assert demo.command_options("1", ["-n"]) == ["-n"]
+    assert demo.command_options("6", ["-n"]) == ["-n", "--config", own]
+    for words in (["--donors", "6", "-n"], ["--donors=6", "-n"]):  # behind the folder
+        assert demo.command_options("1", words) == ["-n", "--config", own]
+    merged = demo.command_options("6", ["--config", "donors={draws: 0}", "-n"])
+    assert merged == ["--config", own, "donors={draws: 0}", "-n"]
+    for wrong in ("0", "-3", "two", "", "1.5"):
+        with pytest.raises(UserError, match="number of patients"):
+            demo.command_options(wrong, [])
 
 
 def test_the_exit_status_is_that_of_snakemake(tmp_path, monkeypatch):

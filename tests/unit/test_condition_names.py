@@ -5,7 +5,7 @@ import json
 
 import pandas as pd
 from carpeak.report import condition_names
-from carpeak.report.inputs import Inputs
+from carpeak.report.inputs import DonorTables, Inputs
 from carpeak.settings import Contrast, Settings, TransgeneSettings
 
 NAMES = {"product": "infusion product"}
@@ -39,3 +39,11 @@ def test_conditions_get_their_names_everywhere_and_samples_keep_theirs():
 def test_without_names_nothing_is_touched():
     given, plain = inputs(), settings({})
     assert condition_names.shown(given, plain) == (given, plain)
+
+
+def test_designs_and_times_of_donors_have_the_names_too():
+    sides = pd.DataFrame({"test": ["peak", "trend"], "reference": ["product", None], "donor": "A"})
+    donors = DonorTables(sides, [], [], [], sides)
+    found, _ = condition_names.shown(dataclasses.replace(inputs(), donors=donors), settings(NAMES))
+    for table in (found.donors.design, found.donors.times):
+        assert table["test"].tolist() == ["peak", "trend"] and table["reference"][0] == "infusion product"

@@ -10,7 +10,7 @@ from carpeak.claims import by_donor, donor_words
 from carpeak.commands import check
 from carpeak.donors import audit, compare, evidence, shifts
 from carpeak.figures import forest, style
-from carpeak.report import donors, inputs
+from carpeak.report import donors, donors_first, inputs
 
 UP = {"NKG7": 1.5, "GZMB": 1.2, **{f"SET{k}": 0.8 for k in range(15)}}
 
@@ -153,6 +153,37 @@ def test_forest_plot_has_a_panel_per_claim_and_repeats(tmp_path, names):
     assert forest.forest([]).axes[0].texts[0].get_text().startswith("No claim has an effect")
 
 
+def test_the_first_screen_counts_patients(tmp_path):
+    """Counts, who had too few cells, and genes over patients; nothing of the cells."""
+    tables, judged = results(tmp_path, "ABCD")
+    found = donors.section(tables, judged)
+    seen = donors_first.seen(found["claims"], tables.design)
+    assert (seen["patients"], seen["both_sides"]) == (4, 4)
+    row = next(one for one in seen["rows"] if one["claim"] == "C7")
+    assert (row["seen"], row["verdict"], row["too_few"]) == ("4 of 4", "supported", 0)
+    fewer = [one | {"donors": 3} for one in found["claims"]]
+    assert {one["too_few"] for one in donors_first.seen(fewer, tables.design)["rows"]} == {1}
+    (text,) = [one.text for one in donors_first.genes(tables.genes[0])]
+    part = tables.genes[0].query("population == 'car_t' and group == 'CD4'")
+    up = part[(part["larger_p_adjusted"] < 0.05) & (part["log2_fold_change"] > 0)]
+    assert "NKG7" in set(up["gene"]) and text.startswith(
+        f"Genes of CD4 CAR+ T cells over 4 patients: {len(up)} rose"
+    )
+    assert (part["larger_p_value"] == part[["p_value", "trend_p_value"]].max(axis=1)).all()
+    pairs, _ = results(tmp_path, "AB")
+    assert "2 patients can be compared, a test takes three" in donors_first.genes(pairs.genes[0])[0].text
+
+
+def test_a_patient_without_cells_is_shown(tmp_path):
+    tables, judged = results(tmp_path, "ABC")
+    for one in judged:
+        one["effects"] = [row for row in one.get("effects", ()) if row["donor"] != "B"]
+    row = next(one for one in donors.section(tables, judged)["claims"] if one["claim"] == "C7")
+    assert [(one["donor"], one["what"] == "few") for one in row["patients"]] == [
+        ("A", False), ("B", True), ("C", False),
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("names", ["ABCD", "AB"])
 def test_the_page_holds_the_section(tmp_path, names):
@@ -184,6 +215,7 @@ def test_the_page_holds_the_section(tmp_path, names):
     parsed = Page(page)
     assert parsed.wrong == [] and parsed.open == []
     assert '<section id="donors">' in page and 'href="#donors"' in page
+    assert 'id="seen"' in page and "with both sides" in page
     assert 'id="t-patients"' in page and '<i class="for" title="A, clearly for it' in page
     assert "Each patient counts once" in page
     assert ("Genes, with the patient as the unit" in page) == (names == "ABCD")

@@ -48,10 +48,9 @@ def test_a_change_deep_below_is_seen(copy):
 KEPT = """
 from pathlib import Path
 from carpeak import fingerprint
-kept = Path("kept.json")
-fingerprint.recall(kept)
+fingerprint.recall()
 print(fingerprint.code(Path("filter_cells.py").absolute()))
-fingerprint.keep(kept)
+fingerprint.keep()
 print(len(fingerprint._parsed))
 """
 
@@ -81,7 +80,9 @@ def test_what_is_kept_saves_the_parsing_and_changes_no_hash(copy):
     "text", ["", "{", "[]", "null", '{"python": 3}', '{"python": "0", "files": {}}', '{"files": [1]}']
 )
 def test_a_damaged_memory_is_as_none(copy, text):
-    (copy / "kept.json").write_text(text)
+    kept = copy / "carpeak/__pycache__" / fingerprint.KEPT.name
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(text)
     assert with_memory(copy)[0] == hash_of(copy, copy / "filter_cells.py")
     assert with_memory(copy)[1] == 0, "it is written anew"
 

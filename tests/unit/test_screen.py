@@ -42,6 +42,22 @@ def test_a_job_is_one_line_with_its_place_and_the_time_left(shown):
     ]
 
 
+def test_on_a_cluster_no_time_is_told_and_a_second_attempt_counts_once(shown):
+    log(shown, event="resources_info", nodes=50)
+    log(shown, event="run_info", stats={"embed": 2, "total": 2})
+    start(shown, 1, "embed", "Clusters of population all")
+    log(shown, event="job_error", jobid=1, rule_name="embed", log=[])
+    start(shown, 1, "embed", "Clusters of population all")
+    start(shown, 2, "embed", "Clusters of population t_cells")
+    first, *jobs = lines(shown)
+    assert first == "2 jobs, at most 50 at a time"
+    assert [line[9:] for line in jobs] == [
+        "1/2  Clusters of population all",
+        "FAILED: Clusters of population all (rule embed)",
+        "2/2  Clusters of population t_cells",
+    ]
+
+
 def test_jobs_that_share_a_message_share_a_line(shown):
     log(shown, event="run_info", stats={"draw_qc": 1, "draw_car": 1, "report": 1, "total": 3})
     for job, message in enumerate(["Draw the figures", "Draw the figures", "Write the report"]):

@@ -23,6 +23,8 @@ pytestmark = [
 ]
 QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
 NO_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-no-account"]
+# Every stage that computes; figures and page would add a third of the jobs, and no table.
+TARGETS = ["results/tables/claims.tsv", "results/tables/cells.tsv.gz", "results/tables/car_contrast.tsv"]
 TOO_LITTLE = "merge:mem_mb=400 if attempt == 1 else 1500"
 
 
@@ -51,7 +53,7 @@ def story(tmp_path_factory):
         first = finished(started(cluster, folder, part, "first.txt"), folder / "first.txt")
         array = [job for job in cluster.jobs() if "_" in job]
         warm, left = interrupted(cluster, folder)
-        second = finished(started(cluster, folder, [], "second.txt"), folder / "second.txt")
+        second = finished(started(cluster, folder, TARGETS, "second.txt"), folder / "second.txt")
     return Story(first, array, cluster.holds_memory, warm, left, second, folder)
 
 
@@ -71,7 +73,7 @@ def finished(process, told):
 
 def interrupted(cluster, folder):
     """The servers of forks that the run had, and what is left in the queue after Ctrl-C amid clustering."""
-    process = started(cluster, folder, [], "interrupted.txt")
+    process = started(cluster, folder, TARGETS, "interrupted.txt")
     told = folder / "interrupted.txt"
     deadline = time.monotonic() + 300
     while "RUNNING" not in cluster.jobs().values():
@@ -115,8 +117,10 @@ def test_an_interrupted_run_leaves_no_job_and_resumes(story):
     assert story.left_in_queue == []
     assert "Read the counts" not in story.second
     assert "Join the kept cells" not in story.second
-    assert (story.folder / "results/report.html").is_file()
+    assert all((story.folder / target).is_file() for target in TARGETS)
 
 
 def test_the_tables_are_those_of_a_run_on_one_machine(story, small):
-    assert tables(story.folder) == tables(small)
+    made = tables(story.folder)
+    assert len(made) > 25
+    assert made == {name: content for name, content in tables(small).items() if name in made}

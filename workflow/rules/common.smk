@@ -25,7 +25,6 @@ from snakemake.logging import logger
 from snakemake.utils import update_config
 
 WORKFLOW = home.workflow()
-KEPT_FINGERPRINTS = Path(".snakemake/carpeak.fingerprints.json")
 
 
 def load_study():
@@ -219,7 +218,7 @@ def is_the_run():
 
 study = load_study()
 demand_runnable()
-fingerprint.recall(KEPT_FINGERPRINTS)
+fingerprint.recall()
 if is_the_run():
     screen.take_over(logger, workflow.output_settings)
 config["title"], config["simulated"] = (

@@ -30,8 +30,8 @@ rule simulate:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: needs.of_simulation(study.config["demo"]["cells"]) + above_jobs(),
-        runtime=30,
+        mem_mb=lambda wildcards: needs.of_simulation(study.config["demo"]) + above_jobs(),
+        runtime=30 + study.config["demo"]["cells"] // 20_000,
     params:
         seed=study.config["demo"]["seed"],
         cells=study.config["demo"]["cells"],

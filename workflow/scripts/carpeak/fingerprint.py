@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+KEPT = PACKAGE / "__pycache__" / f"fingerprints.{sys.implementation.cache_tag}.json"
 _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -33,14 +34,15 @@ _used: set[str] = set()  # by this process
 _parsed: set[str] = set()
 
 
-def recall(kept: Path) -> None:
+def recall() -> None:
     """Take over what an earlier run kept of the files it parsed; what can't be read changes nothing.
 
     Parsing the package was 2 of the 4 s of CPU that a dry run takes, and under a cluster every job reads the
-    workflow twice. Files are known by their content, so nothing kept can be out of date.
+    workflow twice. Files are known by their content, so nothing kept can be out of date. It lies where
+    Python keeps what it compiled.
     """
     try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
+        found = json.loads(KEPT.read_text(encoding="utf-8"))
         if found["python"] != sys.version:  # syntax trees differ
             return
         for content, (tree, imports) in found["files"].items():
@@ -50,16 +52,16 @@ def recall(kept: Path) -> None:
         return
 
 
-def keep(kept: Path) -> None:
+def keep() -> None:
     """Write what this run used for the next one, if anything is new; a failure costs that run the parsing."""
     if not _parsed:
         return
     files = {content: (source.tree, source.imports) for content, source in _known.items() if content in _used}
-    beside = kept.with_name(f"{kept.name}.{os.getpid()}")
+    beside = KEPT.with_name(f"{KEPT.name}.{os.getpid()}")
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        KEPT.parent.mkdir(exist_ok=True)
         beside.write_text(json.dumps({"python": sys.version, "files": files}), encoding="utf-8")
-        beside.replace(kept)
+        beside.replace(KEPT)
     except OSError:
         return
 

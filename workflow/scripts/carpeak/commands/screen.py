@@ -44,8 +44,10 @@ class Screen(logging.Handler):
         self.stream = stream
         self.past = past
         self.waiting: Counter[str] = Counter()  # rule -> jobs that have not ended
-        self.total = self.started = 0
+        self.total = 0
+        self.begun: set[int] = set()  # jobs; one that is tried again counts once
         self.cores = 1
+        self.nodes = 0  # jobs that a cluster takes at a time
         self.messages: dict[int, tuple[str, str]] = {}  # job -> its rule and what it does
         self.shown: set[str] = set()
 
@@ -73,6 +75,7 @@ class Screen(logging.Handler):
 
     def _resources(self, record: logging.LogRecord) -> list[str]:
         self.cores = getattr(record, "cores", None) or self.cores
+        self.nodes = getattr(record, "nodes", None) or self.nodes
         return []
 
     def _jobs(self, record: logging.LogRecord) -> list[str]:
@@ -80,7 +83,8 @@ class Screen(logging.Handler):
         self.total = counts.pop("total", 0) - counts.pop("all", 0)  # it makes nothing, and has no line
         self.waiting = Counter(counts)
         left = self._left()
-        return [f"{_count(self.total, 'job')} on {_count(self.cores, 'core')}{f', {left}' if left else ''}"]
+        where = f", at most {self.nodes} at a time" if self.nodes else f" on {_count(self.cores, 'core')}"
+        return [f"{_count(self.total, 'job')}{where}{f', {left}' if left else ''}"]
 
     def _start(self, record: logging.LogRecord) -> list[str]:
         job, rule = record.__dict__["jobid"], record.__dict__["rule_name"]
@@ -88,13 +92,13 @@ class Screen(logging.Handler):
         self.messages[job] = (rule, message)
         if rule == "all":
             return []
-        self.started += 1
+        self.begun.add(job)
         if message in self.shown:  # jobs that share a message, such as those of figures, share a line
             return []
         self.shown.add(message)
         left = self._left()
-        where = f"{time.strftime('%H:%M:%S')} {self.started:>{len(str(self.total))}}/{self.total}"
-        return [cut(f"{where}  {message}{f'  ({left})' if left and self.started > 1 else ''}")]
+        where = f"{time.strftime('%H:%M:%S')} {len(self.begun):>{len(str(self.total))}}/{self.total}"
+        return [cut(f"{where}  {message}{f'  ({left})' if left and len(self.begun) > 1 else ''}")]
 
     def _end(self, record: logging.LogRecord) -> list[str]:
         rule, _ = self.messages.get(record.__dict__["job_id"], ("", ""))
@@ -113,6 +117,8 @@ class Screen(logging.Handler):
         ]
 
     def _left(self) -> str:
+        if self.nodes:  # jobs wait in a queue that nobody here knows
+            return ""
         seconds = past_times.left(self.waiting, self.past, cores=self.cores)
         return "" if seconds is None else f"about {past_times.in_words(seconds)} left"
 

@@ -83,12 +83,15 @@ def _panel(ax: Axes, claim: Mapping[str, Any], donors: Sequence[str], *, pooled:
 
 
 def _diamond(ax: Axes, found: Mapping[str, Any]) -> list[float]:
-    """The mean over donors, and the interval for a new patient; returns where they end."""
+    """The mean over donors, and the interval for a new patient, which the axis may cut; returns the ends.
+
+    Of three donors it is often so wide that it would hide all else.
+    """
     low, high = np.clip([found["new_low"], found["new_high"]], -WIDEST, WIDEST)
     ax.plot([low, high], [0, 0], color=style.ACCENT, lw=0.9)
     x = np.clip([found["low"], found["estimate"], found["high"], found["estimate"]], -WIDEST, WIDEST)
     ax.fill(x, [0, 0.3, 0, -0.3], color=style.ACCENT, lw=0)
-    return [float(low), float(high)]
+    return [float(x[0]), float(x[2])]
 
 
 def _ticks(

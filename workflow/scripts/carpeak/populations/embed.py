@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Genes that tell clones, donors or contamination apart instead of cell states.
 NO_CLUSTER = "none"
+BOTH_WAYS = 200_000  # cells up to which Leiden gets each edge twice
 SMALLEST_BATCH = 20  # a library with fewer cells does not vote for variable genes
 
 
@@ -249,17 +250,21 @@ def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArr
     """Cluster names "0", "1", ... by decreasing size: Leiden on modularity by igraph, as scanpy calls it.
 
     Called here because scanpy hands the edges over as a list of pairs: of 100,000 cells' graph they take
-    1.4 GB and as an array 0.1. Each edge of the symmetric `weights` is there in both directions, as with
-    scanpy; the clusters are the same (tests).
+    1.4 GB and as an array 0.2. Each edge of the symmetric `weights` is there in both directions, as with
+    scanpy, whose clusters these are (tests). Of more than `BOTH_WAYS` cells each edge is there once, at half
+    the memory and time: modularity is the same, only ties may fall otherwise.
     """
     import random
 
     import igraph
 
-    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    n = weights.shape[0]
+    if n > BOTH_WAYS:
+        weights = sparse.triu(weights, 1, format="csr")
+    rows = np.repeat(np.arange(n), np.diff(weights.indptr))
     stored = weights.data != 0
     edges = np.column_stack([rows[stored], weights.indices[stored].astype(np.int64)])
-    net = igraph.Graph(n=weights.shape[0], edges=edges)
+    net = igraph.Graph(n=n, edges=edges)
     del edges, rows
     igraph.set_random_number_generator(_Random(seed))
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-HELD = 2**28  # non-zero values: 2.1 GB
+HELD = 2**27  # non-zero values: 1.1 GB
 CHUNK = 2**16  # values of a chunk of the file
 INDEX_LIMIT = int(np.iinfo(np.int32).max)  # non-zero values from which a matrix needs indices of 64 bits
 

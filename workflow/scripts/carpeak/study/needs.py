@@ -1,9 +1,11 @@
 """What the jobs of each rule need: memory and time by the size of their inputs, for schedulers.
 
-Memory is the peak of a job's process as the kernel counts it (the last line of its log), on the demo of
-15,414 cells, less what the libraries take before any data (about 200 MB), over the size of its inputs, and
-30 % more. That it grows with the inputs alone was seen up to 281,000 cells (18.3 GB where 1.4 GB of counts
-were read; the demo's rate gives 17 GB, the declared one 25). Times are generous: they end jobs that hang.
+Memory is the peak of a job's process as the kernel counts it (the last line of its log), less what the
+libraries take before any data (about 200 MB), over the size of its inputs, and 30 % more: on the demo of
+15,414 cells, or at 100,000 where that gives more (docs/performance.md). Counts of more than `HELD_MB` are
+read in blocks instead of held; what a rule then still holds (places, neighbours, labels, one library) grows
+by `beyond` per MB. Those rates are reckoned from the arrays, with a half more, and not measured: a job that
+needs more is run again with more. Times are generous: they end jobs that hang.
 
 Rules have no `benchmark:`. It would watch the process that hands a job over (warm.py), not the one that
 works; and it samples every 30 s after the first half minute, which misses peaks. A sample took 10 ms of CPU.
@@ -11,19 +13,26 @@ works; and it samples every 30 s after the first half minute, which misses peaks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 BASE_MB = 300.0  # Python and the libraries
 MINUTES = 15.0
-SIMULATION_MB, SIMULATION_PER_CELL = 400.0, 0.05
+HELD_MB = 600.0  # of an h5ad file whose 2**27 values are kept once read (stats.stored.HELD)
+SIMULATION_MB, SIMULATION_PER_CELL = 400.0, 0.08
 
 
 @dataclass(frozen=True)
 class Need:
-    """Memory before any data (MB) and per MB of input; minutes before any data and per 100 MB of input."""
+    """Memory before any data (MB) and per MB of input; minutes before any data and per 100 MB of input.
+
+    `beyond` is what stands in for `per_mb` above `HELD_MB` of input, where counts are read in blocks.
+    """
 
     base: float = BASE_MB
     per_mb: float = 2.0
+    beyond: float | None = None
     minutes: float = MINUTES
     per_100_mb: float = 1.0
 
@@ -32,31 +41,31 @@ NEEDS = {
     "ingest": Need(per_mb=5, per_100_mb=3),
     "ambient": Need(per_mb=3.5, per_100_mb=3),
     "filter_cells": Need(per_mb=24, per_100_mb=20),
-    "merge": Need(per_mb=7.5),
-    "embed": Need(per_mb=16, per_100_mb=6),
-    "annotate": Need(per_mb=11, per_100_mb=3),
-    "describe": Need(per_mb=11, per_100_mb=6),
-    "contamination": Need(per_mb=6),
-    "call_car": Need(per_mb=6),
-    "contrast_car": Need(per_mb=11),
+    "merge": Need(per_mb=6, beyond=0.5),
+    "embed": Need(per_mb=10, beyond=2.5, per_100_mb=6),
+    "annotate": Need(per_mb=10, beyond=2.5, per_100_mb=3),
+    "describe": Need(per_mb=9, beyond=1.5, per_100_mb=6),
+    "contamination": Need(per_mb=6.5, beyond=1),
+    "call_car": Need(per_mb=6, beyond=1),
+    "contrast_car": Need(per_mb=9.5, beyond=1),
     "compose": Need(base=400),
-    "contrast": Need(per_mb=18, per_100_mb=4),
-    "control": Need(per_mb=14, per_100_mb=3),
-    "sex_genes": Need(per_mb=4),
-    "measure_donors": Need(per_mb=18, per_100_mb=6),
-    "compare_donors": Need(per_mb=18, per_100_mb=10),
-    "compare_outcomes": Need(per_mb=18, per_100_mb=6),
-    "compare_times": Need(per_mb=18, per_100_mb=6),
+    "contrast": Need(per_mb=16, beyond=1, per_100_mb=4),
+    "control": Need(per_mb=16, beyond=1, per_100_mb=3),
+    "sex_genes": Need(per_mb=4, beyond=0.5),
+    "measure_donors": Need(per_mb=18, beyond=2, per_100_mb=6),
+    "compare_donors": Need(per_mb=18, beyond=2, per_100_mb=10),
+    "compare_outcomes": Need(per_mb=18, beyond=2, per_100_mb=6),
+    "compare_times": Need(per_mb=18, beyond=2, per_100_mb=6),
     "enrich": Need(per_mb=6, per_100_mb=10),
     "preranked": Need(per_mb=6, per_100_mb=10),
     "judge_claims": Need(per_mb=3),
     "draw_qc": Need(base=400, per_mb=20),
-    "draw_population": Need(per_mb=6),
+    "draw_population": Need(per_mb=6, beyond=1),
     "draw_car": Need(base=400, per_mb=20),
     "draw_composition": Need(base=400),
     "draw_comparison": Need(per_mb=6),
-    "pack_map": Need(per_mb=9),
-    "atlas": Need(per_mb=11),
+    "pack_map": Need(per_mb=9, beyond=1),
+    "atlas": Need(per_mb=8, beyond=1),
     "report": Need(per_mb=8),
     "cohort_cells": Need(base=400),
     "draw_cohort": Need(base=400),
@@ -68,15 +77,17 @@ NEEDS = {
 }
 
 
-def of_simulation(cells: int) -> int:
-    """MB of memory to declare for simulating a study of so many cells (all libraries)."""
-    return round(SIMULATION_MB + SIMULATION_PER_CELL * cells)
+def of_simulation(demo: Mapping[str, Any]) -> int:
+    """MB to declare for simulating the study `demo` (cells, donors): one donor is held at a time."""
+    return round(SIMULATION_MB + SIMULATION_PER_CELL * demo["cells"] / demo["donors"])
 
 
 def memory_mb(rule: str, input_mb: float, *, attempt: int) -> int:
     """Memory to declare for a job of `rule` with `input_mb` of inputs; half as much more at each attempt."""
     need = NEEDS.get(rule, Need())
-    return round((need.base + need.per_mb * input_mb) * (1 + 0.5 * (attempt - 1)))
+    held = input_mb if need.beyond is None else min(input_mb, HELD_MB)
+    more = (need.beyond or 0.0) * (input_mb - held)
+    return round((need.base + need.per_mb * held + more) * (1 + 0.5 * (attempt - 1)))
 
 
 def minutes(rule: str, input_mb: float, *, attempt: int) -> int:
