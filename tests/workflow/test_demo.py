@@ -7,7 +7,7 @@ import pytest
 from acceptance import GENES, GROUPS, LEAST_SURE, LETTER, UNSEEN_TOO, VERDICTS, Answers
 
 DEVELOPED_ON = 1
-UNSEEN = (31, 59, 83)
+UNSEEN = (7765, 22290, 32629)  # drawn when the analysis was frozen; those before had been seen
 
 
 SEEDS = [DEVELOPED_ON, *(pytest.param(seed, marks=pytest.mark.accept) for seed in UNSEEN)]
