@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from carpeak.claims import by_donor, donor_words
-from carpeak.donors import audit, compare, evidence, meta, model, subgroups
+from carpeak.donors import audit, compare, evidence, meta, model, shifts, subgroups
 from carpeak.donors.audit import Library
 from carpeak.donors.model import Unit
 from carpeak.study import design
@@ -284,6 +284,47 @@ def test_unpaired_difference_is_the_two_sample_t_where_donors_weigh_alike():
     expected = stats.ttest_ind(y[7:], y[:7])
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-6)
     assert found.df == 12 and found.estimate == pytest.approx(y[7:].mean() - y[:7].mean())
+
+
+def of_t_cells(libraries):
+    found, _ = cohort.evidence_of(libraries, draws=0)
+    table = shifts.shifts(found)
+    return found, table[table["population"] == "t_cells"]
+
+
+def test_unpaired_donors_have_shares_and_a_difference_from_six_a_side():
+    """States drawn at SHARES: their difference is found, and by hand the ratio of CD4 to CD8 is a two-sample t."""
+    libraries = one_sided(7, 6, {}, np.random.default_rng(11), cells=400)
+    found, table = of_t_cells(libraries)
+    mean = table[table["donor"] == "mean"].set_index("label")
+    assert mean.loc["CD4 Tn", "high"] < 0 < mean.loc["CD4 Tem", "low"]
+    assert mean["share_test"].drop("CD4:CD8").sum() == pytest.approx(1, abs=0.02)
+    own = table[(table["donor"] == "T0") & (table["label"] == "CD4 Tn")].iloc[0]
+    held = found.cells[(found.cells["donor"] == "T0") & found.cells["is_t"]]
+    assert own["n_test"] == (held["t_state"] == "CD4 Tn").sum() and np.isnan(own["n_reference"])
+    t_cells = found.cells[found.cells["is_t"]]
+    counts = pd.crosstab(t_cells["donor"], t_cells["t_lineage"])
+    y = np.log2((counts["CD4"] + 0.5) / (counts["CD8"] + 0.5))
+    v = (1 / (counts["CD4"] + 0.5) + 1 / (counts["CD8"] + 0.5)) / np.log(2) ** 2
+    by_hand = meta.pool(y, v, covariates=counts.index.str.startswith("T")[:, None], tested=1)
+    assert mean.loc["CD4:CD8", "log2_change"] == pytest.approx(by_hand.estimate)
+    assert mean.loc["CD4:CD8", "p_value"] == pytest.approx(by_hand.p_value)
+
+
+def test_unpaired_shares_turn_with_the_sides_and_need_six():
+    libraries = one_sided(6, 6, {}, np.random.default_rng(12), cells=200)
+    found, _ = cohort.evidence_of(libraries, draws=0)
+    swapped = {"test": found.sides["reference"], "reference": found.sides["test"]}
+    designs = [dataclasses.replace(one) for one in audit.audit(
+        [Library(f"{d}_{c}", c, d) for d, c in found.cells[["donor", "condition"]].drop_duplicates().to_numpy()],
+        {found.contrast: swapped},
+    )]  # fmt: skip
+    there = shifts.shifts(found)
+    back = shifts.shifts(dataclasses.replace(found, sides=swapped, designs=designs))
+    for one, other in zip(*(t[t["donor"] == "mean"]["log2_change"] for t in (there, back)), strict=True):
+        assert one == pytest.approx(-other)
+    few = of_t_cells(one_sided(6, 6, {}, np.random.default_rng(13), cells=8))[1]
+    assert not len(few), "too few cells of every donor"
 
 
 def test_too_few_unpaired_donors_are_not_estimable_with_the_reason():

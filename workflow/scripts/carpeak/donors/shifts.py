@@ -2,6 +2,7 @@
 
 From three pairs on the mean is tested by the moderated t on log-ratios with precision weights
 (`composition.changes`), over draws of CAR calls and labels; the ratio of CD4 to CD8 by random effects.
+So is, from six donors a side on, the difference between donors who have one side each.
 """
 
 from __future__ import annotations
@@ -37,15 +38,19 @@ def shifts(evidence: Evidence) -> pd.DataFrame:
     """Rows (COLUMNS) of one contrast: each donor with enough cells on both sides, then their ``mean``.
 
     `log2_change` is that of the share's ratio to the geometric mean of all labels (of CD4 to CD8 for the
-    label ``CD4:CD8``); intervals of single donors cover the sampling of cells.
+    label ``CD4:CD8``); intervals of single donors cover the sampling of cells. Where donors have one side
+    each, their rows hold that side's share and no change.
     """
     parts = []
     for population in POPULATIONS:
         design = audit.choose(evidence.designs, evidence.contrast, population)
-        if design is None or design.decision == audit.UNPAIRED or not design.donors:
+        if design is None or not design.donors:
             continue
         chosen = _chosen(evidence, population, design)
         car = population == "car_t"
+        if design.decision == audit.UNPAIRED:
+            parts.append(_apart(evidence, population, design, chosen, car=car))
+            continue
         parts += [
             _states(evidence, population, design, chosen, car=car),
             _ratio(evidence, population, design, chosen),
@@ -67,14 +72,39 @@ def _counts(
     labels: NDArray[np.str_],
     chosen: NDArray[np.bool_],
     names: list[str],
-    donors: list[str],
+    units: list[tuple[str, str]],
 ) -> NDArray[np.float64]:
-    """Cells by label and unit; units in the order test, reference of each donor."""
+    """Cells by label and unit (donor, condition)."""
     part = evidence.cells.loc[chosen, ["donor", "condition"]].astype(str)
     table = pd.crosstab(labels[chosen], [part["donor"], part["condition"]])
-    sides = (evidence.sides["test"], evidence.sides["reference"])
-    columns = pd.MultiIndex.from_tuples([(donor, side) for donor in donors for side in sides])
+    columns = pd.MultiIndex.from_tuples(units)
     return np.asarray(table.reindex(index=names, columns=columns, fill_value=0), dtype=float)
+
+
+def _tables(
+    evidence: Evidence,
+    labels: NDArray[np.str_],
+    chosen: NDArray[np.bool_],
+    names: list[str],
+    units: list[tuple[str, str]],
+    *,
+    car: bool,
+) -> list[NDArray[np.float64]]:
+    """The counts as called, then those of each draw of CAR calls and labels."""
+    tables = [_counts(evidence, labels, chosen, names, units)]
+    doubts = draws.doubts(evidence.cells, chosen, "t_state", car=car)
+    if doubts is not None and evidence.draws > 1:
+        generator = np.random.default_rng(evidence.seed)
+        drawn = (doubts.draw(generator) for _ in range(evidence.draws))
+        tables += [_counts(evidence, names_of, kept, names, units) for kept, names_of in drawn]
+    return tables
+
+
+def _both_sides(evidence: Evidence, donors: list[str]) -> list[tuple[str, str]]:
+    """The units of donors with both sides: test, reference of each."""
+    return [
+        (donor, side) for donor in donors for side in (evidence.sides["test"], evidence.sides["reference"])
+    ]
 
 
 def _donors(evidence: Evidence, chosen: NDArray[np.bool_]) -> list[str]:
@@ -95,19 +125,16 @@ def _states(
     names = sorted(set(labels[chosen]) - {UNASSIGNED})
     if not donors or len(names) < 2:
         return pd.DataFrame()
-    tables = [_counts(evidence, labels, chosen, names, donors)]
-    doubts = draws.doubts(evidence.cells, chosen, "t_state", car=car)
-    if doubts is not None and evidence.draws > 1:
-        generator = np.random.default_rng(evidence.seed)
-        drawn = (doubts.draw(generator) for _ in range(evidence.draws))
-        tables += [_counts(evidence, names_of, kept, names, donors) for kept, names_of in drawn]
+    units = _both_sides(evidence, donors)
+    tables = _tables(evidence, labels, chosen, names, units, car=car)
     ratios = composition.log_ratios(tables[0])
     change = ratios.centred[:, ::2] - ratios.centred[:, 1::2]
     variance = ratios.variances[:, ::2] + ratios.variances[:, 1::2]
     rows = _by_donor(tables[0], change, variance, names, donors)
     if design.decision == audit.PAIRED and len(donors) >= audit.LEAST_PAIRS:
-        fitted = _model(evidence, design, donors)
-        rows += _means(tables[1:] or tables, tables[0], names, fitted.matrix) if _holds(fitted) else []
+        fitted = design.model(units)
+        in_test = np.arange(len(units)) % 2 == 0
+        rows += _means(tables, names, fitted.matrix, in_test) if _holds(fitted) else []
     return _stated(rows, evidence, population, design)
 
 
@@ -148,20 +175,20 @@ def _shares(n: NDArray[np.float64], total: NDArray[np.float64]) -> dict[str, flo
 
 def _means(
     tables: list[NDArray[np.float64]],
-    main: NDArray[np.float64],
     names: list[str],
     design: NDArray[np.float64],
+    in_test: NDArray[np.bool_],
 ) -> list[dict[str, Any]]:
-    """The mean change over donors, tested; shares are means of the donors' shares."""
-    found = composition.changes(tables, design)
-    shares = main / np.maximum(main.sum(axis=0), 1)
+    """The mean change over donors, tested (`tables` of `_tables`); shares are means of the donors'."""
+    found = composition.changes(tables[1:] or tables, design)
+    shares = tables[0] / np.maximum(tables[0].sum(axis=0), 1)
     adjusted = false_discovery_control(found.p_value)
     return [
         {
             "label": label, "donor": MEAN, "log2_change": found.effect[row], "low": found.low[row],
             "high": found.high[row], "df": found.df[row], "p_value": found.p_value[row],
             "p_adjusted": adjusted[row], "uncertain_labels": found.missing[row],
-            "share_test": shares[row, ::2].mean(), "share_reference": shares[row, 1::2].mean(),
+            "share_test": shares[row, in_test].mean(), "share_reference": shares[row, ~in_test].mean(),
         }
         for row, label in enumerate(names)
     ]  # fmt: skip
@@ -173,31 +200,76 @@ def _ratio(evidence: Evidence, population: str, design: Design, chosen: NDArray[
     donors = _donors(evidence, chosen)
     if not donors:
         return pd.DataFrame()
-    counts = _counts(evidence, labels, chosen, ["CD4", "CD8"], donors)
+    units = _both_sides(evidence, donors)
+    counts = _counts(evidence, labels, chosen, ["CD4", "CD8"], units)
     sides = [effects.of_counts(counts[0, k::2], counts[1, k::2]) for k in (0, 1)]
     change = sides[0].effect - sides[1].effect
     variance = sides[0].variance + sides[1].variance
     rows = _by_donor(counts, change[None, :], variance[None, :], [RATIO], donors)
     if design.decision == audit.PAIRED and len(donors) >= audit.LEAST_PAIRS:
-        fitted = _model(evidence, design, donors)
+        fitted = design.model(units)
         if not _holds(fitted):
             return _stated(rows, evidence, population, design)
-        pooled = meta.pool(change, variance, covariates=model.differences(fitted))
-        rows.append(
-            {"label": RATIO, "donor": MEAN, "log2_change": pooled.estimate, "low": pooled.low,
-             "high": pooled.high, "df": pooled.df, "p_value": pooled.p_value}
-        )  # fmt: skip
+        rows.append(_pooled(meta.pool(change, variance, covariates=model.differences(fitted))))
     return _stated(rows, evidence, population, design)
+
+
+def _pooled(found: meta.Pooled) -> dict[str, Any]:
+    return {
+        "label": RATIO, "donor": MEAN, "log2_change": found.estimate, "low": found.low, "high": found.high,
+        "df": found.df, "p_value": found.p_value,
+    }  # fmt: skip
+
+
+def _apart(
+    evidence: Evidence, population: str, design: Design, chosen: NDArray[np.bool_], *, car: bool
+) -> pd.DataFrame:
+    """Donors with one side each: every donor's shares, and the difference between the sides."""
+    part = evidence.cells.loc[chosen, ["donor", "condition"]].astype(str)
+    sizes = part.value_counts()
+    units = sorted((str(donor), str(side)) for donor, side in sizes.index[sizes >= evidence.least])
+    in_test = np.array([side == evidence.sides["test"] for _, side in units], dtype=bool)
+    labels = np.array(evidence.cells["t_state"].astype(str), dtype=str)
+    lineages = np.array(evidence.cells["t_lineage"].astype(str), dtype=str)
+    names = sorted(set(labels[chosen]) - {UNASSIGNED})
+    if not units or len(names) < 2:
+        return pd.DataFrame()
+    tables = _tables(evidence, labels, chosen, names, units, car=car)
+    counts = _counts(evidence, lineages, chosen, ["CD4", "CD8"], units)
+    rows = _one_side(tables[0], names, units, in_test) + _one_side(counts, [RATIO], units, in_test)
+    if min(in_test.sum(), (~in_test).sum()) >= audit.LEAST_UNPAIRED:
+        fitted = design.model(units)
+        if _holds(fitted):
+            rows += _means(tables, names, fitted.matrix, in_test)
+            ratio = effects.of_counts(counts[0], counts[1])
+            columns = fitted.matrix[:, 1:]  # the condition's last
+            rows.append(
+                _pooled(meta.pool(ratio.effect, ratio.variance, covariates=columns, tested=columns.shape[1]))
+            )
+    return _stated(rows, evidence, population, design)
+
+
+def _one_side(
+    counts: NDArray[np.float64],
+    names: list[str],
+    units: list[tuple[str, str]],
+    in_test: NDArray[np.bool_],
+) -> list[dict[str, Any]]:
+    """Rows of donors' shares at their only side."""
+    rows = []
+    for number, (donor, _) in enumerate(units):
+        side, of = "test" if in_test[number] else "reference", counts[:, number].sum()
+        for row, label in enumerate(names):
+            n = counts[row, number]
+            rows.append(
+                {"label": label, "donor": donor, f"n_{side}": int(n), f"total_{side}": int(of),
+                 f"share_{side}": n / of if of else np.nan}
+            )  # fmt: skip
+    return rows
 
 
 def _stated(rows: list[dict[str, Any]], evidence: Evidence, population: str, design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(contrast=evidence.contrast, population=population, sort=design.sort)
-
-
-def _model(evidence: Evidence, design: Design, donors: list[str]) -> Model:
-    """The model of these donors, units in the order test, reference of each."""
-    sides = (evidence.sides["test"], evidence.sides["reference"])
-    return design.model([(donor, side) for donor in donors for side in sides])
 
 
 def _holds(fitted: Model) -> bool:
