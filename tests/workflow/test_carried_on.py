@@ -53,7 +53,7 @@ CASES = {
     no_car_anywhere: (
         ["enrichment.peak_vs_product", "markers.car_t"],
         [
-            "Library ip: no UMI of the transgene in 280 cells.",
+            "Each of 3 libraries (ip, pk, tiny): no UMI of the transgene in 12 to 320 cells.",
             "Library tiny: It holds only 12 barcodes: too few for conclusions about this library.",
             "Library tiny holds only 12 T cells",
             "the depth to which others are thinned is set without it",
