@@ -85,9 +85,14 @@ def code(script):
     return fingerprint.code(WORKFLOW / "scripts" / f"{script}.py")
 
 
-def megabytes(paths):
-    """The size of the files that are there; while a run is planned, most are not."""
-    return sum(Path(path).stat().st_size for path in paths if Path(path).is_file()) / 10**6
+def megabytes(input):
+    """The size of the inputs that are there; while a run is planned, most are not.
+
+    Cells that inherit their names are named without counts: these are an input, but not read.
+    """
+    unread = {str(input.counts)} if input.get("inherited") else set()
+    paths = [Path(path) for path in input if str(path) not in unread]
+    return sum(path.stat().st_size for path in paths if path.is_file()) / 10**6
 
 
 def memory(name):
