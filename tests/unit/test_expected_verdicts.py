@@ -55,7 +55,7 @@ def test_no_change_is_found_in_the_null_study():
     for claim, row in acceptance.VERDICTS.items():
         if CLAIMS[claim]["quantity"]["kind"] in ("gene_change", "term_change"):
             assert row[1] in "AI" and set(acceptance.UNSEEN_TOO["null"].get(claim, "")) <= set("AI")
-            assert row[2] == "O"
+            assert row[2] in "OI"
     # Five subsets, most of them CD4 Tn, most cells CD4: so drawn, at the peak as in the product.
     assert [truth(c, "null") for c in ("C3", "C4", "C5", "C6")] == ["S", "S", "O", "S"]
     assert [truth(c, "reversed") for c in ("C3", "C4", "C5", "C6")] == ["S", "O", "O", "O"]

@@ -225,5 +225,5 @@ def test_the_top_of_the_report_names_what_preflight_found(tmp_path, case):
     assert found.problems == []
     read = pd.read_csv(StringIO(preflight.table(found)), sep="\t")
     top = cautions.cautions(thresholds={}, integration={}, composition=NO_SHARES, limits=page._limits(read))
-    (told,) = [line for line in top if line.startswith("Library pk: ")]
+    (told,) = [line for line in top if line.startswith(("Library pk: ", "Each of 2 libraries (ip, pk): "))]
     assert words in told
