@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..names import UNASSIGNED
+from ..stats import matrix
 from . import axes, lineages, posterior, programmes
 from .markers import T_LINEAGES, coarse_labels
 
@@ -103,7 +104,7 @@ def _library(
 ) -> tuple[dict[str, Chances], pd.DataFrame]:
     """Chances by line, and the programmes' rank scores, of the cells `inside`: one library."""
     counts = cells.counts[inside].tocsr()
-    factors = cells.factors()[inside]
+    factors = matrix.size_factors(counts, exclude=cells.transgene)
     log_umis = np.log10(np.maximum(factors * 1e4, 1.0))
     wanted = model.genes()
     expression = axes.log_expression(counts, factors, cells.genes, wanted)
