@@ -144,7 +144,7 @@ class Scored:
         self.expression = axes.log_expression(cells.counts, umis / 1e4, cells.genes, genes)
         self.around = axes.average(self.expression)
         listed = {name: text.split() for name, text in PROGRAMMES.items()}
-        found = programmes.scores(cells.counts, cells.genes, listed)
+        found = programmes.scores(cells.counts, cells.genes, list(listed.values()))
         self.ranks = pd.DataFrame(found, columns=[*listed])
 
     def columns(self, wanted: list[str]) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Labels: real labelled blood, and planted T cells with the traps of CAR-T libraries."""
 
-import gzip
 from dataclasses import replace
 
 import anndata
 import numpy as np
 import pandas as pd
+import pbmc3k
 import pytest
 from carpeak import io
 from carpeak.errors import UserError
@@ -25,7 +25,6 @@ from carpeak.settings import AnnotationSettings, EmbeddingSettings, Override
 from carpeak.stats import matrix, stored
 from runs import ROOT
 from scipy import sparse
-from scipy.io import mmread
 from scipy.stats import rankdata
 
 MARKERS = markers.load(ROOT / "config/markers.yaml")
@@ -59,21 +58,9 @@ def space(result, name):
     return result.points.filter(like=f"{name}_").to_numpy(float), nearest
 
 
-def pbmc3k(real_data):
-    """Counts, genes, and the clusters that Seurat's authors published of these cells."""
-    folder = next((real_data / "pbmc3k").glob("counts_*"))
-    with gzip.open(folder / "matrix.mtx.gz") as file:
-        counts = mmread(file).T.tocsr().astype(np.int32)
-    genes = pd.read_csv(folder / "features.tsv.gz", sep="\t", header=None)[1].astype(str).tolist()
-    barcodes = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
-    seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
-    seurat.index = seurat.index.str.replace("-1", "")
-    return counts, genes, barcodes.map(seurat)
-
-
 def test_lineages_of_pbmc3k(real_data):
     """Against Seurat's published clusters of the same cells."""
-    counts, genes, truth = pbmc3k(real_data)
+    counts, genes, truth = pbmc3k.read(real_data)
     result, cells = embedded(counts, genes, ["pbmc"] * counts.shape[0])
     found, _ = lineages.lineages(cells, *space(result, "pc"), MARKERS["lineages"])
     lineage = truth.map(
@@ -104,7 +91,7 @@ def test_lineages_of_pbmc3k(real_data):
 )
 def test_cells_sorted_for_one_lineage(real_data, pattern, lineage):
     """The same blood, one lineage taken out of it: no other cells tell which genes are its own."""
-    counts, genes, truth = pbmc3k(real_data)
+    counts, genes, truth = pbmc3k.read(real_data)
     chosen = np.flatnonzero(truth.fillna("").str.contains(pattern))
     assert len(chosen) > 300
     result, cells = embedded(counts[chosen], genes, ["pbmc"] * len(chosen))
@@ -236,7 +223,7 @@ def test_rank_scores_are_those_of_ucell():
     dense = generator.poisson(generator.gamma(0.5, 1.0, 2000), size=(6, 2000))
     genes = [f"G{i}" for i in range(2000)]
     listed = {"a": ["G3", "G10", "G500"], "b": ["G7", "absent"], "none": ["absent"]}
-    found = programmes.scores(sparse.csr_matrix(dense), genes, listed)
+    found = programmes.scores(sparse.csr_matrix(dense), genes, list(listed.values()))
     for column, name in enumerate(listed):
         place = [genes.index(g) for g in listed[name] if g in genes]
         for cell in range(6):

@@ -103,7 +103,7 @@ def test_what_is_computed_by_cell(held, on_disk):
         matrix.normalise(on_disk.X, exclude=TRANSGENE).tocsr(),
         matrix.normalise(held.X, exclude=TRANSGENE),
     )
-    lists = {"one": GENES[:5], "two": GENES[20:40]}
+    lists = [GENES[:5], GENES[20:40]]
     np.testing.assert_array_equal(
         programmes.scores(on_disk.X, GENES, lists), programmes.scores(held.X, GENES, lists)
     )

@@ -93,9 +93,8 @@ def test_variants():
     assert "canonical_scheme" in set(swapped["variant"])
 
 
-def test_equal_depth_thins_the_transgene_like_the_rest():
-    """At a quarter of the depth a cell with u UMIs stays positive with probability 1 - 0.75^u."""
-    n = 6000
+def naive_cells(n, *, deeper, **columns):
+    """Product and peak of `n` naive CD4 cells each, the product `deeper` times as deep."""
     cells = pd.DataFrame(
         {
             "cell": [str(i) for i in range(2 * n)],
@@ -104,14 +103,19 @@ def test_equal_depth_thins_the_transgene_like_the_rest():
             "t_state": "CD4 Tn",
             "t_lineage": "CD4",
             "is_t": True,
-            "car_umis": 2,
-            "n_umis": [4000] * n + [1000] * n,
-            "car_call": "positive",
+            "n_umis": [1000 * deeper] * n + [1000] * n,
+            **columns,
         }
     )
     for column in ("cell_type", "t_state", "t_lineage"):
         cells[f"{column}_unintegrated"] = cells[column]
-    cells["t_state_paper"] = "CD4 Tn"
+    return cells.assign(t_state_paper="CD4 Tn")
+
+
+def test_equal_depth_thins_the_transgene_like_the_rest():
+    """At a quarter of the depth a cell with u UMIs stays positive with probability 1 - 0.75^u."""
+    n = 6000
+    cells = naive_cells(n, deeper=4, car_umis=2, car_call="positive")
     table = composition.sensitivity(cells, SHEET[:2], scheme="canonical")
     thinned = table[table["variant"].eq("equal_depth") & table["population"].eq("car_t")].set_index("sample")[
         "n"
@@ -125,22 +129,7 @@ def test_equal_depth_thins_the_transgene_like_the_rest():
 def test_equal_depth_counts_cells_under_the_names_they_get_there():
     """Thinned as a whole, half of the deep library's naive cells are named otherwise; CAR UMIs thin beside."""
     n = 100
-    cells = pd.DataFrame(
-        {
-            "cell": [str(i) for i in range(2 * n)],
-            "sample": ["product"] * n + ["peak"] * n,
-            "cell_type": "T cell",
-            "t_state": "CD4 Tn",
-            "t_lineage": "CD4",
-            "is_t": True,
-            "car_umis": 1,
-            "n_umis": [2000] * n + [1000] * n,
-            "car_call": ["positive", "undetermined"] * n,
-        }
-    )
-    for column in ("cell_type", "t_state", "t_lineage"):
-        cells[f"{column}_unintegrated"] = cells[column]
-    cells["t_state_paper"] = "CD4 Tn"
+    cells = naive_cells(n, deeper=2, car_umis=1, car_call=["positive", "undetermined"] * n)
     plain = composition.sensitivity(cells, SHEET[:2], scheme="canonical")
     assert set(plain.loc[plain["variant"] == "equal_depth", "population"]) == {"car_t", "car_t_lineage"}
     cells["t_state_equal_depth"] = ["CD4 Tn", "CD4 Tn", "CD4 Tem", "CD4 Tem"] * (n // 4) + ["CD4 Tn"] * n

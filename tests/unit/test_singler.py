@@ -1,9 +1,8 @@
 """SingleR with a published reference on labelled blood."""
 
-import gzip
-
 import numpy as np
 import pandas as pd
+import pbmc3k
 import pytest
 from carpeak.errors import UserError
 from carpeak.populations import markers, singler
@@ -12,7 +11,6 @@ from carpeak.stats import graph
 from carpeak.stats.matrix import normalise
 from runs import ROOT
 from scipy import sparse
-from scipy.io import mmread
 
 LINEAGES = list(markers.load(ROOT / "config/markers.yaml")["lineages"])
 
@@ -39,13 +37,7 @@ def test_names_of_references(name, lineage):
 
 
 def test_pbmc3k_with_novershtern(real_data):
-    folder = next((real_data / "pbmc3k").glob("counts_*"))
-    with gzip.open(folder / "matrix.mtx.gz") as file:
-        counts = mmread(file).T.tocsr()
-    genes = pd.read_csv(folder / "features.tsv.gz", sep="\t", header=None)[1].astype(str).tolist()
-    cells = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
-    seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
-    seurat.index = seurat.index.str.replace("-1", "")
+    counts, genes, truth = pbmc3k.read(real_data)
     reference = singler.read_reference(real_data / "annotation_refs/GSE24759_hema_21246x38_mean_log.csv.gz")
     log = normalise(counts)
     points = principal_components(
@@ -53,7 +45,6 @@ def test_pbmc3k_with_novershtern(real_data):
     )
     weights = graph.fuzzy_weights(*graph.nearest(points, 15))
     found, _ = singler.classify(singler.scores(log, genes, reference), weights, lineages=LINEAGES)
-    truth = cells.map(seurat)
     label = found["label"].to_numpy()
     for name, lineage, least in (
         ("B", "B cell", 0.9),
@@ -125,14 +116,8 @@ def test_agreement_is_that_both_can_be_true():
 
 def test_single_t_cells_of_pbmc3k(real_data):
     """What SingleR's own labels of single cells are worth with Novershtern's reference."""
-    folder = next((real_data / "pbmc3k").glob("counts_*"))
-    with gzip.open(folder / "matrix.mtx.gz") as file:
-        counts = mmread(file).T.tocsr()
-    genes = pd.read_csv(folder / "features.tsv.gz", sep="\t", header=None)[1].astype(str).tolist()
-    cells = pd.read_csv(folder / "barcodes.tsv.gz", header=None)[0].astype(str).str.replace("-1", "")
-    seurat = pd.read_csv(real_data / "pbmc3k/seurat_meta_2638.csv").set_index("barcode")["classified"]
-    seurat.index = seurat.index.str.replace("-1", "")
-    truth = cells.map(seurat).fillna("")
+    counts, genes, truth = pbmc3k.read(real_data)
+    truth = truth.fillna("")
     chosen = truth.isin(["Naive CD4 T", "Memory CD4 T", "CD8 T"]).to_numpy()
     log, truth = normalise(counts[np.flatnonzero(chosen)]), truth[chosen]
     reference = singler.read_reference(real_data / "annotation_refs/GSE24759_hema_21246x38_mean_log.csv.gz")

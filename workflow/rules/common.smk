@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 STARTED = time.time()
-SNAKEMAKES_MB = 500  # measured under Slurm: docs/slurm.md
+SNAKEMAKES_MB = 500  # estimated under Slurm: docs/slurm.md
 HERE = Path(
     str(workflow.current_basedir)
 ).parent  # also where another workflow uses this as a module

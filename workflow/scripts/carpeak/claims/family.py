@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from scipy.special import ndtr, ndtri
 
-from . import quantities, shares
+from . import quantities
 from .verdict import INDETERMINATE, NOT_ESTIMABLE, OPPOSED, SUPPORTED, Finding
 
 LEVEL = 0.05
@@ -49,18 +48,9 @@ def _p(found: Finding, quantity: Mapping[str, Any], floor: float | None) -> floa
     assert found.estimate is not None and found.low is not None and found.high is not None
     bound = found.low if found.estimate > 0 else found.high
     error = abs(found.estimate - bound) / float(ndtri(0.975))
-    beyond = abs(found.estimate) - _limit(quantity, floor)
+    limit = 0.0 if quantity["kind"] in LEADS else quantities.limit_of(quantity, floor)
+    beyond = abs(found.estimate) - limit
     return float(2 * ndtr(-beyond / error)) if error > 0 else 0.0
-
-
-def _limit(quantity: Mapping[str, Any], floor: float | None) -> float:
-    kind = quantity["kind"]
-    if kind in LEADS:
-        return 0.0
-    given = quantity.get("min_effect")
-    usual = shares.LEAST_CHANGE if kind == "share_change" else quantities.LEAST[kind]
-    least = float(usual if given is None else given)
-    return float(np.maximum(least, floor or 0.0)) if kind == "gene_change" else least
 
 
 def _doubtful(found: Finding, n: int) -> Finding:

@@ -47,6 +47,7 @@ LEAST = {
     "term_change": 1.0,  # log2: twice the odds; less is found for many sets, since genes move together
     "largest_subset": 0.05,  # five cells in a hundred more
     "majority": 0.05,
+    "share_change": shares.LEAST_CHANGE,
 }
 SIGNIFICANT = 0.05  # adjusted p below which a term in both directions speaks for neither
 OTHER_LIMITS = (0.25, 0.5, 1.0)  # log2, at which the verdict on a gene is reported beside
@@ -179,7 +180,7 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     row = rows.iloc[0]
     found = Interval.between(float(row["log2_fold_change_low"]), float(row["log2_fold_change_high"]))
     found = found._replace(estimate=float(row["log2_fold_change"]))
-    limit, where = max(_least(quantity), tables.floor or 0.0), group_name(population, group)
+    limit, where = limit_of(quantity, tables.floor), group_name(population, group)
     reason = (
         f"{gene} in {where}: log2 fold change {found.estimate:.2f} ({found.low:.2f} to "
         f"{found.high:.2f}), detected in {percent(row['pct_test'])} at {tables.contrast['test']} and "
@@ -199,9 +200,8 @@ def of_change(tables: Tables, quantity: Mapping[str, Any], found: Interval) -> s
     It counts beyond the claim's limit or the study's floor, whichever is larger, and is absent within the
     claim's limit.
     """
-    least = _least(quantity)
-    verdict = for_direction(beyond(found, max(least, tables.floor or 0.0)), quantity["direction"])
-    return ABSENT if verdict == INDETERMINATE and found.within(least) else verdict
+    verdict = for_direction(beyond(found, limit_of(quantity, tables.floor)), quantity["direction"])
+    return ABSENT if verdict == INDETERMINATE and found.within(_least(quantity)) else verdict
 
 
 def at_other_limits(tables: Tables, quantity: Mapping[str, Any]) -> dict[str, str]:
@@ -331,6 +331,12 @@ def _net(first: _Side, second: _Side) -> Interval:
         parts.append((mean, ((rise + fall) / total - mean**2) / total))
     (inside, one), (outside, other) = parts
     return Interval.normal(inside - outside, float(np.sqrt(one + other)))
+
+
+def limit_of(quantity: Mapping[str, Any], floor: float | None) -> float:
+    """What a change must exceed: the claim's limit, for genes at least the study's `floor`."""
+    least = _least(quantity)
+    return max(least, floor or 0.0) if quantity["kind"] == "gene_change" else least
 
 
 def _least(quantity: Mapping[str, Any]) -> float:

@@ -184,9 +184,11 @@ def _shallow(cells: pd.DataFrame, samples: Sequence[Mapping[str, Any]]) -> pd.Da
     table = composition(
         cells.assign(weight=left), samples, t_state=f"t_state{end}", t_lineage=f"t_lineage{end}"
     )
-    own = ["t_cells", "t_cells_lineage"] if named else []
+    of_car = _only(table, ["car_t", "car_t_lineage"])
+    if not named:
+        return of_car
     whole = composition(cells, samples, t_state=f"t_state{end}", t_lineage=f"t_lineage{end}")
-    return pd.concat([_only(whole, own), _only(table, ["car_t", "car_t_lineage"])])
+    return pd.concat([_only(whole, ["t_cells", "t_cells_lineage"]), of_car])
 
 
 def _seen(cells: pd.DataFrame, seen: pd.Series) -> pd.DataFrame:

@@ -206,6 +206,16 @@ def squeezed(fit: Fit, prior: Prior) -> NDArray[np.float64]:
     return (fit.df * fit.variance + prior.df * prior.variance) / (fit.df + prior.df)
 
 
+def by_both(
+    weighted: Voom, design: NDArray[np.float64], contrast: NDArray[np.float64]
+) -> tuple[Tested, Tested, NDArray[np.float64]]:
+    """limma-voom's tests, limma-trend's on the same values without weights, and the larger p of the two."""
+    fit = linear_fit(weighted.values, design, contrast, weights=weighted.weights)
+    found = moderated(fit)
+    trend = moderated(linear_fit(weighted.values, design, contrast), trend=True)
+    return found, trend, np.maximum(found.p_value, trend.p_value)
+
+
 def voom(
     counts: NDArray[np.float64], design: NDArray[np.float64], *, factors: NDArray[np.float64] | None = None
 ) -> Voom:

@@ -153,11 +153,7 @@ def _tested(
     for (one, other), of in wanted.items():
         contrast = np.zeros(design.shape[1])
         contrast[first:] = [of.get(name, 0.0) for name in names]
-        found = moderated.moderated(
-            moderated.linear_fit(weighted.values, design, contrast, weights=weighted.weights)
-        )
-        unweighted = moderated.linear_fit(weighted.values, design, contrast)
-        larger = np.maximum(found.p_value, moderated.moderated(unweighted, trend=True).p_value)
+        found, _, larger = moderated.by_both(weighted, design, contrast)
         values: dict[str, Any] = {
             "one": one, "other": other, "gene": genes[kept], "log2_fold_change": found.effect,
             "log2_fold_change_low": found.low, "log2_fold_change_high": found.high, "t": found.t,

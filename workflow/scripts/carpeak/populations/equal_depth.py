@@ -41,6 +41,7 @@ def named(
         {name: full[name.removesuffix("_equal_depth")].to_numpy(dtype=object).copy() for name in COLUMNS},
         index=full.index,
     )
+    asked = {**marker_file, "t_states": {scheme: marker_file["t_states"][scheme]}}  # the other is not shown
     for name in deeper:  # one in memory at a time
         rows = np.flatnonzero(cells.samples == name)
         thinned = replace(
@@ -50,7 +51,7 @@ def named(
             samples=cells.samples[rows],
             clusters=cells.clusters[rows],
         )
-        found, *_ = states.label_states(thinned, marker_file, model)
+        found, *_ = states.label_states(thinned, asked, model)
         result.iloc[rows, 0] = found[f"t_state_{scheme}"].to_numpy()
         result.iloc[rows, 1] = found["t_lineage"].to_numpy()
     return result

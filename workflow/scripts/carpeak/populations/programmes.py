@@ -7,7 +7,7 @@ rank dense rows), and is held to a dense reference in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ LAST_RANK = 1500  # genes beyond this rank, silent ones among them, count as thi
 
 
 def scores(
-    counts: sparse.csr_matrix | blocks.Blocks, genes: Sequence[str], programmes: Mapping[str, Sequence[str]]
+    counts: sparse.csr_matrix | blocks.Blocks, genes: Sequence[str], programmes: Sequence[Sequence[str]]
 ) -> NDArray[np.float64]:
     """UCell's score (0..1, cells x programmes): 1 - U / largest U of a programme's genes among all genes.
 
@@ -30,7 +30,7 @@ def scores(
     count down, ties at their mean rank. A programme without a measured gene scores 0.
     """
     place = {gene: i for i, gene in reversed(list(enumerate(genes)))}
-    present = [[place[gene] for gene in listed if gene in place] for listed in programmes.values()]
+    present = [[place[gene] for gene in listed if gene in place] for listed in programmes]
     result = np.zeros((counts.shape[0], len(present)))
     for rows, block in blocks.parts(counts):
         ranked = _ranks(block)

@@ -65,12 +65,13 @@ def label_states(
         "t_lineage": lineage_names(chance),
         "probability_cd8": chance.astype(np.float32),
     }
-    scores = {}
-    for scheme, states in markers["t_states"].items():
-        listed = {name: state["genes"] for name, state in states.items()}
-        found_scores = programmes.scores(cells.counts, cells.genes, listed)
-        scores[scheme] = pd.DataFrame(found_scores, columns=[*listed])
-        columns |= _scheme(scheme, states, markers, merged, found_scores)
+    schemes, scores = markers["t_states"], {}
+    genes = [state["genes"] for states in schemes.values() for state in states.values()]
+    ranked = programmes.scores(cells.counts, cells.genes, genes)  # of all schemes: ranks take longest
+    ends = np.cumsum([len(states) for states in schemes.values()])[:-1]
+    for (scheme, states), own in zip(schemes.items(), np.split(ranked, ends, axis=1), strict=True):
+        scores[scheme] = pd.DataFrame(own, columns=[*states])
+        columns |= _scheme(scheme, states, markers, merged, own)
     return pd.DataFrame(columns).join(ranks), scores, found
 
 
@@ -114,7 +115,7 @@ def _library(
         name: expression[:, [place[gene] for gene in axis.weights]] @ np.array([*axis.weights.values()])
         for name, axis in model.axes.items()
     }
-    found_ranks = programmes.scores(counts, cells.genes, model.programmes)
+    found_ranks = programmes.scores(counts, cells.genes, list(model.programmes.values()))
     ranks = pd.DataFrame(found_ranks, columns=[*model.programmes], index=inside)
     by_rank = {name: rank_contrast(ranks, axis) for name, axis in model.axes.items()}
     measured = set(cells.genes)

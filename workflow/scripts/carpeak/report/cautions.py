@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..names import FEW_CELLS, POPULATION_NAMES
 from . import silent_limits
-from .folded import MAX_NAMED, folded
+from .folded import folded, listed
 from .wording import upper_first
 
 if TYPE_CHECKING:
@@ -66,10 +66,8 @@ def _few_in(few: pd.DataFrame, name: str, *, thinned: bool) -> str:
             return f"Library {sample} holds no {name}: nothing is said of their shares and changes."
         who = f"Library {sample} holds only {n:,} {name}"
     else:
-        some = dict(list(counts.items())[:MAX_NAMED])
-        listed = ", ".join(f"{sample} {n:,}" for sample, n in some.items())
-        listed += f" and {len(counts) - MAX_NAMED} more" if len(counts) > MAX_NAMED else ""
-        who = f"{len(counts)} libraries hold fewer than {FEW_CELLS} {name} ({listed})"
+        named = listed([f"{sample} {n:,}" for sample, n in counts.items()])
+        who = f"{len(counts)} libraries hold fewer than {FEW_CELLS} {name} ({named})"
     apart = (
         f", and the depth to which others are thinned is set without {'it' if len(counts) == 1 else 'them'}"
     )

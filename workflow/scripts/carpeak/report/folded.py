@@ -29,12 +29,16 @@ def _one(members: Sequence[tuple[str, str]]) -> str:
     if len(members) == 1:
         return f"Library {name}: {said}" if name else said
     names = [one for one, _ in members]
-    shown = names[:MAX_NAMED]
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     values = zip(*(_NUMBER.findall(text) for _, text in members), strict=True)
     spans = iter([_span(of_place) for of_place in values])
     said = _NUMBER.sub(lambda _: next(spans), said)
-    return f"Each of {len(names)} libraries ({', '.join(shown)}{more}): {said}"
+    return f"Each of {len(names)} libraries ({listed(names)}): {said}"
+
+
+def listed(names: Sequence[str], most: int = MAX_NAMED) -> str:
+    """The first of `names`, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _span(values: Sequence[str]) -> str:

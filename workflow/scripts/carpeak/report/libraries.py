@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .folded import listed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -54,15 +56,10 @@ def _markers(markers: Mapping[str, Any]) -> list[str]:
     found = []
     if markers["used"]:
         pairs = [f"{', '.join(names)} as {gene}" for gene, names in markers["used"].items()]
-        found.append(f"Markers that the data list under another name were taken: {_some(pairs)}.")
+        found.append(f"Markers that the data list under another name were taken: {listed(pairs, MAX_NAMED)}.")
     if markers["missing"]:
-        found.append(f"Markers that the data lack: {_some(markers['missing'])}.")
+        found.append(f"Markers that the data lack: {listed(markers['missing'], MAX_NAMED)}.")
     return found
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def ambient(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -50,10 +50,6 @@ class Blocks:
         """All rows in memory; indices of 64 bits where there are more than 2**31 non-zero values."""
         return stacked([block for _, block in self])
 
-    def tocsc(self) -> sparse.csc_matrix:
-        """All columns in memory."""
-        return self.tocsr().tocsc()
-
     def sum(self, axis: int) -> NDArray:
         """Sums of rows (`axis` 1), as of a csr matrix."""
         if axis != 1:
