@@ -68,7 +68,7 @@ def test_score_equals_the_formula_over_neighbours_found_otherwise():
     n, ratio = 400, 2
     points = np.random.default_rng(0).normal(size=((1 + ratio) * n, 6))
     points[n:, 0] += 1.0
-    shares, simulated = doublets.count_simulated(points, n=n)
+    shares, simulated = doublets.count_simulated(points, n=n, seed=0)
     k = round(round(0.5 * np.sqrt(n)) * (1 + ratio))
     assert k == doublets.neighbours(n)
     nearest = cKDTree(points).query(points[: 2 * n], k=k + 1)[1][:, 1:]
@@ -95,7 +95,7 @@ def test_neighbours_counted_are_those_of_scanpys_scrublet_in_the_same_components
     theirs.calculate_doublet_scores(use_approx_neighbors=False)
     score = theirs.doublet_scores_obs_
     q = score * (1 - RATE) / (RATE / 2 + score * (1 - RATE - RATE / 2))  # the formula solved for q
-    shares, _ = doublets.count_simulated(points, n=n)
+    shares, _ = doublets.count_simulated(points, n=n, seed=0)
     assert doublets.neighbours(n) == 32
     np.testing.assert_allclose(shares * (32 + 2) - 1, q * (33 + 2) - 1, atol=1e-6)
 

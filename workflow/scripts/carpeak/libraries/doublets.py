@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 RATIO = 2  # simulated doublets per barcode
 N_GENES = 2000
 N_PCS = 15
+LARGE = (
+    20_000  # cells of a library beyond which neighbours are sought among so many of them (docs/doublets.md)
+)
 MIN_CELLS = 50  # fewer have no neighbourhoods worth the name
 TOLERANCE = 1e-2  # of the singular values; tighter ones give the same calls
 VALLEY_BINS = 400
@@ -167,10 +170,10 @@ def neighbour_shares(
     n = counts.shape[0]
     expression = normalise(counts)
     genes = variable_genes(expression, n=N_GENES, ignored=ignored)
-    pairs = simulate(counts, n=ratio * n, genes=genes, seed=seed)
+    pairs = simulate(counts, n=ratio * min(n, LARGE), genes=genes, seed=seed)
     stacked = sp.vstack([expression[:, genes], pairs], format="csr", dtype=np.float64)
     points = components(stacked, fit=n, n=min(N_PCS, n - 1, len(genes) - 1))
-    return count_simulated(points, n=n)
+    return count_simulated(points, n=n, seed=seed)
 
 
 def simulate(counts: sparse.csr_matrix, *, n: int, genes: NDArray[np.intp], seed: int) -> sparse.csr_matrix:
@@ -222,19 +225,28 @@ def components(stacked: sparse.csr_matrix, *, fit: int, n: int) -> NDArray[np.fl
 
 
 def count_simulated(
-    points: NDArray[np.float64], *, n: int
+    points: NDArray[np.float64], *, n: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of simulated doublets among the neighbours of each point, with one of each kind added to all.
 
-    `points` are the `n` observed cells, then the simulated doublets, of which the first `n` are answered for.
+    `points` are the `n` observed cells, then the simulated doublets, of which as many as cells are answered
+    for. Of more than `LARGE` cells so many, at random, stand for all where neighbours are sought, so that time
+    grows with the number of cells and not with its square; every cell is answered for.
     """
     from sklearn.neighbors import NearestNeighbors
 
-    k = neighbours(n, ratio=len(points) // n - 1)
-    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points.astype(np.float32))
-    asked = points[: 2 * n].astype(np.float32)  # as many simulated as observed are enough for a threshold
-    nearest = index.kneighbors(asked, n_neighbors=k + 1, return_distance=False)[:, 1:]  # the first is itself
-    shares = ((nearest >= n).sum(axis=1) + 1) / (k + 2)
+    known = min(n, LARGE)
+    places = (
+        np.sort(np.random.default_rng(seed).choice(n, known, replace=False)) if n > known else np.arange(n)
+    )
+    among = np.concatenate([places, np.arange(n, len(points))])
+    asked = np.arange(n + known)  # as many simulated as observed are enough for a threshold
+    k = neighbours(n, ratio=(len(points) - n) // known)
+    values = points.astype(np.float32)
+    index = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(values[among])
+    nearest = among[index.kneighbors(values[asked], return_distance=False)]
+    left_out = np.where(np.isin(asked, among), nearest[:, 0], nearest[:, -1])  # itself, or one too many
+    shares = ((nearest >= n).sum(axis=1) - (left_out >= n) + 1) / (k + 2)
     return shares[:n], shares[n:]
 
 
@@ -315,5 +327,5 @@ def find_valley(simulated: NDArray[np.float64], *, k: int) -> float | None:
 
 
 def neighbours(cells: int, *, ratio: int = RATIO) -> int:
-    """How many neighbours are counted: half the square root of the `cells`, for each kind of point."""
-    return round(0.5 * np.sqrt(cells) * (1 + ratio))
+    """How many neighbours are counted: half the square root of the cells sought among, for each kind of point."""
+    return round(0.5 * np.sqrt(min(cells, LARGE)) * (1 + ratio))

@@ -2,7 +2,7 @@
 
 umap-learn and pynndescent, which scanpy calls for these three, import and compile for 10 to 25 s in every
 process; numpy and scikit-learn take 3 s, neighbours are exact, and the weights are umap-learn's (tests).
-The layout of the demo's 13,954 cells takes 4 s of CPU here and 36 s by umap-learn 0.5, import included;
+The layout of the demo's 13,954 cells takes 1.1 s of CPU here and 36 s by umap-learn 0.5, import included;
 trustworthiness 0.856 against 0.859, rank correlation of distances 0.79 against 0.87. Nothing rests on it.
 All else in the embedding is scanpy's.
 """
@@ -99,30 +99,37 @@ def layout(
     """UMAP coordinates (cells x 2) from neighbour weights and a starting layout.
 
     UMAP's objective, followed with all edges at once and Adam steps (as uwot does in its batch mode)
-    instead of edge by edge: numpy suffices, and 15,000 cells take 2 s.
+    instead of edge by edge: numpy suffices, and 14,000 cells take 1.1 s. Both coordinates are arrays of their
+    own, since numpy walks through columns of two at a third of the speed.
     """
     a, b = CURVE
     generator = np.random.default_rng(seed)
     n = weights.shape[0]
     edges = sparse.triu(weights, 1).tocoo()
     strong = edges.data >= edges.data.max(initial=0) / epochs
-    head, tail, weight = edges.row[strong], edges.col[strong], edges.data[strong]
-    degree = (np.bincount(head, weight, n) + np.bincount(tail, weight, n))[:, None]
+    head, tail = (ends[strong].astype(np.intp) for ends in (edges.row, edges.col))
+    weight = edges.data[strong]
+    degree = np.bincount(head, weight, n) + np.bincount(tail, weight, n)
     points = start[:, :2] / max(float(np.abs(start[:, :2]).max(initial=0)), 1e-12) * 10
-    points = points + generator.normal(scale=1e-3, size=points.shape)
-    mean, square = np.zeros_like(points), np.zeros_like(points)
+    points = np.ascontiguousarray((points + generator.normal(scale=1e-3, size=points.shape)).T)
+    mean, square, step = np.zeros((3, *points.shape))
     for epoch in range(epochs):
-        away = points[head] - points[tail]
-        squared = np.maximum((away**2).sum(axis=1), 1e-8)
+        away = [own[head] - own[tail] for own in points]
+        squared = np.maximum(away[0] ** 2 + away[1] ** 2, 1e-8)
         power = squared**b
-        pull = (-2 * a * b * weight * power / squared / (1 + a * power))[:, None] * away
-        step = np.column_stack([np.bincount(head, p, n) - np.bincount(tail, p, n) for p in pull.T])
+        pull = -2 * a * b * weight * power / squared / (1 + a * power)
+        for axis, distance in enumerate(away):
+            distance *= pull
+            step[axis] = np.bincount(head, distance, n) - np.bincount(tail, distance, n)
         for _ in range(LAYOUT_REPULSIONS):
-            away = points - points[generator.integers(n, size=n)]
-            squared = (away**2).sum(axis=1)
-            step += degree * (2 * b / ((1e-3 + squared) * (1 + a * squared**b)))[:, None] * away
+            other = generator.integers(n, size=n)
+            away = [own - own[other] for own in points]
+            squared = away[0] ** 2 + away[1] ** 2
+            push = degree * (2 * b / ((1e-3 + squared) * (1 + a * squared**b)))
+            for axis, distance in enumerate(away):
+                step[axis] += push * distance
         step = np.clip(step, -4 * degree, 4 * degree)
         mean, square = 0.5 * mean + 0.5 * step, 0.9 * square + 0.1 * step**2
         rate = (1 - epoch / epochs) / (1 - 0.5 ** (epoch + 1))
         points = points + rate * mean / (np.sqrt(square / (1 - 0.9 ** (epoch + 1))) + 1e-7)
-    return points
+    return np.ascontiguousarray(points.T)
