@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 RATIO = 2  # simulated doublets per barcode
 N_GENES = 2000
 N_PCS = 15
-LARGE = (
-    20_000  # cells of a library beyond which neighbours are sought among so many of them (docs/doublets.md)
-)
+LARGE = 20_000  # cells among which neighbours are sought at most (docs/doublets.md)
 MIN_CELLS = 50  # fewer have no neighbourhoods worth the name
 TOLERANCE = 1e-2  # of the singular values; tighter ones give the same calls
 VALLEY_BINS = 400
@@ -230,8 +228,8 @@ def count_simulated(
     """Share of simulated doublets among the neighbours of each point, with one of each kind added to all.
 
     `points` are the `n` observed cells, then the simulated doublets, of which as many as cells are answered
-    for. Of more than `LARGE` cells so many, at random, stand for all where neighbours are sought, so that time
-    grows with the number of cells and not with its square; every cell is answered for.
+    for. Of more than `LARGE` cells so many, at random, stand for all where neighbours are sought, so that
+    time grows with the number of cells and not with its square; every cell is answered for.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -327,5 +325,5 @@ def find_valley(simulated: NDArray[np.float64], *, k: int) -> float | None:
 
 
 def neighbours(cells: int, *, ratio: int = RATIO) -> int:
-    """How many neighbours are counted: half the square root of the cells sought among, for each kind of point."""
+    """How many are counted: half the square root of the cells sought among, for each kind of point."""
     return round(0.5 * np.sqrt(min(cells, LARGE)) * (1 + ratio))

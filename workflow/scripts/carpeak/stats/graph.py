@@ -119,8 +119,8 @@ def layout(
         power = squared**b
         pull = -2 * a * b * weight * power / squared / (1 + a * power)
         for axis, distance in enumerate(away):
-            distance *= pull
-            step[axis] = np.bincount(head, distance, n) - np.bincount(tail, distance, n)
+            force = pull * distance
+            step[axis] = np.bincount(head, force, n) - np.bincount(tail, force, n)
         for _ in range(LAYOUT_REPULSIONS):
             other = generator.integers(n, size=n)
             away = [own - own[other] for own in points]
