@@ -56,6 +56,7 @@ rule control:
         effect="results/contrast/{contrast}.library_effect.json",
     log:
         "logs/control/{contrast}.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/stats.yaml"
     threads: 1

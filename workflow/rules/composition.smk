@@ -22,6 +22,7 @@ rule compose:
         sensitivity="results/tables/sensitivity.composition.tsv",
     log:
         "logs/compose.log",
+    priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/stats.yaml"
     threads: 1

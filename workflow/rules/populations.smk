@@ -21,7 +21,8 @@ rule embed:
     priority: 1  # on the longest chain of jobs
     conda:
         "../../envs/embed.yaml"
-    threads: 1
+    # while all cells are embedded nothing else can be done; later populations have company
+    threads: lambda wildcards: 2 if wildcards.population == "all" else 1
     resources:
         mem_mb=memory("embed"),
         runtime=minutes("embed"),

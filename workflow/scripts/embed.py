@@ -29,6 +29,7 @@ with job(snakemake):
         resolution=snakemake.params.resolution,
         seed=snakemake.params.seed,
         steps=recipes.STEPS[settings.method],
+        threads=snakemake.threads,
     )
     io.write_table(result.points, snakemake.output.embedding)
     io.write_table(result.clusters, snakemake.output.clusters)

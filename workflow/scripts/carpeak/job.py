@@ -63,8 +63,9 @@ def job(snakemake: Any) -> Iterator[None]:
     except BaseException:
         _append(log, traceback.format_exc())
         raise
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)  # also of programs and copies that it started
+    peak = sum(one.ru_maxrss for one in used) / (2**20 if sys.platform == "darwin" else 2**10)
     _append(log, f"done in {time.perf_counter() - started:.1f} s, {cpu:.1f} s of CPU, {peak:.0f} MB\n")
 
 
