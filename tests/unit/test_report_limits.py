@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from carpeak.report import limits_used, references
+from carpeak.report import limits_used, methods, references
 from carpeak.settings import CarSettings, QcSettings, Settings, TransgeneSettings
 
 USUAL = Settings(samples="samples.tsv", transgene=TransgeneSettings(features=("CAR",)))
@@ -61,3 +61,16 @@ def test_the_bibtex_file_has_whole_entries():
         for name in ("author", "title", "journal", "year", "doi"):
             assert re.search(rf"^  {name} = {{.+}},?$", entry, flags=re.MULTILINE)
         assert work.doi.startswith("10.")
+
+
+def test_what_is_done_otherwise_with_many_cells_is_told():
+    def text(n_cells):
+        integration = {"all": {"n_cells": n_cells}, "car_t": {"n_cells": None}}
+        found = methods.paragraphs(USUAL, thresholds={}, integration=integration, versions={})
+        return " ".join(said for _, said in found)
+
+    assert "20,000 of its cells" in text(50_000)
+    assert "pynndescent" not in text(50_000)
+    assert "neighbours were sought approximately" in text(50_001)
+    assert "each edge" not in text(200_000)
+    assert "each edge of more than 200,000 cells once" in text(200_001)

@@ -43,7 +43,6 @@ LIBRARIES = (
     "sklearn.neighbors",
     "sklearn.isotonic",
     "igraph",
-    "scanpy",
 )
 
 

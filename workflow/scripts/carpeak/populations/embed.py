@@ -281,7 +281,7 @@ def leiden(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDArr
     rows = np.repeat(np.arange(n), np.diff(weights.indptr))
     stored = weights.data != 0
     edges = np.column_stack([rows[stored], weights.indices[stored].astype(np.int64)])
-    net = igraph.Graph(n=n, edges=edges)
+    net = graph.net(n, edges)
     del edges, rows
     igraph.set_random_number_generator(_Random(seed))
     try:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..libraries.doublets import LARGE
+from ..populations.embed import BOTH_WAYS
+from ..stats.graph import EXACT_LIMIT
+
 if TYPE_CHECKING:
     from ..settings import AnnotationSettings, EmbeddingSettings, QcSettings, Settings
 
@@ -92,7 +96,8 @@ def _quality(options: QcSettings, thresholds: Mapping[str, Mapping[str, Any]]) -
         for name, value in thresholds.items()
     )
     return (
-        text + " Doublets were scored per sample against simulated doublets, expecting "
+        text + f" Doublets were scored per sample by their neighbours among at most {LARGE:,} of its cells "
+        "and twice as many simulated doublets, expecting "
         f"{100 * options.doublet_rate_per_1000:g} % per 1,000 cells of a lane, and cut at ({found})."
     )
 
@@ -107,6 +112,17 @@ def _ambient() -> str:
         "half of a gene's RNA in T cells, or another lineage expressed it at least ten times as much, the "
         "gene was marked, and counted for no gene set and no claim."
     )
+
+
+def _of_many(integration: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is done otherwise where cells are many."""
+    most = max((value.get("n_cells") or 0 for value in integration.values()), default=0)
+    text = ""
+    if most > EXACT_LIMIT:
+        text += f" Of more than {EXACT_LIMIT:,} cells neighbours were sought approximately, by pynndescent."
+    if most > BOTH_WAYS:
+        text += f" Leiden's algorithm got each edge of more than {BOTH_WAYS:,} cells once instead of twice."
+    return text
 
 
 def _embedding(
@@ -137,7 +153,7 @@ def _embedding(
         f" {resolution.all:g} for all cells, {resolution.t_cells:g} for T cells, {resolution.car_t:g} for"
         " CAR+ T cells); clustering was repeated without Harmony. The UMAP layout minimises UMAP's objective"
         f" by an optimiser of carpeak's own, in full batches. Seed {seed}."
-        f" {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
+        f"{_of_many(integration)} {_v(versions, 'scanpy', 'harmonypy', 'igraph')}."
     )
 
 

@@ -45,7 +45,7 @@ def louvain(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDAr
 
     upper = sparse.triu(weights, 1).tocoo()
     edges = np.column_stack([upper.row, upper.col])
-    net = igraph.Graph(n=weights.shape[0], edges=edges)
+    net = graph.net(weights.shape[0], edges)
     generator = random.Random(seed)
     igraph.set_random_number_generator(generator)
     best, quality = np.zeros(weights.shape[0], dtype=np.int64), -np.inf

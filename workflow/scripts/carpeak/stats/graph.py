@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
+    import igraph
     from numpy.typing import NDArray
 
 # Indices and Euclidean distances (cells x neighbours) of each cell's nearest others, nearest first
@@ -83,6 +84,25 @@ def fuzzy_weights(indices: NDArray[np.int64], distances: NDArray[np.float64]) ->
     )
     back = one_way.T.tocsr()
     return (one_way + back - one_way.multiply(back)).tocsr()
+
+
+def net(n: int, edges: NDArray[np.int64]) -> igraph.Graph:
+    """A graph of `n` cells with `edges` (edges x 2), as igraph has it.
+
+    igraph makes objects for every edge while it reads them; meanwhile Python's collector would walk over all
+    there are again and again, for half of the time.
+    """
+    import gc
+
+    import igraph
+
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        return igraph.Graph(n=n, edges=edges)
+    finally:
+        if collected:
+            gc.enable()
 
 
 def by_size(membership: NDArray) -> NDArray[np.str_]:

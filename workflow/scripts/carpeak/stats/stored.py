@@ -41,8 +41,16 @@ class _File:
         if self.indptr[-1] <= HELD:
             if self._held is None:
                 self._held = self._read(0, self.shape[0])
-            return self._held if (start, stop) == (0, self.shape[0]) else self._held[start:stop]
+            return self._view(self._held, start, stop)
         return self._read(start, stop)
+
+    def _view(self, held: sparse.csr_matrix, start: int, stop: int) -> sparse.csr_matrix:
+        """Rows whose values are those of `held`, not copies; whoever takes rows leaves them as they are."""
+        if (start, stop) == (0, self.shape[0]):
+            return held
+        first, last = held.indptr[start], held.indptr[stop]
+        own = (held.data[first:last], held.indices[first:last], held.indptr[start : stop + 1] - first)
+        return sparse.csr_matrix(own, (stop - start, self.shape[1]), copy=False)
 
     def _read(self, start: int, stop: int) -> sparse.csr_matrix:
         import h5py
