@@ -151,7 +151,7 @@ def test_variable_genes_and_components_in_blocks(held, on_disk, monkeypatch):
     np.testing.assert_allclose(variable_genes.standardised_variance(on_disk.X), plain, rtol=1e-10)
     log = matrix.normalise(held.X)
     whole = components.scaled_components(log, 5)
-    monkeypatch.setattr(components, "SPAN", 100)
+    monkeypatch.setattr(components, "ROWS", 7)
     np.testing.assert_allclose(components.scaled_components(log, 5), whole, atol=1e-8)
 
 
