@@ -122,3 +122,12 @@ def test_floats_are_written_as_pandas_formats_them(tmp_path):
     io.write_table(frame, tmp_path / "t.tsv")
     expected = frame.to_csv(sep="\t", index=False, float_format=io.FLOAT_FORMAT, lineterminator="\n")
     assert (tmp_path / "t.tsv").read_text() == expected
+
+
+def test_a_column_of_a_long_table_has_one_type(tmp_path, recwarn):
+    """Text at the end of a million rows: pandas, reading in pieces, would mix numbers and text, and warn."""
+    path = tmp_path / "long.tsv"
+    path.write_text("cell\tcluster\n" + "".join(f"c{i}\t{i % 7}\n" for i in range(1_000_000)) + "x\tnone\n")
+    found = io.read_table(path)["cluster"]
+    assert {type(value) for value in found} == {str}
+    assert not recwarn.list

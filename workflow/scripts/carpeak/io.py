@@ -107,12 +107,15 @@ def _formatted(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_table(path: str | Path, **options: Any) -> pd.DataFrame:
-    """Read what `write_table` wrote; an empty field is missing, the word NA is text."""
+    """Read what `write_table` wrote; an empty field is missing, the word NA is text.
+
+    Text is read whole (`low_memory` off): in pieces, a column would be numbers in one and text in another.
+    """
     import pandas as pd
 
     if str(path).endswith(".parquet"):
         return pd.read_parquet(path, **options)
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], **options)
+    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], low_memory=False, **options)
 
 
 def write_arrays(arrays: Mapping[str, NDArray[Any]], path: str | Path) -> None:
