@@ -287,3 +287,14 @@ def test_a_matrix_of_three_thousand_million_values(tmp_path):
     last = stored.matrix_of(path)[np.array([2, 3])].tocsr()
     assert last.toarray()[:, [1, 2, 4]].tolist() == [[5, 0, 6], [0, 7, 0]] and last.nnz == 3
     assert stored.index_type(n_values) is np.int64 and stored.index_type(2**31 - 1) is np.int32
+
+
+def test_only_so_many_values_are_kept(tmp_path):
+    """Twenty libraries that are joined are open together; each may keep its share."""
+    whole = counts(5)
+    io.write_h5ad(anndata.AnnData(whole), tmp_path / "counts.h5ad")
+    for held, same_object in ((whole.nnz, True), (whole.nnz - 1, False)):
+        file = stored.read(tmp_path / "counts.h5ad", held=held).X._file
+        first, second = (file.rows(0, whole.shape[0]) for _ in range(2))
+        assert (first is second) is same_object
+        same(second, whole)

@@ -12,7 +12,8 @@ with job(snakemake):
     samples = pd.DataFrame(snakemake.params.samples)
     cells = [io.read_table(path) for path in snakemake.input.cells]
     thresholds = [io.read_json(path) for path in snakemake.input.thresholds]
-    libraries = [stored.read(path) for path in snakemake.input.counts]
+    share = stored.HELD // len(snakemake.input.counts)  # all libraries are open at a time
+    libraries = [stored.read(path, held=share) for path in snakemake.input.counts]
     wanted = markers.genes(markers.load(snakemake.input.markers))
     states = axes.load(
         snakemake.input.model

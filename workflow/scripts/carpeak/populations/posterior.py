@@ -129,7 +129,8 @@ def variable_components(
     scaled = (sparse.diags(1 / factors) @ counts).tocsc()
     mean = np.asarray(scaled.mean(axis=0)).ravel()
     square = np.asarray(scaled.multiply(scaled).mean(axis=0)).ravel()
-    enough = np.flatnonzero((np.diff(counts.tocsc().indptr) >= LEAST_CELLS) & ~excluded)
+    seen = (np.diff(counts.tocsc().indptr) >= LEAST_CELLS) & (mean > 0)  # stored zeros are no UMIs
+    enough = np.flatnonzero(seen & ~excluded)
     enough = enough[np.argsort(mean[enough], kind="stable")]
     dispersion = np.log(np.maximum(square - mean**2, 1e-12)[enough] / mean[enough])
     excess = np.empty(len(enough))

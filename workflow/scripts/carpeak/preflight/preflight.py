@@ -18,10 +18,11 @@ COLUMNS = (
     "sample", "condition", "donor", "layout", "cells", "droplets", "genes", "looked_at", "median_umis",
     "transgene_umis", "missing_features", "limits",
 )  # fmt: skip
-# Measured on the demo study: 2,000 cells (2 million stored values) took 30 s and 0.8 GB on two cores,
-# 15,414 cells (17 million) 65 s and 1.8 GB, all jobs that ran at a time together.
-SECONDS, SECONDS_PER_CELL = 30.0, 0.0025
-GIGABYTES, BYTES_PER_ENTRY = 0.6, 70.0
+# Measured on two cores: 2,000 cells (2 million stored values) took 30 s and 0.8 GB, 15,414 cells (17 million)
+# 85 s and 1.8 GB, a million (1.2 billion) 80 minutes and 12.5 GB, all jobs that ran at a time together. Large
+# studies need what two libraries need while their doublets are sought, or what the donors' counts take.
+SECONDS, SECONDS_PER_CELL = 20.0, 0.0048
+GIGABYTES, BYTES_PER_ENTRY, BYTES_TOGETHER = 0.6, 70.0, 14.0
 MIN_SHARED = 0.1  # of the genes of the smaller library
 
 
@@ -246,9 +247,9 @@ def _seen(survey: Survey, features: Sequence[str]) -> list[str]:
 def needs(surveys: Sequence[Survey]) -> str:
     """What the whole run will take, from the demo study's runs: a sentence."""
     cells = sum(survey.cells or 0 for survey in surveys)
-    entries = sum(survey.entries for survey in surveys)
+    entries = sorted((survey.entries for survey in surveys), reverse=True)
     minutes = max(round((SECONDS + SECONDS_PER_CELL * cells) / 60), 1)
-    gigabytes = GIGABYTES + BYTES_PER_ENTRY * entries / 1e9
+    gigabytes = GIGABYTES + max(BYTES_PER_ENTRY * sum(entries[:2]), BYTES_TOGETHER * sum(entries)) / 1e9
     return (
         f"The whole run will take about {minutes} minute{'s' if minutes > 1 else ''} on two cores and "
         f"{gigabytes:.1f} GB of memory."

@@ -30,15 +30,15 @@ INDEX_LIMIT = int(np.iinfo(np.int32).max)  # non-zero values from which a matrix
 
 
 class _File:
-    """The matrix X of an h5ad file."""
+    """The matrix X of an h5ad file, which is kept once read where it has at most `held` values."""
 
-    def __init__(self, path: Path, shape: tuple[int, int], indptr: NDArray[np.int64]) -> None:
-        self.path, self.shape, self.indptr = path, shape, indptr
+    def __init__(self, path: Path, shape: tuple[int, int], indptr: NDArray[np.int64], held: int) -> None:
+        self.path, self.shape, self.indptr, self.held = path, shape, indptr, held
         self._held: sparse.csr_matrix | None = None
 
     def rows(self, start: int, stop: int) -> sparse.csr_matrix:
         """Neighbouring rows."""
-        if self.indptr[-1] <= HELD:
+        if self.indptr[-1] <= self.held:
             if self._held is None:
                 self._held = self._read(0, self.shape[0])
             return self._view(self._held, start, stop)
@@ -166,16 +166,16 @@ class Counts:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])  # type: ignore[index]
 
 
-def matrix_of(path: str | Path) -> Stored:
+def matrix_of(path: str | Path, *, held: int | None = None) -> Stored:
     """The matrix of an h5ad file without its tables, which need anndata (2 s)."""
     import h5py
 
     with h5py.File(path, "r") as file:
         group = file["X"]
         rows, columns = (int(n) for n in group.attrs["shape"])
-        return Stored(
-            _File(Path(path), (rows, columns), group["indptr"][:].astype(np.int64)), np.arange(rows)
-        )
+        indptr = group["indptr"][:].astype(np.int64)
+    file = _File(Path(path), (rows, columns), indptr, HELD if held is None else held)
+    return Stored(file, np.arange(rows))
 
 
 def in_memory(counts: sparse.csr_matrix | blocks.Blocks) -> sparse.csr_matrix:
@@ -183,15 +183,18 @@ def in_memory(counts: sparse.csr_matrix | blocks.Blocks) -> sparse.csr_matrix:
     return counts.compact() if isinstance(counts, Stored) else counts.tocsr()
 
 
-def read(path: str | Path) -> Counts:
-    """The counts in an h5ad file that the workflow wrote; UserError where it is cut short."""
+def read(path: str | Path, *, held: int | None = None) -> Counts:
+    """The counts in an h5ad file that the workflow wrote; UserError where it is cut short.
+
+    At most `held` values (default: `HELD`) are kept once they are read.
+    """
     import h5py
     from anndata.io import read_elem
 
     try:
         with h5py.File(path, "r") as file:
             obs, var, uns = (read_elem(file[name]) for name in ("obs", "var", "uns"))
-        return Counts(matrix_of(path), obs, var, uns)
+        return Counts(matrix_of(path, held=held), obs, var, uns)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise _damaged(path, error) from error
 

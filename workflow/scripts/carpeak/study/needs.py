@@ -1,11 +1,11 @@
 """What the jobs of each rule need: memory and time by the size of their inputs, for schedulers.
 
 Memory is the peak of a job's process as the kernel counts it (the last line of its log), less what the
-libraries take before any data (about 200 MB), over the size of its inputs, and 30 % more: on the demo of
-15,414 cells, or at 100,000 where that gives more (docs/performance.md). Counts of more than `HELD_MB` are
-read in blocks instead of held; what a rule then still holds (places, neighbours, labels, one library) grows
-by `beyond` per MB. Those rates are reckoned from the arrays, with a half more, and not measured: a job that
-needs more is run again with more. Times are generous: they end jobs that hang.
+libraries take before any data (about 200 MB), over the size of its inputs, and a third more: on the demo of
+15,414 cells, or at 100,000 where that gives more. Counts of more than `HELD_MB` are read in blocks instead of
+held; what a rule then still holds (places, neighbours, labels, one library) grows by `beyond` per MB, from a
+run of a million cells (docs/performance.md). Small populations of a large study take less than is declared:
+the counts they are chosen from are their input. Times are generous: they end jobs that hang.
 
 Rules have no `benchmark:`. It would watch the process that hands a job over (warm.py), not the one that
 works; and it samples every 30 s after the first half minute, which misses peaks. A sample took 10 ms of CPU.
@@ -41,31 +41,31 @@ NEEDS = {
     "ingest": Need(per_mb=5, per_100_mb=3),
     "ambient": Need(per_mb=3.5, per_100_mb=3),
     "filter_cells": Need(per_mb=24, per_100_mb=20),
-    "merge": Need(per_mb=6, beyond=0.5),
-    "embed": Need(per_mb=5.3, beyond=2.5, per_100_mb=6),
-    "annotate": Need(per_mb=5.3, beyond=2.5, per_100_mb=3),
-    "describe": Need(per_mb=4.8, beyond=1.5, per_100_mb=6),
-    "contamination": Need(per_mb=3.5, beyond=1),
-    "call_car": Need(per_mb=3.2, beyond=1),
-    "contrast_car": Need(per_mb=5, beyond=1),
+    "merge": Need(per_mb=6, beyond=0.2),
+    "embed": Need(per_mb=5.3, beyond=1.2, per_100_mb=6),
+    "annotate": Need(per_mb=5.3, beyond=0.6, per_100_mb=3),
+    "describe": Need(per_mb=4.8, beyond=0.2, per_100_mb=6),
+    "contamination": Need(per_mb=3.5, beyond=0.1),
+    "call_car": Need(per_mb=2.6, beyond=0.02),
+    "contrast_car": Need(per_mb=5, beyond=0.1),
     "compose": Need(base=400),
-    "contrast": Need(per_mb=8.5, beyond=1, per_100_mb=4),
-    "control": Need(per_mb=8.5, beyond=1, per_100_mb=3),
-    "sex_genes": Need(per_mb=2.1, beyond=0.5),
-    "measure_donors": Need(per_mb=9.5, beyond=2, per_100_mb=6),
-    "compare_donors": Need(per_mb=9.5, beyond=2, per_100_mb=10),
-    "compare_outcomes": Need(per_mb=9.5, beyond=2, per_100_mb=6),
-    "compare_times": Need(per_mb=9.5, beyond=2, per_100_mb=6),
+    "contrast": Need(per_mb=8, beyond=0.1, per_100_mb=4),
+    "control": Need(per_mb=8, beyond=0.02, per_100_mb=3),
+    "sex_genes": Need(per_mb=2.1, beyond=0.1),
+    "measure_donors": Need(per_mb=9.5, beyond=0.7, per_100_mb=6),
+    "compare_donors": Need(per_mb=9.5, beyond=0.7, per_100_mb=10),
+    "compare_outcomes": Need(per_mb=9.5, beyond=0.7, per_100_mb=6),
+    "compare_times": Need(per_mb=9.5, beyond=0.7, per_100_mb=6),
     "enrich": Need(per_mb=6, per_100_mb=10),
     "preranked": Need(per_mb=6, per_100_mb=10),
     "judge_claims": Need(per_mb=3),
     "draw_qc": Need(base=400, per_mb=20),
-    "draw_population": Need(per_mb=3.2, beyond=1),
+    "draw_population": Need(per_mb=3.2, beyond=0.05),
     "draw_car": Need(base=400, per_mb=20),
     "draw_composition": Need(base=400),
     "draw_comparison": Need(per_mb=6),
-    "pack_map": Need(per_mb=5, beyond=1),
-    "atlas": Need(per_mb=4.3, beyond=1),
+    "pack_map": Need(per_mb=5, beyond=0.1),
+    "atlas": Need(per_mb=4.3, beyond=0.1),
     "provenance": Need(base=500),
     "report": Need(per_mb=8),
     "cohort_cells": Need(base=400),
