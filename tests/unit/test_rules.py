@@ -69,7 +69,8 @@ MEASURED = [
     ("annotate", 9500, 8672), ("describe", 9500, 3513), ("describe", 9500, 3047), ("contrast", 8890, 3866),
     ("control", 8890, 3072), ("call_car", 8890, 1090), ("contamination", 8890, 2721), ("atlas", 9000, 2780),
     ("pack_map", 9500, 4205), ("pack_map", 9500, 4597), ("draw_population", 8890, 1426),
-    ("compare_donors", 8890, 7745), ("measure_donors", 8890, 7659),
+    ("compare_donors", 8890, 10092), ("measure_donors", 8890, 8434),
+    ("contrast_car", 8890, 5036), ("sex_genes", 8820, 1242),
 ]  # fmt: skip
 
 
