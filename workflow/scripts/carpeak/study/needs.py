@@ -42,7 +42,7 @@ NEEDS = {
     "ambient": Need(per_mb=3.5, per_100_mb=3),
     "filter_cells": Need(per_mb=24, per_100_mb=20),
     "merge": Need(per_mb=6, beyond=0.2),
-    "embed": Need(per_mb=5.3, beyond=1.2, per_100_mb=6),
+    "embed": Need(base=600, per_mb=5.3, beyond=1.2, per_100_mb=6),  # two processes for all cells
     "annotate": Need(per_mb=5.3, beyond=0.6, per_100_mb=3),
     "describe": Need(per_mb=4.8, beyond=0.2, per_100_mb=6),
     "contamination": Need(per_mb=3.5, beyond=0.1),
