@@ -53,6 +53,17 @@ def test_every_layout_gives_the_same_counts(tmp_path, counts, layout):
     assert library.barcodes.to_pylist() == barcodes(counts.shape[0])
 
 
+@pytest.mark.parametrize("layout", ["v3 folder", "not sorted by cell", "v3 h5", "h5ad X", "h5ad csc"])
+def test_a_stored_zero_is_no_detected_gene(tmp_path, counts, layout):
+    """Files of corrected counts hold zeros by name; genes per cell are those with a count."""
+    zeroed = counts.copy()
+    zeroed.data[::3] = 0
+    assert zeroed.nnz > np.count_nonzero(zeroed.toarray()) > 0
+    matrix = layouts.open_library(LAYOUTS[layout](tmp_path, zeroed)).matrix()
+    np.testing.assert_array_equal(matrix.toarray(), zeroed.toarray())
+    np.testing.assert_array_equal(np.diff(matrix.indptr), (zeroed.toarray() > 0).sum(1))
+
+
 def test_several_blocks_and_unsorted_blocks(tmp_path, counts, monkeypatch):
     monkeypatch.setattr(reading, "PIECE", 128)
     monkeypatch.setattr(hdf5, "ENTRIES", 5)

@@ -235,6 +235,7 @@ rule draw_comparison:
         sensitivity_png="results/figures/sensitivity.{contrast}.png",
     log:
         "logs/draw_comparison/{contrast}.log",
+    priority: 1  # the longest of what is drawn at the end
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -51,7 +51,7 @@ class CountMatrix:
     notes: tuple[str, ...] = ()
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
-        """Yield (features, cells, counts) of gene expression as int32, checked."""
+        """Yield (features, cells, counts) of gene expression as int32, checked, without stored zeros."""
         rows = len(self.symbols) if self.kept is None else len(self.kept)
         columns = len(self.barcodes) if self.cells is None else len(self.cells)
         for found, droplets, values in self.stream():
@@ -70,6 +70,9 @@ class CountMatrix:
             if self.kept is not None or self.cells is not None:
                 inside = (features >= 0) & (cells >= 0)
                 features, cells, counts = features[inside], cells[inside], counts[inside]
+            if not counts.all():  # a stored zero is no detected gene
+                stored = counts != 0
+                features, cells, counts = features[stored], cells[stored], counts[stored]
             yield features.astype(np.int32, copy=False), cells.astype(np.int32, copy=False), counts
 
     def matrix(self) -> sparse.csr_matrix:
