@@ -171,9 +171,8 @@ def _applies(quantity: Mapping[str, Any], name: str, tables: Tables) -> bool:
     """Whether a variant holds what the quantity is made from."""
     kind = quantity["kind"]
     if kind in ON_EXPRESSION:
-        part = tables.de
-        chosen = (part["population"] == quantity["population"]) & (part["group"] == quantity["group"])
-        return name in ("unintegrated", "full_depth", "umi_rule") and bool(chosen.any())
+        tested = tables.de_of[quantity["population"], quantity["group"]]
+        return name in ("unintegrated", "full_depth", "umi_rule") and not tested.empty
     if kind not in ON_COMPOSITION or name == "full_depth" or quantity["scheme"] != "configured":
         return False
     population = "all" if kind == "lineages_present" else quantity["population"]

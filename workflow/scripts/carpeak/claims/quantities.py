@@ -170,7 +170,7 @@ def gene_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     few = _few_in_group(tables, population, group)
     if few:
         return few
-    part = _of(tables.de, population, group)
+    part = tables.de_of[population, group]
     rows = part[part["gene"] == gene]
     if rows.empty:
         where = group_name(population, group)
@@ -217,12 +217,12 @@ def term_change(tables: Tables, quantity: Mapping[str, Any]) -> Finding:
     few = _few_in_group(tables, population, group)
     if few:
         return few
-    de = _of(tables.de, population, group)
+    de = tables.de_of[population, group]
     if de.empty:
         return not_estimable(f"No gene was tested in {group_name(population, group)}.")
     if term not in tables.terms:
         return not_estimable(f"{term}: in no library, or none of its genes was tested in any comparison.")
-    rows = _of(tables.enrichment, population, group)
+    rows = tables.enrichment_of[population, group]
     rows = rows[rows["term_id"] == term].drop_duplicates("direction").set_index("direction")
     sides = {name: _odds(rows, name, de, tables.limits) for name in enrichment.DIRECTIONS}
     stated = quantity["direction"]
@@ -348,10 +348,6 @@ def _least(quantity: Mapping[str, Any]) -> float:
 def _leads(lead: Interval, quantity: Mapping[str, Any]) -> str:
     """By the sign of the lead, unless it is as good as none."""
     return ABSENT if lead.within(_least(quantity)) else beyond(lead, 0.0)
-
-
-def _of(table: pd.DataFrame, population: str, group: str) -> pd.DataFrame:
-    return table[(table["population"] == population) & (table["group"] == group)]
 
 
 def _few_in_group(tables: Tables, population: str, group: str) -> Finding | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -67,6 +69,16 @@ class Tables:
     blurred: frozenset[tuple[str, str, str]] = frozenset()
     car: pd.DataFrame | None = None
 
+    @cached_property
+    def de_of(self) -> Mapping[tuple[str, str], pd.DataFrame]:
+        """Rows of `de` by population and group: claims ask for the same ones again and again."""
+        return _by_group(self.de)
+
+    @cached_property
+    def enrichment_of(self) -> Mapping[tuple[str, str], pd.DataFrame]:
+        """Rows of `enrichment` by population and group."""
+        return _by_group(self.enrichment)
+
     def counts(self, population: str, *conditions: str, scheme: str = "configured") -> pd.Series:
         """Cells per label, summed over the samples of `conditions` (default: both of the contrast)."""
         import pandas as pd
@@ -92,6 +104,13 @@ class Tables:
         """Donors with a sample on either side of the contrast."""
         used = self.samples["condition"].isin(list(self.contrast.values()))
         return sorted(self.samples["donor"][used].astype(str).unique())
+
+
+def _by_group(table: pd.DataFrame) -> Mapping[tuple[str, str], pd.DataFrame]:
+    found: dict[tuple[str, str], pd.DataFrame] = defaultdict(lambda: table.iloc[:0])
+    for (population, group), rows in table.groupby(["population", "group"], sort=False):
+        found[str(population), str(group)] = rows
+    return found
 
 
 def margin(counts: pd.Series, label: str, *, seed: int) -> Interval:

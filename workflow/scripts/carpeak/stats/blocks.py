@@ -83,13 +83,16 @@ def stacked(blocks: list[sparse.csr_matrix]) -> sparse.csr_matrix:
 
 
 def row_sums(counts: sparse.csr_matrix | Blocks, *, leave_out: NDArray[np.bool_] | None = None) -> NDArray:
-    """Sum of every row (float64) over the columns that are not to be left out."""
+    """Sum of every row (float64) over the columns that are not to be left out.
+
+    One product with ones and zeros: taking columns out of a csr matrix costs more than all of the sum.
+    """
+    asked = np.ones(counts.shape[1])
+    if leave_out is not None:
+        asked[np.flatnonzero(leave_out)] = 0.0
     found = np.empty(counts.shape[0])
     for rows, block in parts(counts):
-        total = np.asarray(block.sum(axis=1), dtype=np.float64).ravel()
-        if leave_out is not None and leave_out.any():
-            total -= np.asarray(block[:, np.flatnonzero(leave_out)].sum(axis=1), dtype=np.float64).ravel()
-        found[rows] = total
+        found[rows] = block @ asked
     return found
 
 
