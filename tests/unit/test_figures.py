@@ -124,6 +124,60 @@ def test_umi_bars_are_shares_of_all_t_cells():
     assert bars[10:] == [0] * 10
 
 
+MANY = [f"patient{i}_{side}" for i in range(1, 6) for side in ("product", "peak")]
+
+
+def _many_cells():
+    generator = np.random.default_rng(0)
+    n = 4000 * len(MANY)
+    return pd.DataFrame(
+        {
+            "sample": np.repeat(MANY, 4000),
+            "umap_1": generator.normal(size=n),
+            "umap_2": generator.normal(size=n),
+            "car_umis": generator.poisson(0.5, n),
+            "car_call": "positive",
+        }
+    )
+
+
+def test_ten_libraries_have_titles_that_do_not_touch():
+    figure = car.on_umap(_many_cells(), samples=MANY)
+    figure.get_layout_engine().execute(figure)
+    figure.draw_without_rendering()
+    boxes = [ax._left_title.get_window_extent() for ax in figure.axes if ax.get_title(loc="left")]
+    assert len(boxes) == len(MANY)
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_ten_libraries_are_named_beside_their_bars():
+    figure = car.umis(_many_cells(), colours=style.sample_colours(MANY))
+    figure.get_layout_engine().execute(figure)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert [text.get_text().split(" (")[0] for text in legend.get_texts()] == MANY
+    names, bars = legend.get_window_extent(), figure.axes[0].get_window_extent()
+    assert not names.overlaps(bars)
+    assert names.y0 >= 0 and names.y1 <= figure.bbox.y1
+
+
+def test_shares_of_ten_libraries_are_points_with_against_without_harmony(folder):
+    de, varied = table(folder, "de.peak_vs_product.tsv"), table(folder, "sensitivity.de.peak_vs_product.tsv")
+    generator = np.random.default_rng(1)
+    rows = [(state, name) for state in ("CD4 Tn", "CD8 Teff") for name in MANY]
+    shares = pd.DataFrame(rows, columns=["label", "sample"]).assign(population="car_t")
+    first, second = generator.random((2, len(rows)))
+    figure = comparison.sensitivity(
+        shares.assign(fraction=first),
+        shares.assign(fraction=second, variant="unintegrated").sample(frac=1, random_state=0),
+        de,
+        varied,
+        colours=style.sample_colours(MANY),
+    )
+    (points,) = [a for a in figure.axes[0].collections if isinstance(a, PathCollection)]
+    np.testing.assert_allclose(points.get_offsets(), 100 * np.column_stack([first, second]))
+
+
 def test_labels_of_the_volcano_do_not_overlap(folder):
     figure = comparison.volcano(
         table(folder, "de.peak_vs_product.tsv"), named={"GZMB"}, **fixtures_scripts.LIMITS

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_UMIS = 10
+FEW = 6  # samples whose names have room inside a panel
 PER_ROW = 3
 
 
@@ -37,7 +38,8 @@ def on_umap(cells: pd.DataFrame, *, samples: Sequence[str], footer: str = "") ->
     for ax, sample in zip(axes.flat, samples):
         part = cells[cells["sample"] == sample]
         n, positive = len(part), int((part["car_call"] == "positive").sum())
-        ax.set_title(f"{sample}: {positive:,} of {n:,} T cells CAR+")
+        between = ": " if columns < PER_ROW else "\n"  # of three side by side, one line would reach the next
+        ax.set_title(f"{sample}{between}{positive:,} of {n:,} T cells CAR+")
         scatter(ax, part, np.full(n, "#D5DAE0"))
         found = part[part["car_umis"] > 0].sort_values("car_umis", kind="stable")
         size = float(np.clip(24000 / max(n, 1), 3, 14))
@@ -144,7 +146,8 @@ def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -
         return style.note("No T cells, or too few to be embedded.", footer=footer)
     if not cells["car_umis"].any():
         return style.note("No UMI of the CAR in any T cell.", footer=footer)
-    fig = style.figure(2.7, footer=footer)
+    few = len(colours) <= FEW
+    fig = style.figure(2.7 if few else max(2.7, 0.6 + 0.19 * len(colours)), footer=footer)
     ax = fig.add_subplot()
     width = 0.8 / max(len(colours), 1)
     steps = np.arange(1, MAX_UMIS + 1)
@@ -162,5 +165,8 @@ def umis(cells: pd.DataFrame, *, colours: Mapping[str, str], footer: str = "") -
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.grid(visible=True, axis="y")
     ax.tick_params(axis="x", length=0)
-    ax.legend(loc="upper right")
+    if few:
+        ax.legend(loc="upper right")
+    else:
+        fig.legend(loc="outside right upper")
     return fig

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {"all": "CAR+ T cells", "CD4": "CD4 CAR+ T cells", "CD8": "CD8 CAR+ T cells"}
 LABELLED = 12
 TERMS = 15
+FEW = 6  # samples whose shares are drawn one by one
 LEAKED = "#8C96A1"  # of a changed gene that is most likely ambient RNA
 
 
@@ -281,7 +282,10 @@ def _pairs(ax: Axes, table: pd.DataFrame, varied: pd.DataFrame, colours: Mapping
     if not labels:
         _nothing(ax, "No CAR+ T cells.")
         return
-    shift = 0.5 / max(len(colours), 1)
+    if len(colours) > FEW:
+        _shares(ax, with_it[with_it.index.isin(labels, level="label")], without)
+        return
+    shift = 0.5 / len(colours)
     for i, (sample, colour) in enumerate(colours.items()):
         for y, label in enumerate(labels):
             a, b = 100 * with_it[label, sample], 100 * without[label, sample]
@@ -298,6 +302,19 @@ def _pairs(ax: Axes, table: pd.DataFrame, varied: pd.DataFrame, colours: Mapping
     ax.grid(visible=True, axis="x")
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="best")
+
+
+def _shares(ax: Axes, with_it: pd.Series, without: pd.Series) -> None:
+    """Shares of many samples with against without Harmony: a point per state and sample."""
+    a, b = 100 * with_it.to_numpy(float), 100 * without[with_it.index].to_numpy(float)
+    reach = 1.05 * float(np.nanmax([*a, *b, 1.0]))
+    ax.axline((0, 0), slope=1, color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
+    ax.scatter(a, b, s=9, color="#4A6A8A", alpha=0.6, linewidths=0)
+    ax.set_xlim(0, reach)
+    ax.set_ylim(0, reach)
+    ax.set_box_aspect(1)
+    ax.set_xlabel("% of a sample's CAR+ T cells, with Harmony")
+    ax.set_ylabel("%, without")
 
 
 def _against(ax: Axes, x: pd.Series, y: pd.Series, x_label: str, y_label: str) -> None:

@@ -152,7 +152,9 @@ def ranks(curves: Mapping[str, Mapping[str, Any]], *, samples: Sequence[str], fo
     axes[0].set_ylabel("UMIs of the droplet")
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
-    bar = fig.colorbar(ScalarMappable(cmap=CELLS), ax=list(axes), shrink=0.6, aspect=14, pad=0.015)
+    bar = fig.colorbar(
+        ScalarMappable(cmap=CELLS), ax=list(axes), shrink=min(0.6, 1.2 / rows), aspect=14, pad=0.015
+    )
     bar.set_label("share of droplets at this rank\nthat are cells", fontsize=8)
     bar.set_ticks([0, 0.5, 1], labels=["0", "50\u202f%", "100\u202f%"])
     bar.outline.set_visible(False)
