@@ -96,9 +96,9 @@ def megabytes(input):
 
 
 def memory(name):
-    """The resource mem_mb of the jobs of rule `name`, by the size of their inputs and the attempt."""
-    return lambda wildcards, input, attempt: (
-        needs.memory_mb(name, megabytes(input), attempt=attempt) + above_jobs()
+    """The resource mem_mb of the jobs of rule `name`, by the size of their inputs, threads and attempt."""
+    return lambda wildcards, input, threads, attempt: (
+        needs.memory_mb(name, megabytes(input), attempt=attempt, threads=threads) + above_jobs()
     )
 
 

@@ -27,12 +27,14 @@ SIMULATION_MB, SIMULATION_PER_CELL = 400.0, 0.08
 class Need:
     """Memory before any data (MB) and per MB of input; minutes before any data and per 100 MB of input.
 
-    `beyond` is what stands in for `per_mb` above `HELD_MB` of input, where counts are read in blocks.
+    `beyond` is what stands in for `per_mb` above `HELD_MB` of input, where counts are read in blocks; `second`
+    is added to `per_mb` for each thread beyond the first, which is a process of its own (stats/beside.py).
     """
 
     base: float = BASE_MB
     per_mb: float = 2.0
     beyond: float | None = None
+    second: float = 0.0
     minutes: float = MINUTES
     per_100_mb: float = 1.0
 
@@ -42,7 +44,7 @@ NEEDS = {
     "ambient": Need(per_mb=3.5, per_100_mb=3),
     "filter_cells": Need(per_mb=24, per_100_mb=20),
     "merge": Need(per_mb=6, beyond=0.2),
-    "embed": Need(base=600, per_mb=5.3, beyond=1.2, per_100_mb=6),  # two processes for all cells
+    "embed": Need(per_mb=5.3, beyond=1.2, second=4, per_100_mb=6),
     "annotate": Need(per_mb=5.3, beyond=0.6, per_100_mb=3),
     "describe": Need(per_mb=4.8, beyond=0.2, per_100_mb=6),
     "contamination": Need(per_mb=3.5, beyond=0.1),
@@ -83,12 +85,13 @@ def of_simulation(demo: Mapping[str, Any]) -> int:
     return round(SIMULATION_MB + SIMULATION_PER_CELL * demo["cells"] / demo["donors"])
 
 
-def memory_mb(rule: str, input_mb: float, *, attempt: int) -> int:
+def memory_mb(rule: str, input_mb: float, *, attempt: int, threads: int = 1) -> int:
     """Memory to declare for a job of `rule` with `input_mb` of inputs; half as much more at each attempt."""
     need = NEEDS.get(rule, Need())
     held = input_mb if need.beyond is None else min(input_mb, HELD_MB)
     more = (need.beyond or 0.0) * (input_mb - held)
-    return round((need.base + need.per_mb * held + more) * (1 + 0.5 * (attempt - 1)))
+    per_mb = need.per_mb + need.second * (threads - 1)
+    return round((need.base + per_mb * held + more) * (1 + 0.5 * (attempt - 1)))
 
 
 def minutes(rule: str, input_mb: float, *, attempt: int) -> int:
