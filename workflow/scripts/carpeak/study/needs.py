@@ -27,8 +27,8 @@ SIMULATION_MB, SIMULATION_PER_CELL = 400.0, 0.08
 class Need:
     """Memory before any data (MB) and per MB of input; minutes before any data and per 100 MB of input.
 
-    `beyond` is what stands in for `per_mb` above `HELD_MB` of input, where counts are read in blocks; `second`
-    is added to `per_mb` for each thread beyond the first, which is a process of its own (stats/beside.py).
+    `beyond` is what stands in for `per_mb` above `HELD_MB` of input, where counts are read in blocks.
+    `second` is added to `per_mb` for each thread beyond the first: a process of its own (stats/beside.py).
     """
 
     base: float = BASE_MB
