@@ -273,6 +273,39 @@ def test_indices_are_as_wide_as_the_values_are_many(held, on_disk, tmp_path, mon
     same(read.layers["counts"], matrix.normalise(held.X))
 
 
+@pytest.mark.parametrize("large", [None, 0, -1], ids=["none", "first", "last"])
+def test_counts_take_16_bits_where_all_fit(held, on_disk, tmp_path, large):
+    """A value above 65,535, in the first block or in the last, makes all of them wider and loses none."""
+    if large is not None:
+        held.X.data[large] = 70_000
+        io.write_h5ad(held, tmp_path / "counts.h5ad")
+        on_disk = stored.read(tmp_path / "counts.h5ad")
+        assert len(list(on_disk.X)) > 5
+    path = tmp_path / "written.h5ad"
+    stored.write(on_disk.frame(), {"X": on_disk.X}, path, narrow=True)
+    with h5py.File(path) as file:
+        assert file["X/data"].dtype == (np.uint16 if large is None else np.int32)
+        assert file["X/indices"].dtype == np.uint16 and set(file["X"]) == {"data", "indices", "indptr"}
+    same(anndata.read_h5ad(path).X, held.X)
+    found = stored.read(path).X.tocsr()
+    same(found, held.X)
+    assert (found.data.dtype, found.indices.dtype) == (np.int32, np.int32)
+
+
+def test_more_genes_than_16_bits_can_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "VALUES", 2)
+    wide = sparse.csr_matrix(([3, 1, 2, 5], ([0, 0, 1, 2], [0, 9, 4, 70_000])), (3, 70_001), dtype=np.int32)
+    frame = anndata.AnnData(
+        obs=pd.DataFrame(index=list("abc")), var=pd.DataFrame(index=range(70_001)).rename(str)
+    )
+    io.write_h5ad(anndata.AnnData(wide, obs=frame.obs, var=frame.var), tmp_path / "counts.h5ad")
+    path = tmp_path / "written.h5ad"
+    stored.write(frame, {"X": stored.read(tmp_path / "counts.h5ad").X}, path, narrow=True)
+    with h5py.File(path) as file:
+        assert (file["X/data"].dtype, file["X/indices"].dtype) == (np.uint16, np.int32)
+    same(stored.read(path).X.tocsr(), wide)
+
+
 def test_a_matrix_of_three_thousand_million_values(tmp_path):
     """Announced, not stored: HDF5 keeps no chunk that nobody wrote, and the rows asked for lie at the end."""
     path, n_values = tmp_path / "counts.h5ad", 3 * 2**30

@@ -1,10 +1,13 @@
 """The last lines of a run: findings and verdicts of the tables, and the link."""
 
+from types import SimpleNamespace
+
 import fixtures_results
 import fixtures_scripts
 import pytest
 from carpeak.commands import ending
 from carpeak.commands.screen import WIDTH
+from carpeak.report import headline
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,15 @@ def test_findings_verdicts_log_and_link_in_this_order(finished, monkeypatch):
     assert log == "Details: a.log"
     assert link == f"The report: {(finished / 'results/report.html').as_uri()}"
     assert max(map(len, [heading, *findings, claims])) <= WIDTH
+
+
+def test_names_are_not_parted_at_their_hyphens(finished, monkeypatch):
+    """A reader looks for the sentence on the page: "interferon- gamma" is not there."""
+    told = [f"{'x' * n} interferon-gamma" for n in range(1, WIDTH - 5)]
+    monkeypatch.chdir(finished)
+    monkeypatch.setattr(headline, "findings", lambda **_: [SimpleNamespace(text=text) for text in told])
+    lines = ending.lines(fixtures_scripts.config(), since=0)
+    assert sum("interferon-gamma" in line for line in lines) == len(told)
 
 
 def test_a_measured_study_is_not_called_simulated(finished, monkeypatch):

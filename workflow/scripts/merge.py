@@ -26,7 +26,7 @@ with job(snakemake):
     genes = merge.gene_list(libraries, snakemake.params.genes)
     counts = merge.merge(libraries, cells, samples=samples, genes=genes)
     merge.check_transgene(counts.var, snakemake.params.features)
-    stored.write(counts.frame(), {"X": counts.X}, snakemake.output.counts)  # read by twenty jobs: not packed
+    stored.write(counts.frame(), {"X": counts.X}, snakemake.output.counts, narrow=True)  # read by twenty jobs
     io.write_json(aliases.report(used, wanted, genes.index), snakemake.output.markers)
     table = merge.sample_table(samples, cells, thresholds, merge.gene_counts(libraries, genes))
     io.write_table(table, snakemake.output.samples)

@@ -51,7 +51,13 @@ def findings(config: Mapping[str, Any]) -> list[str]:
         simulated = " (simulated data: no patient was measured)" if settings.simulated else ""
         found += [f"{sides.test} against {sides.reference}{simulated}:"]
         for finding in short:
-            found += textwrap.wrap(finding.text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            found += textwrap.wrap(
+                finding.text,
+                WIDTH,
+                initial_indent="  - ",
+                subsequent_indent="    ",
+                break_on_hyphens=False,  # names of genes and gene sets stay whole, to be found on the page
+            )
     verdicts = claims["verdict"].value_counts()
     counts = ", ".join(f"{n} {str(verdict).replace('_', ' ')}" for verdict, n in verdicts.items())
     return [*found, *textwrap.wrap(f"Claims: {counts}.", WIDTH)]
