@@ -19,7 +19,7 @@ COLUMNS = (
     "transgene_umis", "missing_features", "limits",
 )  # fmt: skip
 # Measured on two cores: 2,000 cells (2 million stored values) took 30 s and 0.8 GB, 15,414 cells (17 million)
-# 85 s and 1.8 GB, a million (1.2 billion) 80 minutes and 12.5 GB, all jobs that ran at a time together. Large
+# 85 s and 1.8 GB, a million (1.2 billion) 73 minutes and 16 GB, all jobs that ran at a time together. Large
 # studies need what two libraries need while their doublets are sought, or what the donors' counts take.
 SECONDS, SECONDS_PER_CELL = 20.0, 0.0048
 GIGABYTES, BYTES_PER_ENTRY, BYTES_TOGETHER = 0.6, 70.0, 14.0
