@@ -71,6 +71,34 @@ def test_components_are_those_of_the_dense_matrix(log):
     assert again.tobytes() == ours.tobytes()
 
 
+def test_lone_cells_join_their_neighbours():
+    """Cell 6 has two neighbours in "1" of three; 7's nearest decides; 8's only neighbours are alone, too."""
+    labels = np.array(["0", "0", "0", "1", "1", "1", "2", "3", "4", "5"])
+    indices = np.array([[1, 2, 3]] * 6 + [[0, 4, 3], [3, 8, 0], [9, 9, 9], [8, 8, 8]])
+    found = clusters.without_singletons(labels, indices)
+    assert found[6] == found[3] == found[4] and found[7] == found[3]
+    assert found[0] == found[1] == found[2] != found[3]
+    assert len({found[8], found[9], found[0], found[3]}) == 4
+    assert found[3] == "0", "five cells now, the largest"
+
+
+def test_without_lone_cells_names_stay():
+    labels = np.array(["b", "b", "a", "a"])
+    assert clusters.without_singletons(labels, np.array([[1], [0], [3], [2]])) is labels
+
+
+@pytest.mark.parametrize("method", ["recommended", "paper"])
+def test_a_cell_without_edges_is_no_cluster(method):
+    """A chain of 1,000, and one whose neighbours lie 50 apart: none shares another, pruning leaves it alone."""
+    indices, distances = graph.nearest(np.arange(1000.0)[:, None], 19)
+    lone = np.vstack([indices, np.arange(20, 970, 50)])
+    near = lone, np.vstack([distances, np.full(19, 500.0)])
+    assert not clusters.shared_neighbours(lone)[-1].nnz
+    found = recipes.STEPS[method].clusters(near, 0.1, 0)
+    assert 1 < len(set(found)) < 50 and min(np.unique(found, return_counts=True)[1]) > 1
+    assert (found[lone[-1]] == found[-1]).any()
+
+
 def test_shared_neighbours_are_rs():
     points = oracle("pca").iloc[:, 1:].to_numpy()
     ours = clusters.shared_neighbours(graph.nearest(points, 19)[0])

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from ..settings import AnnotationSettings, EmbeddingSettings, QcSettings, Settings
 
 
-SHARED = "a graph of 20 shared neighbours, weighted by Jaccard's index and pruned at 1/15"
+SHARED = (
+    "a graph of 20 shared neighbours, weighted by Jaccard's index and pruned at 1/15; a cell that this"
+    " leaves alone joins the cluster of most of its neighbours"
+)
 SCALED = "genes centred, scaled to unit variance and cut at 10, as Seurat's ScaleData and RunPCA"
 RECIPES = {  # of variable genes, components and clusters, by embedding.method
     "recommended": (

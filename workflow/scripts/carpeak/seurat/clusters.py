@@ -55,3 +55,22 @@ def louvain(weights: sparse.csr_matrix, *, resolution: float, seed: int) -> NDAr
         if value > quality + 1e-12:
             best, quality = np.asarray(found.membership, dtype=np.int64), value
     return graph.by_size(best)
+
+
+def without_singletons(labels: NDArray[np.str_], indices: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Cells that are a cluster by themselves join the one that most of their neighbours are in.
+
+    Pruning leaves such cells without an edge: some 80 of a million. Seurat's FindClusters joins them by their
+    mean edge, which is 0 to every cluster, so that it draws one; neighbours before pruning say more. Of
+    clusters that as many neighbours are in, the one of the nearest is taken. A cell whose neighbours are all
+    alone stays so. `indices` (cells x neighbours) are each cell's nearest others, the nearest first.
+    """
+    names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    alone = sizes[codes] == 1
+    joined = codes.copy()
+    for cell in np.flatnonzero(alone):
+        near = indices[cell][~alone[indices[cell]]]
+        if len(near):
+            votes = np.bincount(codes[near], minlength=len(names))
+            joined[cell] = next(code for code in codes[near] if votes[code] == votes.max())
+    return graph.by_size(joined) if alone.any() else labels

@@ -7,7 +7,7 @@ and Leiden's algorithm, `paper` as the paper's tool has them, over all cells tog
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,21 +73,32 @@ def _scaled(log: sparse.csr_matrix, n_pcs: int, seed: int) -> NDArray[np.float64
     return components.scaled_components(log, n_pcs)
 
 
-def _shared(near: tuple[NDArray[np.int64], NDArray[np.float64]]) -> sparse.csr_matrix:
-    return clusters.shared_neighbours(near[0][:, : NEIGHBOURS - 1])
+def _by(
+    method: Callable[..., NDArray[np.str_]],
+) -> Callable[[tuple[NDArray[np.int64], NDArray[np.float64]], float, int], NDArray[np.str_]]:
+    """Clusters of shared neighbours by `method`, lone cells joined to others."""
+
+    def found(
+        near: tuple[NDArray[np.int64], NDArray[np.float64]], resolution: float, seed: int
+    ) -> NDArray[np.str_]:
+        indices = near[0][:, : NEIGHBOURS - 1]
+        names = method(clusters.shared_neighbours(indices), resolution=resolution, seed=seed)
+        return clusters.without_singletons(names, indices)
+
+    return found
 
 
 STEPS = {
     "recommended": embed.Steps(
         within,
         _scaled,
-        lambda near, resolution, seed: embed.leiden(_shared(near), resolution=resolution, seed=seed),
+        _by(embed.leiden),
         NEIGHBOURS - 1,
     ),
     "paper": embed.Steps(
         together,
         _scaled,
-        lambda near, resolution, seed: clusters.louvain(_shared(near), resolution=resolution, seed=seed),
+        _by(clusters.louvain),
         NEIGHBOURS - 1,
     ),
     "scanpy": embed.SCANPY,
