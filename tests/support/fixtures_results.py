@@ -14,6 +14,7 @@ from carpeak import io
 from carpeak.comparison import attribution, car_contrast, claim_genes
 from carpeak.libraries import ambient_share, merge
 from carpeak.simulate import planted
+from carpeak.stats import stored
 from scipy import sparse
 
 SAMPLES = {"product": "product", "peak": "peak"}
@@ -251,9 +252,8 @@ def _counts(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> Non
     var["mito"] = False
     obs = cells.set_index("cell")[["sample", "condition", "donor"]].assign(batch=cells["sample"].to_numpy())
     obs = obs.astype("category")
-    io.write_h5ad(
-        anndata.AnnData(sparse.csr_matrix(dense.astype(np.int32)), obs=obs, var=var), results / "counts.h5ad"
-    )
+    counts = sparse.csr_matrix(dense.astype(np.int32))
+    stored.write(anndata.AnnData(obs=obs, var=var), {"X": counts}, results / "counts.h5ad", narrow=True)
 
 
 def _populations(results: Path, rng: np.random.Generator, cells: pd.DataFrame) -> None:
