@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..comparison import gene_sets
@@ -62,19 +62,25 @@ def examine(
     will read later, `claims` what it will judge, `min_cells` the number of cells below which a library fails,
     `min_genes` that of genes below which a cell does. The result is the same for any number of `threads`.
     """
+    first = {_files(row): row for row in reversed(libraries)}  # files that several rows name are read once
     with ThreadPoolExecutor(threads) as pool:
-        surveys = list(
-            pool.map(
-                lambda row: survey_library(
-                    row["sample"],
-                    row["path"],
-                    row["raw_path"],
-                    select=row["select"],
-                    features=() if row["adds_transgene"] else features,
+        found_in = dict(
+            zip(
+                first,
+                pool.map(
+                    lambda row: survey_library(
+                        row["sample"],
+                        row["path"],
+                        row["raw_path"],
+                        select=row["select"],
+                        features=() if row["adds_transgene"] else features,
+                    ),
+                    first.values(),
                 ),
-                libraries,
+                strict=True,
             )
         )
+    surveys = [replace(found_in[_files(row)], sample=row["sample"]) for row in libraries]
     own = [row["sample"] for row in libraries if not row["adds_transgene"]]
     whole = [found for found in surveys if found.layout]
     problems = [f"sample '{found.sample}': {line}" for found in surveys for line in found.problems]
@@ -92,6 +98,11 @@ def examine(
     asides += claimed.unknown_genes(claims, listed) if whole else []
     asides += _asides(whole, min_cells, min_genes)
     return Preflight(libraries, surveys, features, problems, limits, asides)
+
+
+def _files(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a library is read from, and how."""
+    return tuple(str(row[name]) for name in ("path", "raw_path", "select", "adds_transgene"))
 
 
 def _of_transgene(surveys: Sequence[Survey], features: Sequence[str]) -> list[str]:
